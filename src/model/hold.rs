@@ -1,0 +1,139 @@
+//! How long a port stays taken: the end of TIME-WAIT, rounded as the platform's timers round it.
+//!
+//! Linux keeps timers in a wheel whose far levels are coarse: a 60 s timer at HZ=250 fires on a
+//! grid of 2.048 s, so TIME-WAIT lasts 60 to 62.05 s, 61.02 s on average, and ports come free in
+//! batches. All timers of a host share the grid; where it lies against the start of a run is
+//! arbitrary, so it is drawn once for each host and run.
+
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
+
+/// How a platform rounds the end of a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimerGrid {
+    /// Timers fire when they are due.
+    Exact,
+    /// The Linux timer wheel at this HZ (`kernel/time/timer.c`, since 4.8).
+    LinuxWheel { hz: u32 },
+}
+
+impl TimerGrid {
+    /// The grid on which a timer of length `timeout` fires; zero when it is exact.
+    ///
+    /// Source: `kernel/time/timer.c:calc_wheel_index`, Linux 6.18: level `L` is the smallest with
+    /// `timeout < 63 * 8^L` jiffies and has a granularity of `8^L` jiffies. There are 9 levels
+    /// at HZ above 100 and 8 at 100 and below; a longer timeout is cut to the wheel's capacity,
+    /// which is days and out of reach of TIME-WAIT.
+    ///
+    /// ```
+    /// use portsim::model::TimerGrid;
+    /// use portsim::units::SimDuration;
+    /// let wheel = TimerGrid::LinuxWheel { hz: 250 };
+    /// assert_eq!(wheel.step(SimDuration::from_secs(60)), SimDuration::from_millis(2048));
+    /// ```
+    #[must_use]
+    pub fn step(self, timeout: SimDuration) -> SimDuration {
+        let Self::LinuxWheel { hz } = self else { return SimDuration::ZERO };
+        let jiffies =
+            u128::from(timeout.as_nanos()) * u128::from(hz) / u128::from(NANOS_PER_SECOND);
+        let mut step: u64 = 1;
+        while jiffies >= 63 * u128::from(step) && step < 8_u64.pow(8) {
+            step *= 8;
+        }
+        SimDuration::from_nanos(
+            (u128::from(step) * u128::from(NANOS_PER_SECOND) / u128::from(hz)) as u64,
+        )
+    }
+
+    /// Mean length of a timer of `timeout` that starts at an arbitrary moment.
+    #[must_use]
+    pub fn mean(self, timeout: SimDuration) -> SimDuration {
+        timeout + SimDuration::from_nanos(self.step(timeout).as_nanos() / 2)
+    }
+}
+
+/// The length of TIME-WAIT on one host in one run: a timeout and, where timers have a grid, its
+/// step and phase.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldTimer {
+    timeout: u64,
+    step: u64,
+    phase: u64,
+}
+
+impl HoldTimer {
+    /// A timer of `timeout` on `grid`, whose grid points lie `phase` (0 to 1 of a step) late.
+    ///
+    /// # Panics
+    /// When `phase` is not in `0.0..1.0`.
+    #[must_use]
+    pub fn new(timeout: SimDuration, grid: TimerGrid, phase: f64) -> Self {
+        assert!((0.0..1.0).contains(&phase), "phase {phase} is not in 0..1");
+        let step = grid.step(timeout).as_nanos();
+        Self { timeout: timeout.as_nanos(), step, phase: (phase * step as f64) as u64 }
+    }
+
+    /// When a timer set at `start` fires: `start + timeout`, then the next grid point after it.
+    #[must_use]
+    pub fn expires(self, start: SimTime) -> SimTime {
+        let due = start.as_nanos().saturating_add(self.timeout);
+        // `__mod_timer` rounds up past the due jiffy, so that a timer never fires early.
+        let fires = match self.step {
+            0 => due,
+            step => {
+                let shifted = due.saturating_add(step - self.phase);
+                shifted.saturating_sub(shifted % step).saturating_add(self.phase)
+            }
+        };
+        SimTime::from_nanos(fires)
+    }
+
+    /// The grid's step; zero when timers are exact.
+    #[must_use]
+    pub const fn step(self) -> SimDuration {
+        SimDuration::from_nanos(self.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_of_a_minute_follows_from_hz() {
+        for (hz, step_ms) in [(100, 5_120.0), (250, 2_048.0), (300, 1_706.666), (1000, 4_096.0)] {
+            let step = TimerGrid::LinuxWheel { hz }.step(SimDuration::from_secs(60));
+            assert!((step.as_secs_f64() * 1e3 - step_ms).abs() < 0.001, "HZ={hz}: {step}");
+        }
+    }
+
+    #[test]
+    fn shorter_timers_have_finer_grids() {
+        let wheel = TimerGrid::LinuxWheel { hz: 250 };
+        for (secs, step_ms) in [(1, 32), (5, 256), (20, 2_048), (32, 2_048), (64, 2_048)] {
+            assert_eq!(
+                wheel.step(SimDuration::from_secs(secs)),
+                SimDuration::from_millis(step_ms),
+                "{secs} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_timer_fires_on_the_next_grid_point_after_it_is_due() {
+        let minute = SimDuration::from_secs(60);
+        let timer = HoldTimer::new(minute, TimerGrid::LinuxWheel { hz: 250 }, 0.25);
+        let phase = 512_000_000;
+        for start in [0, 1, 511_999_999, 512_000_000, 2_048_000_000, 77_777_777_777] {
+            let fires = timer.expires(SimTime::from_nanos(start)).as_nanos();
+            assert_eq!(fires % 2_048_000_000, phase, "off the grid");
+            let held = fires - start;
+            assert!(held > 60_000_000_000 && held <= 62_048_000_000, "held {held} ns");
+        }
+    }
+
+    #[test]
+    fn without_a_grid_a_timer_fires_when_due() {
+        let timer = HoldTimer::new(SimDuration::from_secs(30), TimerGrid::Exact, 0.5);
+        assert_eq!(timer.expires(SimTime::from_nanos(7)).as_nanos(), 30_000_000_007);
+    }
+}

@@ -1,0 +1,205 @@
+//! The world that a run simulates: hosts, the clients on them, and where these connect to.
+//!
+//! Plain data, checked before it gets here: `scenario` makes it out of what a person wrote, a
+//! program may build it by hand. Nothing in it changes while a run goes on.
+
+use std::sync::Arc;
+
+use super::hold::TimerGrid;
+use super::{PortRange, PortSet};
+use crate::units::SimDuration;
+
+/// Everything that one run simulates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// The hosts; those that share no limit never influence each other.
+    pub hosts: Vec<Host>,
+    /// What clients connect to; [`Target::destination`] is an index into this.
+    pub destinations: Vec<Destination>,
+}
+
+/// `count` identical machines, each with its own ports and its own copy of every client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// The name in `[host.NAME]`.
+    pub name: String,
+    /// How many identical machines, at least 1. Each runs every client at that client's full rate.
+    pub count: u32,
+    /// Source addresses of each machine, at least 1; connections take them in turn.
+    pub addresses: u32,
+    /// The ephemeral port range.
+    pub ports: PortRange,
+    /// Ports that the chooser skips (`net.ipv4.ip_local_reserved_ports`); those outside the range
+    /// change nothing.
+    pub reserved: PortSet,
+    /// Ports on which something listens; inside the range they are lost to every `connect()`.
+    pub listeners: PortSet,
+    /// How long a port stays in TIME-WAIT after the client closed first.
+    pub time_wait: SimDuration,
+    /// How the end of TIME-WAIT is rounded.
+    pub timer_grid: TimerGrid,
+    /// How a port is chosen.
+    pub selection: SelectionKind,
+    /// Which connections of a plain `connect()` may not share a port.
+    pub reuse_key: ReuseKey,
+    /// The clients that run on each machine.
+    pub clients: Vec<Client>,
+}
+
+impl Host {
+    /// Ports of the range that a connection can ever get: the range without reserved ports and
+    /// listeners. May be zero.
+    #[must_use]
+    pub fn usable_ports(&self) -> u32 {
+        let lost: PortSet = self.unusable().collect();
+        self.ports.num_ephemeral() - lost.ports().len() as u32
+    }
+
+    /// Ports of the range that are reserved or listened on (a port may come twice).
+    pub fn unusable(&self) -> impl Iterator<Item = u16> {
+        self.reserved.inside(self.ports).chain(self.listeners.inside(self.ports))
+    }
+}
+
+/// Where clients connect to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Destination {
+    /// The name in `[destination.NAME]`.
+    pub name: String,
+    /// Distinct (address, port) pairs behind the name, at least 1.
+    pub endpoints: u32,
+    /// Which endpoint a connection goes to.
+    pub pick: EndpointPick,
+}
+
+/// Which endpoint of a destination a connection goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointPick {
+    /// Each with the same probability.
+    Random,
+    /// One after the other.
+    InTurn,
+}
+
+/// Something that opens connections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// The name in `[client.NAME]`.
+    pub name: String,
+    /// Destinations and their weights; never empty, every weight above 0.
+    pub targets: Vec<Target>,
+    /// When it tries to connect.
+    pub arrivals: Arrivals,
+    /// Time from a successful `connect()` to the first FIN or reset.
+    pub lifetime: Distribution,
+    /// Who ends the connection, with weights; never empty, every weight above 0.
+    pub closes: Vec<(Ending, f64)>,
+    /// How it comes by its port.
+    pub binds: Binds,
+}
+
+/// One destination of a client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Index into [`World::destinations`].
+    pub destination: usize,
+    /// Share of the client's connections, relative to its other targets; above 0.
+    pub weight: f64,
+}
+
+/// When a client tries to connect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// Independent arrivals, `rate_per_s` on average.
+    Poisson { rate_per_s: f64 },
+    /// One every `1 / rate_per_s` seconds, the first at the start of the run.
+    Constant { rate_per_s: f64 },
+    /// `size` at once: every `every` from the start of the run on, or that far apart on average.
+    Batches { every: SimDuration, size: u32, spacing: Spacing },
+    /// `workers` that each think, connect, close, and think again; a refused one thinks again too.
+    ClosedLoop { workers: u32, think: Distribution },
+}
+
+/// How far apart batches are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spacing {
+    /// Always the same.
+    Constant,
+    /// Exponential: the batches are a Poisson process.
+    Poisson,
+}
+
+/// A law of durations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distribution {
+    /// Always the same.
+    Constant(SimDuration),
+    /// Memoryless.
+    Exponential { mean: SimDuration },
+    /// `exp(Normal)`, `sigma` the standard deviation of the logarithm.
+    Lognormal { mean: SimDuration, sigma: f64 },
+    /// `P(X > x) = (minimum / x)^shape` from `minimum` on.
+    Pareto { minimum: SimDuration, shape: f64 },
+    /// Every value from `min` to `max` alike.
+    Uniform { min: SimDuration, max: SimDuration },
+    /// One of the samples, each with the same probability; never empty.
+    Empirical(Arc<[SimDuration]>),
+}
+
+/// Who ends a connection, and so how long its port is held afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The client sends the first FIN: its port goes through TIME-WAIT (RFC 9293 section 3.6).
+    Client,
+    /// The server sends the first FIN: TIME-WAIT is at the server, the client's port is free.
+    Server,
+    /// Either side resets: no TIME-WAIT anywhere.
+    Reset,
+    /// It is never closed: the port is gone for the rest of the run.
+    Never,
+}
+
+/// How a client comes by its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binds {
+    /// `connect()` on an unbound socket: the port is chosen when the destination is known.
+    Connect,
+    /// `bind()` to port 0 first: the port is chosen before the destination is known, so no other
+    /// connection of that source address may have it.
+    Bind,
+    /// `bind()` with `IP_BIND_ADDRESS_NO_PORT`: only the address is bound, the port is chosen as by
+    /// a plain `connect()`.
+    BindNoPort,
+}
+
+/// Which two connections may not share a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReuseKey {
+    /// The 4-tuple: one port serves every (source address, destination endpoint) once.
+    FourTuple,
+    /// The source address: one port serves one connection of that address, wherever it goes.
+    SourceAddress,
+    /// The whole host: one port serves one connection.
+    Host,
+}
+
+/// How a port is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SelectionKind {
+    /// Linux 6.18: double hash, parity, random increments, new start every 10 s
+    /// (`__inet_hash_connect`); `bind()` draws a fresh start and prefers the other parity
+    /// (`inet_csk_find_open_port`).
+    Linux,
+    /// RFC 6056 section 3.3.1, algorithm 1.
+    SimpleRandomization,
+    /// RFC 6056 section 3.3.2, algorithm 2.
+    AnotherSimpleRandomization,
+    /// RFC 6056 section 3.3.3, algorithm 3.
+    SimpleHash,
+    /// RFC 6056 section 3.3.4, algorithm 4.
+    DoubleHash,
+    /// RFC 6056 section 3.3.5, algorithm 5.
+    RandomIncrements,
+    /// The next higher port, wrapping: one counter for the host (macOS).
+    Sequential,
+}

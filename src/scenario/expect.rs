@@ -1,0 +1,62 @@
+//! `[expect]`: what a scenario's author says must come out.
+
+/// One line of `[expect]`: a figure and the bounds it must keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// What it speaks of.
+    pub scope: Scope,
+    /// Which figure.
+    pub metric: Metric,
+    /// The bounds.
+    pub bound: Bound,
+}
+
+/// What an expectation speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything together: `[expect]`.
+    Whole,
+    /// One client: `[expect.client.NAME]`.
+    Client(String),
+    /// One host: `[expect.host.NAME]`.
+    Host(String),
+}
+
+/// A figure of `stats::Figures` that can be bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Median time of the first refusal, seconds.
+    FirstBlocked,
+    /// Median time at which the last episode of blocking was over, seconds.
+    Recovered,
+    /// Blocked attempts / attempts, 0 to 1.
+    BlockingRatio,
+    /// Share of time without a free port, 0 to 1.
+    BlockedTimeShare,
+    /// Most ports in use at once.
+    PeakInUse,
+    /// Mean ports in use.
+    MeanInUse,
+    /// Mean ports in TIME-WAIT.
+    MeanTimeWait,
+    /// Mean in use / capacity, 0 to 1.
+    Utilisation,
+    /// Episodes of blocking a replication.
+    Episodes,
+    /// Probes of an attempt, 99th percentile.
+    ProbesP99,
+}
+
+/// The bounds of an expectation, in the figure's base unit (seconds, ports, a share of 1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// At least `min`, at most `max`.
+    Within {
+        /// Least value allowed.
+        min: Option<f64>,
+        /// Greatest value allowed.
+        max: Option<f64>,
+    },
+    /// `first_blocked = "never"`: must not happen in any replication.
+    Never,
+}

@@ -1,0 +1,193 @@
+//! What a finished set of replications says: the figures that reports and charts are made of.
+
+use hdrhistogram::Histogram;
+
+use crate::theory::Expected;
+use crate::units::{SimDuration, SimTime};
+
+/// The result of all replications of one scenario.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed that, with the scenario, names this result.
+    pub seed: u64,
+    /// Replications that are in the figures.
+    pub replications: u32,
+    /// True when the run was interrupted before all its replications were done.
+    pub partial: bool,
+    /// Simulated length of one replication.
+    pub duration: SimDuration,
+    /// Start of the steady-state window; figures marked so leave out what came before.
+    pub warm_up: SimDuration,
+    /// Everything together.
+    pub whole: Figures,
+    /// One for each client, in the order of the scenario.
+    pub clients: Vec<ClientFigures>,
+    /// One for each limit on the path (each host's port range), in the order of the scenario.
+    pub limits: Vec<LimitFigures>,
+    /// Ports by state over time, everything together.
+    pub timeline: Timeline,
+}
+
+/// Figures of one client, summed over the machines it runs on.
+#[derive(Clone, Debug)]
+pub struct ClientFigures {
+    /// The client's name.
+    pub name: String,
+    /// The name of the host it runs on.
+    pub host: String,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// Figures of one limit, summed over its identical machines.
+#[derive(Clone, Debug)]
+pub struct LimitFigures {
+    /// The host's name.
+    pub name: String,
+    /// Identical machines.
+    pub machines: u32,
+    /// Its figures.
+    pub figures: Figures,
+    /// What the formulas say.
+    pub theory: Expected,
+}
+
+/// Counts, means and spreads; "steady" ones leave the warm-up out.
+///
+/// Ports and connections are counted over all machines: `mean_in_use` of 10 machines that hold
+/// 100 ports each is 1,000.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Attempts to connect, all replications together, steady.
+    pub attempts: u64,
+    /// Attempts that got a port, all replications together, steady.
+    pub opened: u64,
+    /// Attempts refused for want of a port, all replications together, steady.
+    pub blocked: u64,
+    /// `blocked / attempts`, one value a replication, steady; 0 where nothing was attempted.
+    pub blocking_ratio: Estimate,
+    /// When the first attempt was blocked, from the very start (warm-up included).
+    pub first_blocked: Option<Moments>,
+    /// When the last episode of blocking ended; replications that were never blocked, or still
+    /// were at the end, are left out.
+    pub recovered: Option<Moments>,
+    /// Share of the time in which no port was left, 0 to 1, mean over the (source, destination)
+    /// pools, steady. For a client: that of its host.
+    pub blocked_time_share: Estimate,
+    /// Episodes of blocking (from a refusal to the next success of the same pool), a replication.
+    pub episodes: Estimate,
+    /// Longest episode of any replication.
+    pub longest_episode: SimDuration,
+    /// Most ports in use at one moment on one machine of any replication (a port used towards two
+    /// destinations counts twice), from the very start.
+    pub peak_in_use: u64,
+    /// Time-weighted mean of connections that hold a port, TIME-WAIT included, steady.
+    pub mean_in_use: Estimate,
+    /// Time-weighted mean of ports in TIME-WAIT, steady.
+    pub mean_time_wait: Estimate,
+    /// Ports that can be chosen: the range without reserved ports and listeners. For a client, of
+    /// its host; for the whole, summed over the hosts, one machine each.
+    pub num_ephemeral: u64,
+    /// Most connections that can hold a port at once: `num_ephemeral` for each reuse key, over
+    /// all machines.
+    pub capacity: u64,
+    /// `mean_in_use / capacity`, 0 to 1.
+    pub utilisation: Estimate,
+    /// Ports looked at by one attempt, blocked or not; steady. Empty for the figures of clients.
+    pub probes: Quantiles,
+    /// Seconds from one opening of a connection to the next on the same port and reuse key; steady.
+    /// Empty for the figures of clients.
+    pub reuse_interval: Quantiles,
+}
+
+/// A mean over replications with its 95 % interval (Student's t).
+///
+/// With one replication there is no interval: `lo` and `hi` equal the mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Estimate {
+    /// Mean over replications.
+    pub mean: f64,
+    /// Lower end of the 95 % interval.
+    pub lo: f64,
+    /// Upper end of the 95 % interval.
+    pub hi: f64,
+}
+
+/// A moment that some or all replications have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    /// Median over the replications that have it, in seconds.
+    pub median: f64,
+    /// Lower end of the distribution-free 95 % interval of the median; the earliest when there
+    /// are fewer than 6 replications.
+    pub lo: f64,
+    /// Upper end, likewise.
+    pub hi: f64,
+    /// The earliest of any replication, in seconds.
+    pub earliest: f64,
+    /// The latest of any replication, in seconds.
+    pub latest: f64,
+    /// Share of the replications that have it, 0 to 1.
+    pub share_of_replications: f64,
+}
+
+/// A distribution's quantiles and its whole shape.
+#[derive(Clone, Debug)]
+pub struct Quantiles {
+    /// Median.
+    pub p50: f64,
+    /// 90 % of the values are at most this.
+    pub p90: f64,
+    /// 99 % of the values are at most this.
+    pub p99: f64,
+    /// The largest value.
+    pub max: f64,
+    /// All replications together; one unit is `scale` of the figures above.
+    pub histogram: Histogram<u64>,
+    /// How many of the figures' units one unit of the histogram is (1e-6 for microseconds shown
+    /// as seconds).
+    pub scale: f64,
+}
+
+/// Ports by state over time: bins of equal length, the last one possibly shorter.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// Length of a bin.
+    pub bin: SimDuration,
+    /// One row a bin.
+    pub rows: Vec<TimelineRow>,
+    /// Capacity over all machines: the ceiling of the ports in use.
+    pub capacity: u64,
+}
+
+/// One bin of the timeline: what happened in it, mean and range over replications.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimelineRow {
+    /// Start of the bin.
+    pub time: SimTime,
+    /// Connections opened in the bin.
+    pub opened: Spread,
+    /// Attempts blocked in the bin.
+    pub blocked: Spread,
+    /// Mean over the bin of ports whose connection is being set up.
+    pub connecting: Spread,
+    /// Mean over the bin of ports whose connection is established.
+    pub established: Spread,
+    /// Mean over the bin of ports whose connection is being closed.
+    pub closing: Spread,
+    /// Mean over the bin of ports in TIME-WAIT.
+    pub time_wait: Spread,
+    /// Mean over the bin of ports that are free (capacity less all the others).
+    pub free: Spread,
+}
+
+/// Mean and range over replications.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// Mean over replications.
+    pub mean: f64,
+    /// The least of any replication.
+    pub min: f64,
+    /// The most of any replication.
+    pub max: f64,
+}

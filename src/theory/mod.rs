@@ -1,0 +1,5 @@
+//! Closed forms: pure arithmetic, against which the simulation is held.
+
+mod expected;
+
+pub use expected::Expected;
