@@ -1,13 +1,18 @@
 //! What the simulator knows of ports: ranges, pools, selection, holds, and the world they are in.
 
+mod bitmap;
 mod hold;
 mod range;
+mod selection;
 mod settings;
+mod space;
 mod world;
 
 pub use hold::{HoldTimer, TimerGrid};
 pub use range::{PortRange, PortSet};
+pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};
+pub use space::{PoolId, PoolPlan, PortSpace};
 pub use world::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, ReuseKey,
     SelectionKind, Spacing, Target, World,

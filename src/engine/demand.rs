@@ -1,0 +1,337 @@
+//! Demand: the attempts that the clients of one machine make, in the order of time.
+//!
+//! A client with open arrivals is a stream: its attempts are drawn some hundred at a time, each
+//! property in a straight loop from its own random stream, and they are the same whatever becomes
+//! of them. Workers of a closed loop come back when their connection is closed, so they wait in a
+//! queue.
+
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::calendar::Calendar;
+use super::random::{Purpose, Streams};
+use super::sample::{Sampler, exponential, unit};
+use super::target::Targets;
+use crate::model::{Arrivals, Client, Ending, PoolId, PoolPlan, Spacing, World};
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
+
+/// One try to connect, with all that would become of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// When it is made.
+    pub at: SimTime,
+    /// How long the connection would last.
+    pub lifetime: SimDuration,
+    /// The pool that its port has to come from.
+    pub pool: PoolId,
+    /// Who would end it.
+    pub ending: Ending,
+    /// Number of the client on its host.
+    pub client: u16,
+}
+
+/// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
+const BATCH: usize = 128;
+
+/// All clients of one machine.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    clients: Vec<ClientStream>,
+}
+
+/// The attempts of one client.
+#[derive(Clone, Debug)]
+struct ClientStream {
+    number: u16,
+    arrivals: Source,
+    lifetime: Sampler,
+    lifetimes: Xoshiro256PlusPlus,
+    endings: Endings,
+    targets: Targets,
+    /// Attempts drawn and not yet made.
+    batch: Vec<Attempt>,
+    made: usize,
+}
+
+/// Where arrival times come from.
+#[derive(Clone, Debug)]
+enum Source {
+    Open(OpenArrivals),
+    Workers(Workers),
+}
+
+impl Demand {
+    /// The clients of `world.hosts[host]`, on the machine that `streams` belongs to.
+    ///
+    /// # Panics
+    /// When the host has more than 65,536 clients.
+    #[must_use]
+    pub fn new(world: &World, host: usize, plan: PoolPlan, streams: Streams) -> Self {
+        let clients = world.hosts[host].clients.iter().enumerate().map(|(number, client)| {
+            let number = u16::try_from(number).expect("at most 65,536 clients on a host");
+            ClientStream::new(number, world, host, client, plan, streams)
+        });
+        Self { clients: clients.collect() }
+    }
+
+    /// The next attempt; simultaneous ones in the order of the clients. `None` when all workers of
+    /// closed loops are connected for ever and there is nothing else.
+    #[inline]
+    pub fn next_attempt(&mut self) -> Option<Attempt> {
+        if let [only] = &mut self.clients[..] {
+            return only.next_attempt();
+        }
+        let heads = self.clients.iter_mut().filter_map(|client| {
+            let at = client.peek()?;
+            Some((at, client))
+        });
+        heads.min_by_key(|head| head.0)?.1.next_attempt()
+    }
+
+    /// Tells the client of `attempt` when its worker is free again: at the close of the connection,
+    /// or at once when it was blocked.
+    #[inline]
+    pub fn worker_free(&mut self, attempt: &Attempt, free_at: SimTime) {
+        if let Source::Workers(workers) = &mut self.clients[usize::from(attempt.client)].arrivals {
+            workers.think(free_at);
+        }
+    }
+}
+
+impl ClientStream {
+    fn new(
+        number: u16,
+        world: &World,
+        host: usize,
+        client: &Client,
+        plan: PoolPlan,
+        streams: Streams,
+    ) -> Self {
+        let arrivals = streams.of_client(&client.name, Purpose::Arrivals);
+        let destinations = streams.of_client(&client.name, Purpose::Destinations);
+        Self {
+            number,
+            arrivals: Source::new(&client.arrivals, arrivals),
+            lifetime: Sampler::new(&client.lifetime),
+            lifetimes: streams.of_client(&client.name, Purpose::Lifetimes),
+            endings: Endings::new(client, streams.of_client(&client.name, Purpose::Endings)),
+            targets: Targets::new(world, host, client, plan, destinations),
+            batch: Vec::with_capacity(BATCH),
+            made: 0,
+        }
+    }
+
+    #[inline]
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        if self.made == self.batch.len() {
+            self.draw_batch();
+        }
+        let attempt = self.batch.get(self.made).copied();
+        self.made += 1;
+        attempt
+    }
+
+    fn peek(&mut self) -> Option<SimTime> {
+        if self.made == self.batch.len() {
+            self.draw_batch();
+        }
+        self.batch.get(self.made).map(|attempt| attempt.at)
+    }
+
+    fn draw_batch(&mut self) {
+        self.made = 0;
+        self.batch.clear();
+        let blank = Attempt {
+            at: SimTime::START,
+            lifetime: SimDuration::ZERO,
+            pool: PoolId(0),
+            ending: Ending::Never,
+            client: self.number,
+        };
+        match &mut self.arrivals {
+            Source::Open(open) => {
+                self.batch.resize(BATCH, blank);
+                open.fill(&mut self.batch);
+            }
+            // A worker's next attempt may depend on this one, so there is no more than one.
+            Source::Workers(workers) => {
+                self.batch.extend(workers.next().map(|at| Attempt { at, ..blank }));
+            }
+        }
+        for attempt in &mut self.batch {
+            attempt.lifetime = SimDuration::from_nanos(self.lifetime.sample(&mut self.lifetimes));
+        }
+        self.endings.fill(&mut self.batch);
+        self.targets.fill(&mut self.batch);
+    }
+}
+
+impl Source {
+    fn new(arrivals: &Arrivals, rng: Xoshiro256PlusPlus) -> Self {
+        let open = |law, first: u64| {
+            Self::Open(OpenArrivals { law, rng, next: first, part: 0.0, count: 0 })
+        };
+        match arrivals {
+            Arrivals::Poisson { rate_per_s } => {
+                let mut open = OpenArrivals {
+                    law: OpenLaw::Poisson { mean_gap: NANOS_PER_SECOND as f64 / rate_per_s },
+                    rng,
+                    next: 0,
+                    part: 0.0,
+                    count: 0,
+                };
+                open.advance_poisson();
+                Self::Open(open)
+            }
+            Arrivals::Constant { rate_per_s } => {
+                open(OpenLaw::Constant { gap: NANOS_PER_SECOND as f64 / rate_per_s }, 0)
+            }
+            Arrivals::Batches { every, size, spacing } => {
+                open(OpenLaw::Batches { every: *every, size: *size, left: *size, spacing: *spacing }, 0)
+            }
+            Arrivals::ClosedLoop { workers, think } => {
+                Self::Workers(Workers::new(*workers, Sampler::new(think), rng))
+            }
+        }
+    }
+}
+
+/// Arrivals that do not depend on what becomes of them.
+#[derive(Clone, Debug)]
+struct OpenArrivals {
+    law: OpenLaw,
+    rng: Xoshiro256PlusPlus,
+    /// Nanoseconds: the next arrival (whole part).
+    next: u64,
+    /// The part of a nanosecond that `next` leaves out: without it, rounding would shift the rate.
+    part: f64,
+    /// Arrivals so far.
+    count: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum OpenLaw {
+    Poisson { mean_gap: f64 },
+    Constant { gap: f64 },
+    Batches { every: SimDuration, size: u32, left: u32, spacing: Spacing },
+}
+
+impl OpenArrivals {
+    fn fill(&mut self, batch: &mut [Attempt]) {
+        match self.law {
+            OpenLaw::Poisson { .. } => {
+                for attempt in batch {
+                    attempt.at = SimTime::from_nanos(self.next);
+                    self.advance_poisson();
+                }
+            }
+            OpenLaw::Constant { gap } => {
+                for attempt in batch {
+                    // From the start each time, so that errors do not add up.
+                    attempt.at = SimTime::from_nanos((self.count as f64 * gap + 0.5) as u64);
+                    self.count += 1;
+                }
+            }
+            OpenLaw::Batches { .. } => batch.iter_mut().for_each(|attempt| {
+                attempt.at = SimTime::from_nanos(self.next);
+                self.advance_batches();
+            }),
+        }
+    }
+
+    #[inline]
+    fn advance_poisson(&mut self) {
+        if let OpenLaw::Poisson { mean_gap } = self.law {
+            let gap = exponential(&mut self.rng) * mean_gap;
+            self.advance_by(gap);
+        }
+    }
+
+    fn advance_batches(&mut self) {
+        let OpenLaw::Batches { every, size, ref mut left, spacing } = self.law else { return };
+        *left -= 1;
+        if *left == 0 {
+            *left = size;
+            let gap = every.as_nanos() as f64;
+            match spacing {
+                Spacing::Constant => self.next = self.next.saturating_add(every.as_nanos()),
+                Spacing::Poisson => {
+                    let gap = gap * exponential(&mut self.rng);
+                    self.advance_by(gap);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn advance_by(&mut self, gap: f64) {
+        let gap = gap + self.part;
+        let whole = gap as u64;
+        self.part = gap - whole as f64;
+        self.next = self.next.saturating_add(whole);
+    }
+}
+
+/// The workers of a closed loop that are thinking.
+#[derive(Clone, Debug)]
+struct Workers {
+    think: Sampler,
+    rng: Xoshiro256PlusPlus,
+    ready: Calendar<()>,
+}
+
+impl Workers {
+    /// All workers begin to think at the start of the run.
+    fn new(workers: u32, think: Sampler, rng: Xoshiro256PlusPlus) -> Self {
+        let mut probe = rng.clone();
+        let typical = (0..16).map(|_| think.sample(&mut probe) / 16).sum::<u64>();
+        let ahead = SimDuration::from_nanos(typical.saturating_mul(2));
+        let mut new = Self { think, rng, ready: Calendar::new(u64::from(workers), ahead) };
+        (0..workers).for_each(|_| new.think(SimTime::START));
+        new
+    }
+
+    fn think(&mut self, from: SimTime) {
+        let ready = from + SimDuration::from_nanos(self.think.sample(&mut self.rng));
+        self.ready.push(ready, ());
+    }
+
+    fn next(&mut self) -> Option<SimTime> {
+        let due = self.ready.next_due()?;
+        self.ready.pop_due(due).map(|entry| entry.0)
+    }
+}
+
+/// Who closes: always the same, or a mix.
+#[derive(Clone, Debug)]
+enum Endings {
+    Always(Ending),
+    Mix { upto: Vec<(f64, Ending)>, rng: Xoshiro256PlusPlus },
+}
+
+impl Endings {
+    fn new(client: &Client, rng: Xoshiro256PlusPlus) -> Self {
+        if let [(ending, _)] = client.closes[..] {
+            return Self::Always(ending);
+        }
+        let total: f64 = client.closes.iter().map(|close| close.1).sum();
+        let mut sum = 0.0;
+        let upto = client.closes.iter().map(|&(ending, weight)| {
+            sum += weight / total;
+            (sum, ending)
+        });
+        Self::Mix { upto: upto.collect(), rng }
+    }
+
+    fn fill(&mut self, batch: &mut [Attempt]) {
+        match self {
+            Self::Always(ending) => batch.iter_mut().for_each(|attempt| attempt.ending = *ending),
+            Self::Mix { upto, rng } => {
+                for attempt in batch {
+                    let place = unit(rng);
+                    let found = upto.iter().find(|entry| place < entry.0).or(upto.last());
+                    attempt.ending = found.expect("a client has an ending").1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Where a connection goes: a destination by weight, one of its endpoints, a source address.
+
+use rand::Rng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::demand::Attempt;
+use crate::model::{Binds, Client, EndpointPick, PoolPlan, World, below};
+
+/// Endpoints of the destinations that the clients of one host use, numbered through.
+#[derive(Clone, Debug)]
+pub struct EndpointNumbers {
+    /// For each destination of the world the number of its first endpoint, if it is used.
+    first: Vec<Option<u32>>,
+    /// Endpoints in all.
+    count: u32,
+}
+
+impl EndpointNumbers {
+    /// Numbers the endpoints that `world.hosts[host]` connects to.
+    ///
+    /// # Panics
+    /// When there are 2^32 or more.
+    #[must_use]
+    pub fn of(world: &World, host: usize) -> Self {
+        let clients = &world.hosts[host].clients;
+        let mut count = 0_u32;
+        let first = world.destinations.iter().enumerate().map(|(index, destination)| {
+            let used = clients.iter().flat_map(|c| &c.targets).any(|t| t.destination == index);
+            used.then(|| {
+                let first = count;
+                count = count.checked_add(destination.endpoints).expect("fewer than 2^32 endpoints");
+                first
+            })
+        });
+        Self { first: first.collect(), count }
+    }
+
+    /// Endpoints in all.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+/// How one client's connections are spread.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    rng: Xoshiro256PlusPlus,
+    plan: PoolPlan,
+    binds: Binds,
+    /// Walker's alias table over the client's destinations.
+    table: Vec<AliasSlot>,
+    destinations: Vec<Endpoints>,
+    addresses: u32,
+    /// The source address that the next connection to each endpoint takes.
+    next_source: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AliasSlot {
+    /// Below this (of 2^32) the slot's own destination, else `other`.
+    own_below: u64,
+    other: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Endpoints {
+    first: u32,
+    count: u32,
+    pick: EndpointPick,
+    next: u32,
+}
+
+impl Targets {
+    /// The targets of `client` on `world.hosts[host]`.
+    #[must_use]
+    pub fn new(
+        world: &World,
+        host: usize,
+        client: &Client,
+        plan: PoolPlan,
+        rng: Xoshiro256PlusPlus,
+    ) -> Self {
+        let numbers = EndpointNumbers::of(world, host);
+        let destinations = client.targets.iter().map(|target| {
+            let destination = &world.destinations[target.destination];
+            Endpoints {
+                first: numbers.first[target.destination].expect("a client's target is used"),
+                count: destination.endpoints,
+                pick: destination.pick,
+                next: 0,
+            }
+        });
+        let weights: Vec<f64> = client.targets.iter().map(|target| target.weight).collect();
+        let addresses = world.hosts[host].addresses;
+        let turns = if addresses > 1 { numbers.count as usize } else { 0 };
+        Self {
+            rng,
+            plan,
+            binds: client.binds,
+            table: alias_table(&weights),
+            destinations: destinations.collect(),
+            addresses,
+            next_source: vec![0; turns],
+        }
+    }
+
+    /// Draws the pool of each attempt.
+    pub fn fill(&mut self, batch: &mut [Attempt]) {
+        if self.addresses == 1 && self.table.len() == 1 && self.destinations[0].count == 1 {
+            let pool = self.plan.pool(self.binds, 0, self.destinations[0].first);
+            batch.iter_mut().for_each(|attempt| attempt.pool = pool);
+            return;
+        }
+        for attempt in batch {
+            let endpoint = self.endpoint();
+            let source = self.source(endpoint);
+            attempt.pool = self.plan.pool(self.binds, source, endpoint);
+        }
+    }
+
+    #[inline]
+    fn endpoint(&mut self) -> u32 {
+        let mut chosen = 0;
+        if self.table.len() > 1 {
+            let bits = self.rng.next_u64();
+            chosen = below(self.table.len() as u32, (bits >> 32) as u32) as usize;
+            let slot = self.table[chosen];
+            if bits & 0xffff_ffff >= slot.own_below {
+                chosen = slot.other;
+            }
+        }
+        let endpoints = &mut self.destinations[chosen];
+        let within = match endpoints.pick {
+            _ if endpoints.count == 1 => 0,
+            EndpointPick::Random => below(endpoints.count, (self.rng.next_u64() >> 32) as u32),
+            EndpointPick::InTurn => {
+                let now = endpoints.next;
+                endpoints.next = (now + 1) % endpoints.count;
+                now
+            }
+        };
+        endpoints.first + within
+    }
+
+    /// Source addresses take turns for each endpoint by itself: one turn for all would, with as
+    /// many endpoints in turn as addresses, use each address towards one endpoint only.
+    #[inline]
+    fn source(&mut self, endpoint: u32) -> u32 {
+        if self.addresses == 1 {
+            return 0;
+        }
+        let next = &mut self.next_source[endpoint as usize];
+        let now = *next;
+        *next = (now + 1) % self.addresses;
+        now
+    }
+}
+
+/// Walker's alias method (ACM TOMS 3(3), 1977), built as Vose does (IEEE TSE 17(9), 1991): one
+/// look-up a draw, however many weights.
+fn alias_table(weights: &[f64]) -> Vec<AliasSlot> {
+    let total: f64 = weights.iter().sum();
+    let n = weights.len();
+    let mut share: Vec<f64> = weights.iter().map(|weight| weight / total * n as f64).collect();
+    let mut table: Vec<AliasSlot> =
+        (0..n).map(|own| AliasSlot { own_below: 1 << 32, other: own }).collect();
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| share[i] < 1.0);
+    while let (Some(low), Some(&high)) = (small.pop(), large.last()) {
+        table[low] = AliasSlot { own_below: (share[low] * (1_u64 << 32) as f64) as u64, other: high };
+        share[high] -= 1.0 - share[low];
+        if share[high] < 1.0 {
+            large.pop();
+            small.push(high);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn the_alias_table_gives_every_weight_its_share() {
+        let weights = [5.0, 1.0, 0.5, 3.0, 0.5];
+        let table = alias_table(&weights);
+        // Exact, without drawing: a slot's own part and what others lend to it.
+        let mut share = [0.0; 5];
+        for (own, slot) in table.iter().enumerate() {
+            let part = slot.own_below as f64 / (1_u64 << 32) as f64;
+            share[own] += part / 5.0;
+            share[slot.other] += (1.0 - part) / 5.0;
+        }
+        for (found, weight) in share.iter().zip(weights) {
+            assert!((found - weight / 10.0).abs() < 1e-8, "{found} for {weight}");
+        }
+    }
+
+    #[test]
+    fn the_alias_table_of_one_needs_no_other() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let slot = alias_table(&[7.0])[0];
+        assert!((rng.next_u64() & 0xffff_ffff) < slot.own_below);
+    }
+}
