@@ -167,31 +167,22 @@ impl ClientStream {
 
 impl Source {
     fn new(arrivals: &Arrivals, rng: Xoshiro256PlusPlus) -> Self {
-        let open = |law, first: u64| {
-            Self::Open(OpenArrivals { law, rng, next: first, part: 0.0, count: 0 })
-        };
-        match arrivals {
-            Arrivals::Poisson { rate_per_s } => {
-                let mut open = OpenArrivals {
-                    law: OpenLaw::Poisson { mean_gap: NANOS_PER_SECOND as f64 / rate_per_s },
-                    rng,
-                    next: 0,
-                    part: 0.0,
-                    count: 0,
-                };
-                open.advance_poisson();
-                Self::Open(open)
-            }
-            Arrivals::Constant { rate_per_s } => {
-                open(OpenLaw::Constant { gap: NANOS_PER_SECOND as f64 / rate_per_s }, 0)
-            }
+        let second = NANOS_PER_SECOND as f64;
+        let law = match *arrivals {
+            Arrivals::Poisson { rate_per_s } => OpenLaw::Poisson { mean_gap: second / rate_per_s },
+            Arrivals::Constant { rate_per_s } => OpenLaw::Constant { gap: second / rate_per_s },
             Arrivals::Batches { every, size, spacing } => {
-                open(OpenLaw::Batches { every: *every, size: *size, left: *size, spacing: *spacing }, 0)
+                OpenLaw::Batches { every, size, left: size, spacing }
             }
-            Arrivals::ClosedLoop { workers, think } => {
-                Self::Workers(Workers::new(*workers, Sampler::new(think), rng))
+            Arrivals::ClosedLoop { workers, ref think } => {
+                return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
             }
+        };
+        let mut open = OpenArrivals { law, rng, next: 0, part: 0.0, count: 0 };
+        if let OpenLaw::Poisson { mean_gap } = law {
+            open.advance_poisson(mean_gap);
         }
+        Self::Open(open)
     }
 }
 
@@ -218,10 +209,10 @@ enum OpenLaw {
 impl OpenArrivals {
     fn fill(&mut self, batch: &mut [Attempt]) {
         match self.law {
-            OpenLaw::Poisson { .. } => {
+            OpenLaw::Poisson { mean_gap } => {
                 for attempt in batch {
                     attempt.at = SimTime::from_nanos(self.next);
-                    self.advance_poisson();
+                    self.advance_poisson(mean_gap);
                 }
             }
             OpenLaw::Constant { gap } => {
@@ -239,11 +230,9 @@ impl OpenArrivals {
     }
 
     #[inline]
-    fn advance_poisson(&mut self) {
-        if let OpenLaw::Poisson { mean_gap } = self.law {
-            let gap = exponential(&mut self.rng) * mean_gap;
-            self.advance_by(gap);
-        }
+    fn advance_poisson(&mut self, mean_gap: f64) {
+        let gap = exponential(&mut self.rng) * mean_gap;
+        self.advance_by(gap);
     }
 
     fn advance_batches(&mut self) {

@@ -1,8 +1,16 @@
 //! The clock, the queue, demand, and the loop that runs one machine for one replication.
 
 mod calendar;
+mod demand;
+mod machine;
+mod observe;
 mod random;
 mod sample;
+mod stationary;
+mod target;
 
 pub use calendar::Calendar;
-pub use random::{Purpose, Streams};
+pub use machine::{Job, run};
+pub use observe::{Observer, Unobserved};
+pub use stationary::{mean_rate, typical_hold};
+pub use target::{EndpointNumbers, pool_shares};

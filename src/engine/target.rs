@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::demand::Attempt;
-use crate::model::{Binds, Client, EndpointPick, PoolPlan, World, below};
+use crate::model::{Binds, Client, EndpointPick, PoolId, PoolPlan, World, below};
 
 /// Endpoints of the destinations that the clients of one host use, numbered through.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ impl EndpointNumbers {
             let used = clients.iter().flat_map(|c| &c.targets).any(|t| t.destination == index);
             used.then(|| {
                 let first = count;
-                count = count.checked_add(destination.endpoints).expect("fewer than 2^32 endpoints");
+                count =
+                    count.checked_add(destination.endpoints).expect("fewer than 2^32 endpoints");
                 first
             })
         });
@@ -157,6 +158,27 @@ impl Targets {
     }
 }
 
+/// The pools that connections of client number `client` of `world.hosts[host]` take ports from, each
+/// with its share of them. A pool may come more than once.
+pub fn pool_shares(
+    world: &World,
+    host: usize,
+    client: usize,
+    plan: PoolPlan,
+) -> impl Iterator<Item = (PoolId, f64)> {
+    let numbers = EndpointNumbers::of(world, host);
+    let (addresses, client) = (world.hosts[host].addresses, &world.hosts[host].clients[client]);
+    let total: f64 = client.targets.iter().map(|target| target.weight).sum();
+    client.targets.iter().flat_map(move |target| {
+        let first = numbers.first[target.destination].expect("a client's target is used");
+        let count = world.destinations[target.destination].endpoints;
+        let share = target.weight / total / f64::from(count) / f64::from(addresses);
+        (first..first + count).flat_map(move |endpoint| {
+            (0..addresses).map(move |source| (plan.pool(client.binds, source, endpoint), share))
+        })
+    })
+}
+
 /// Walker's alias method (ACM TOMS 3(3), 1977), built as Vose does (IEEE TSE 17(9), 1991): one
 /// look-up a draw, however many weights.
 fn alias_table(weights: &[f64]) -> Vec<AliasSlot> {
@@ -167,7 +189,8 @@ fn alias_table(weights: &[f64]) -> Vec<AliasSlot> {
         (0..n).map(|own| AliasSlot { own_below: 1 << 32, other: own }).collect();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| share[i] < 1.0);
     while let (Some(low), Some(&high)) = (small.pop(), large.last()) {
-        table[low] = AliasSlot { own_below: (share[low] * (1_u64 << 32) as f64) as u64, other: high };
+        table[low] =
+            AliasSlot { own_below: (share[low] * (1_u64 << 32) as f64) as u64, other: high };
         share[high] -= 1.0 - share[low];
         if share[high] < 1.0 {
             large.pop();

@@ -87,10 +87,26 @@ impl HoldTimer {
         SimTime::from_nanos(fires)
     }
 
-    /// The grid's step; zero when timers are exact.
+    /// How long before the start of the run a timer may have been set and not have fired at it.
+    ///
+    /// The last grid point at or before the start fired all that were due before it, so what was
+    /// set less than a timeout before that point is still there.
     #[must_use]
-    pub const fn step(self) -> SimDuration {
-        SimDuration::from_nanos(self.step)
+    pub const fn oldest_at_start(self) -> SimDuration {
+        let since_grid_point = if self.phase == 0 { 0 } else { self.step - self.phase };
+        SimDuration::from_nanos(self.timeout.saturating_add(since_grid_point))
+    }
+
+    /// When a timer fires that was set `ago` before the start of the run, at most
+    /// [`HoldTimer::oldest_at_start`].
+    #[must_use]
+    pub fn expires_if_set_before(self, ago: SimDuration) -> SimTime {
+        match self.timeout.checked_sub(ago.as_nanos()) {
+            Some(due) => Self { timeout: due, ..self }.expires(SimTime::START),
+            // Due before the start, between two grid points: the next one is the first of the run.
+            None if self.phase == 0 => SimTime::from_nanos(self.step),
+            None => SimTime::from_nanos(self.phase),
+        }
     }
 }
 
@@ -128,6 +144,21 @@ mod tests {
             assert_eq!(fires % 2_048_000_000, phase, "off the grid");
             let held = fires - start;
             assert!(held > 60_000_000_000 && held <= 62_048_000_000, "held {held} ns");
+        }
+    }
+
+    #[test]
+    fn a_timer_set_before_the_start_fires_where_it_would_have() {
+        let (minute, wheel) = (SimDuration::from_secs(60), TimerGrid::LinuxWheel { hz: 250 });
+        for phase in [0.0, 0.25, 0.9] {
+            let timer = HoldTimer::new(minute, wheel, phase);
+            // The same grid, seen from 50 grid steps earlier.
+            let shift = 50 * timer.step;
+            for ago in [0, 1, 30_000_000_000, timer.oldest_at_start().as_nanos() - 1] {
+                let from_then = timer.expires(SimTime::from_nanos(shift - ago)).as_nanos() - shift;
+                let fires = timer.expires_if_set_before(SimDuration::from_nanos(ago));
+                assert_eq!(fires.as_nanos(), from_then, "phase {phase}, set {ago} ns before");
+            }
         }
     }
 

@@ -99,7 +99,8 @@ impl PoolPlan {
     }
 
     /// Do `connect()` and `bind()` take ports from each other?
-    fn mixed(&self) -> bool {
+    #[must_use]
+    pub const fn is_mixed(&self) -> bool {
         self.connect.is_some() && self.bind.is_some()
     }
 
@@ -202,7 +203,7 @@ impl PortSpace {
         let (n, lowest) = (host.ports.num_ephemeral(), host.ports.min_ephemeral());
         let lost: Vec<u32> =
             host.unusable().map(|port| layout.bit(u32::from(port - lowest), n)).collect();
-        let buckets = plan.mixed().then(|| Buckets {
+        let buckets = plan.is_mixed().then(|| Buckets {
             unbound: Bitmaps::full(1, n, &[]),
             bound_users: vec![0; n as usize],
             unused: Bitmaps::full(plan.addresses as usize, n, &[]),

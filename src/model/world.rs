@@ -146,6 +146,24 @@ pub enum Distribution {
     Empirical(Arc<[SimDuration]>),
 }
 
+impl Distribution {
+    /// The mean, in seconds; `None` when it is infinite (Pareto with a shape of 1 or less).
+    #[must_use]
+    pub fn mean_s(&self) -> Option<f64> {
+        match self {
+            Self::Constant(span) => Some(span.as_secs_f64()),
+            Self::Exponential { mean } | Self::Lognormal { mean, .. } => Some(mean.as_secs_f64()),
+            Self::Pareto { shape, .. } if *shape <= 1.0 => None,
+            Self::Pareto { minimum, shape } => Some(minimum.as_secs_f64() * shape / (shape - 1.0)),
+            Self::Uniform { min, max } => Some((min.as_secs_f64() + max.as_secs_f64()) / 2.0),
+            Self::Empirical(samples) => {
+                let total: u128 = samples.iter().map(|span| u128::from(span.as_nanos())).sum();
+                Some(total as f64 * 1e-9 / samples.len() as f64)
+            }
+        }
+    }
+}
+
 /// Who ends a connection, and so how long its port is held afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {

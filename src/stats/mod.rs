@@ -1,10 +1,16 @@
 //! Counting what happens, and saying how sure the figures are.
 
+mod log_linear;
 mod outcome;
 mod port_map;
+mod tally;
+mod window;
 
+pub use log_linear::LogLinear;
 pub use outcome::{
     ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles, Spread, Timeline,
     TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
+pub use tally::{BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock};
+pub use window::Window;

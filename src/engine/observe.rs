@@ -1,0 +1,20 @@
+//! Seeing a run port by port, at no cost to a run that nobody watches.
+
+use crate::model::PoolId;
+use crate::units::SimTime;
+
+/// Is told what happens on one machine, in the order in which it happens.
+pub trait Observer {
+    /// A connection got the port of `bit` in `pool`: established until `close`, its port held until
+    /// `release`.
+    fn opened(&mut self, pool: PoolId, port: u16, open: SimTime, close: SimTime, release: SimTime);
+}
+
+/// Looks at nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    #[inline]
+    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, _: SimTime, _: SimTime) {}
+}

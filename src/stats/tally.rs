@@ -1,0 +1,320 @@
+//! What one host's machines did in one replication: whole numbers only.
+//!
+//! Everything here is a sum, a least or a greatest of integers, so tallies can be merged in any
+//! order, by any number of threads, and come out the same to the bit.
+
+use super::log_linear::LogLinear;
+use super::window::Window;
+use crate::units::SimTime;
+
+/// What the machines of one host did in one replication.
+#[derive(Clone, Debug)]
+pub struct HostTally {
+    /// One for each client of the host.
+    pub clients: Vec<ClientTally>,
+    /// The port range as a limit.
+    pub limit: LimitTally,
+    /// Everything over time.
+    pub bins: Bins,
+}
+
+/// What one client did.
+#[derive(Clone, Debug, Default)]
+pub struct ClientTally {
+    /// Attempts in the steady state.
+    pub attempts: u64,
+    /// Those of them that got a port.
+    pub opened: u64,
+    /// Nanoseconds of the steady state times established connections.
+    pub established: u128,
+    /// Nanoseconds of the steady state times ports in TIME-WAIT.
+    pub time_wait: u128,
+    /// Most ports in use at once on one machine.
+    pub peak_in_use: u64,
+    /// Spells in which every attempt was refused.
+    pub blocking: Blocking,
+}
+
+/// What one host's port range did.
+#[derive(Clone, Debug, Default)]
+pub struct LimitTally {
+    /// Most ports in use at once on one machine.
+    pub peak_in_use: u64,
+    /// Nanoseconds of the steady state times pools without a free port.
+    pub full: u128,
+    /// Spells in which every attempt at a pool was refused.
+    pub blocking: Blocking,
+    /// Ports looked at by each attempt.
+    pub probes: LogLinear,
+    /// Time from one opening to the next on the same port, in units of [`ReuseClock`].
+    pub reuse: LogLinear,
+}
+
+/// Episodes of blocking: from a refusal to the next success.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking {
+    /// The first refusal; [`SimTime::FAR_FUTURE`] when there is none.
+    pub first: SimTime,
+    /// Episodes begun.
+    pub episodes: u64,
+    /// The longest, in nanoseconds.
+    pub longest: u64,
+    /// When the last one ended.
+    pub recovered: SimTime,
+    /// Was one still going on at the end?
+    pub unfinished: bool,
+}
+
+impl Default for Blocking {
+    fn default() -> Self {
+        Self {
+            first: SimTime::FAR_FUTURE,
+            episodes: 0,
+            longest: 0,
+            recovered: SimTime::START,
+            unfinished: false,
+        }
+    }
+}
+
+impl Blocking {
+    /// A refusal that begins an episode.
+    pub fn begin(&mut self, at: SimTime) {
+        self.first = self.first.min(at);
+        self.episodes += 1;
+    }
+
+    /// The success that ends the episode begun at `since`.
+    pub fn end(&mut self, since: SimTime, at: SimTime) {
+        self.longest = self.longest.max(at.since(since).as_nanos());
+        self.recovered = self.recovered.max(at);
+    }
+
+    /// The end of the run in the middle of the episode begun at `since`.
+    pub fn cut(&mut self, since: SimTime, end: SimTime) {
+        self.longest = self.longest.max(end.since(since).as_nanos());
+        self.unfinished = true;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        self.episodes += other.episodes;
+        self.longest = self.longest.max(other.longest);
+        self.recovered = self.recovered.max(other.recovered);
+        self.unfinished |= other.unfinished;
+    }
+}
+
+impl HostTally {
+    /// An empty tally for a host with `clients` clients.
+    #[must_use]
+    pub fn new(clients: usize, window: Window) -> Self {
+        Self {
+            clients: vec![ClientTally::default(); clients],
+            limit: LimitTally::default(),
+            bins: Bins::new(window),
+        }
+    }
+
+    /// Adds what other machines of the same host did.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.clients.iter_mut().zip(&other.clients) {
+            sum.merge(more);
+        }
+        let (sum, more) = (&mut self.limit, &other.limit);
+        sum.peak_in_use = sum.peak_in_use.max(more.peak_in_use);
+        sum.full += more.full;
+        sum.blocking.merge(&more.blocking);
+        sum.probes.merge(&more.probes);
+        sum.reuse.merge(&more.reuse);
+        self.bins.merge(&other.bins);
+    }
+}
+
+impl ClientTally {
+    fn merge(&mut self, other: &Self) {
+        self.attempts += other.attempts;
+        self.opened += other.opened;
+        self.established += other.established;
+        self.time_wait += other.time_wait;
+        self.peak_in_use = self.peak_in_use.max(other.peak_in_use);
+        self.blocking.merge(&other.blocking);
+    }
+}
+
+/// Ports by state, opened and blocked over time.
+///
+/// A level that changes at time `t` by `d` contributes `d * (end of bin - t)` to the area of its
+/// own bin and `d` to the level of all later ones; [`Bins::rows`] adds that up.
+#[derive(Clone, Debug)]
+pub struct Bins {
+    window: Window,
+    cells: Vec<Bin>,
+}
+
+/// One bin: port-nanoseconds gained in it, and the change of level that later bins inherit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bin {
+    established: i64,
+    established_step: i64,
+    time_wait: i64,
+    time_wait_step: i64,
+    opened: u64,
+    blocked: u64,
+}
+
+/// One bin, added up: port-nanoseconds by state, and counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BinRow {
+    /// Port-nanoseconds of established connections.
+    pub established: i128,
+    /// Port-nanoseconds of TIME-WAIT.
+    pub time_wait: i128,
+    /// Connections opened.
+    pub opened: u64,
+    /// Attempts blocked.
+    pub blocked: u64,
+}
+
+impl Bins {
+    fn new(window: Window) -> Self {
+        Self { window, cells: vec![Bin::default(); window.bins()] }
+    }
+
+    /// A connection opened at `open` that is established until `close` and holds its port until
+    /// `release`, all in nanoseconds; `counted` is false for what was there at the start.
+    #[inline]
+    pub fn hold(&mut self, open: u64, close: u64, release: u64, counted: bool) {
+        let end = self.window.end();
+        let index = self.window.bin_of(open);
+        let cell = &mut self.cells[index];
+        cell.opened += u64::from(counted);
+        cell.established += (self.window.bin_end(index) - open) as i64;
+        cell.established_step += 1;
+        if close >= end {
+            return;
+        }
+        let index = self.window.bin_of(close);
+        let cell = &mut self.cells[index];
+        let rest = (self.window.bin_end(index) - close) as i64;
+        cell.established -= rest;
+        cell.established_step -= 1;
+        if release == close {
+            return;
+        }
+        cell.time_wait += rest;
+        cell.time_wait_step += 1;
+        if release >= end {
+            return;
+        }
+        let index = self.window.bin_of(release);
+        let cell = &mut self.cells[index];
+        cell.time_wait -= (self.window.bin_end(index) - release) as i64;
+        cell.time_wait_step -= 1;
+    }
+
+    /// An attempt blocked at `at` nanoseconds.
+    #[inline]
+    pub fn block(&mut self, at: u64) {
+        self.cells[self.window.bin_of(at)].blocked += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
+            sum.established += more.established;
+            sum.established_step += more.established_step;
+            sum.time_wait += more.time_wait;
+            sum.time_wait_step += more.time_wait_step;
+            sum.opened += more.opened;
+            sum.blocked += more.blocked;
+        }
+    }
+
+    /// The bins, added up.
+    pub fn rows(&self) -> impl Iterator<Item = BinRow> {
+        let (mut established, mut time_wait, mut start) = (0_i128, 0_i128, 0_u64);
+        self.cells.iter().enumerate().map(move |(index, cell)| {
+            let end = self.window.bin_end(index);
+            let length = i128::from(end - start);
+            start = end;
+            let row = BinRow {
+                established: established * length + i128::from(cell.established),
+                time_wait: time_wait * length + i128::from(cell.time_wait),
+                opened: cell.opened,
+                blocked: cell.blocked,
+            };
+            established += i128::from(cell.established_step);
+            time_wait += i128::from(cell.time_wait_step);
+            row
+        })
+    }
+}
+
+/// The unit in which reuse intervals are counted: a power of two of nanoseconds, as small as lets a
+/// whole run fit into 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReuseClock {
+    shift: u32,
+}
+
+impl ReuseClock {
+    /// The clock of a run that lasts until `window` ends.
+    #[must_use]
+    pub const fn new(window: Window) -> Self {
+        let bits = 64 - window.end().leading_zeros();
+        Self { shift: bits.saturating_sub(31) }
+    }
+
+    /// The moment `nanos` in units of this clock.
+    #[inline]
+    #[must_use]
+    pub const fn ticks(self, nanos: u64) -> u32 {
+        (nanos >> self.shift) as u32
+    }
+
+    /// Seconds in a unit.
+    #[must_use]
+    pub fn unit_s(self) -> f64 {
+        (1_u64 << self.shift) as f64 * 1e-9
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::units::SimDuration;
+
+    proptest! {
+        /// Law: the areas of all bins add up to the time that ports were held.
+        #[test]
+        fn bins_add_up_to_what_was_held(
+            holds in prop::collection::vec((0_u64..10_000, 0_u64..9_000, 0_u64..9_000), 0..60),
+        ) {
+            let window = Window::new(SimDuration::ZERO, SimDuration::from_nanos(10_000));
+            let mut bins = Bins::new(window);
+            let (mut established, mut time_wait) = (0, 0);
+            for &(open, life, wait) in &holds {
+                bins.hold(open, open + life, open + life + wait, true);
+                let (close, release) = (open + life, open + life + wait);
+                established += i128::from(close.min(10_000) - open);
+                time_wait += i128::from(release.min(10_000) - close.min(10_000));
+            }
+            let rows: Vec<BinRow> = bins.rows().collect();
+            prop_assert_eq!(rows.iter().map(|row| row.established).sum::<i128>(), established);
+            prop_assert_eq!(rows.iter().map(|row| row.time_wait).sum::<i128>(), time_wait);
+            prop_assert!(rows.iter().all(|row| row.established >= 0 && row.time_wait >= 0));
+            prop_assert_eq!(rows.iter().map(|row| row.opened).sum::<u64>(), holds.len() as u64);
+        }
+    }
+
+    #[test]
+    fn the_reuse_clock_is_as_fine_as_the_run_allows() {
+        let clock =
+            |secs| ReuseClock::new(Window::new(SimDuration::ZERO, SimDuration::from_secs(secs)));
+        assert_eq!(clock(2).unit_s(), 1e-9);
+        assert!(clock(600).unit_s() < 6e-7);
+        assert!(u64::from(clock(86_400).ticks(86_400_000_000_000)) < 1 << 31);
+    }
+}
