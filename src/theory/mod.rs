@@ -2,6 +2,7 @@
 
 mod erlang;
 mod expected;
+pub(crate) mod special;
 
 pub use erlang::{erlang_b, erlang_b_offered, erlang_b_servers};
 pub use expected::Expected;
