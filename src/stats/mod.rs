@@ -1,11 +1,13 @@
 //! Counting what happens, and saying how sure the figures are.
 
+mod interval;
 mod log_linear;
 mod outcome;
 mod port_map;
 mod tally;
 mod window;
 
+pub use interval::student_t_975;
 pub use log_linear::LogLinear;
 pub use outcome::{
     ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles, Spread, Timeline,

@@ -1,5 +1,8 @@
 //! Closed forms: pure arithmetic, against which the simulation is held.
 
+mod erlang;
 mod expected;
+pub(crate) mod special;
 
+pub use erlang::{erlang_b, erlang_b_offered, erlang_b_servers};
 pub use expected::Expected;
