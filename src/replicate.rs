@@ -1,15 +1,36 @@
 //! Many replications of one world over rayon, merged in a fixed order.
+//!
+//! The unit of work is one machine in one replication: machines share no limit, so they run in any
+//! order. What they leave behind is whole numbers, and what is not a plain sum is kept by number of
+//! replication, so a result has the same bytes on 1 thread and on 64.
 
-use crate::model::{RunSettings, World};
-use crate::stats::{Outcome, PortMap};
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, run};
+use crate::model::{Host, PoolId, PoolPlan, Replications, RunSettings, World};
+use crate::stats::{
+    ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
+    TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
+};
+use crate::theory::Expected;
+use crate::units::SimTime;
+
+/// Replications that a precision is first judged by.
+const FIRST_ROUND: u32 = 20;
+
+/// A precision that is not reached by so many replications never is.
+const MOST_REPLICATIONS: u32 = 10_000;
 
 /// Watches a run from outside: is told of progress, and says when to stop.
 pub trait Watch: Sync {
-    /// `share` more of the whole run (0 to 1; all calls of a run with a fixed number of
-    /// replications add up to 1) has been done. Called from any thread.
+    /// `share` more of the whole run has been done; with a fixed number of replications all calls
+    /// add up to 1. Called from any thread.
     fn advanced(&self, share: f64);
 
-    /// True as soon as no further replication should begin; those begun are finished.
+    /// True as soon as the run should end: replications that are not finished are given up.
     fn stopped(&self) -> bool;
 }
 
@@ -28,19 +49,237 @@ impl Watch for Unwatched {
 /// Runs all replications on the current rayon pool and merges them.
 ///
 /// `None` when `watch` stopped it before the first replication was finished.
-pub fn replicate(_world: &World, _settings: &RunSettings, _watch: &dyn Watch) -> Option<Outcome> {
-    None
+pub fn replicate(world: &World, settings: &RunSettings, watch: &dyn Watch) -> Option<Outcome> {
+    let runner = Runner::new(world, settings, watch);
+    let mut done: Vec<Option<Replication>> = Vec::new();
+    loop {
+        let wanted = match settings.replications {
+            Replications::Fixed(count) => count,
+            Replications::Precision(share) => next_round(&done, share),
+        };
+        let from = done.len() as u32;
+        if from >= wanted || watch.stopped() {
+            break;
+        }
+        let share = 1.0 / f64::from(wanted.max(FIRST_ROUND.min(wanted)));
+        done.par_extend(
+            (from..wanted).into_par_iter().map(|index| runner.replication(index, share)),
+        );
+    }
+    runner.outcome(&done)
 }
 
-/// Runs the first replication of one machine of `world.hosts[host]` again and keeps what each port did.
+/// How many replications there have to be before the precision is judged again.
+fn next_round(done: &[Option<Replication>], precision: f64) -> u32 {
+    let ratios: Vec<f64> =
+        done.iter().flatten().map(|replication| replication.whole.blocking_ratio()).collect();
+    let count = done.len() as u32;
+    if count < FIRST_ROUND {
+        return FIRST_ROUND;
+    }
+    let estimate = Estimate::of(&ratios);
+    let reached = (estimate.hi - estimate.lo) / 2.0 <= precision * estimate.mean;
+    if reached { count } else { (count + count / 2).min(MOST_REPLICATIONS) }
+}
+
+/// One replication, boiled down.
+struct Replication {
+    whole: Sample,
+    /// For each host: its limit, and its clients.
+    hosts: Vec<(Sample, Vec<Sample>)>,
+}
+
+struct Runner<'a> {
+    world: &'a World,
+    settings: &'a RunSettings,
+    watch: &'a dyn Watch,
+    window: Window,
+    grounds: Vec<Ground>,
+    sums: Mutex<Sums>,
+}
+
+/// What is summed over replications as they finish: whole numbers, so the order does not matter.
+struct Sums {
+    timeline: TimelineSum,
+    /// For each host, probes and reuse intervals.
+    counts: Vec<(LogLinear, LogLinear)>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(world: &'a World, settings: &'a RunSettings, watch: &'a dyn Watch) -> Self {
+        let window = Window::new(settings.warm_up, settings.duration);
+        let grounds: Vec<Ground> = world
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(index, host)| ground(world, index, host))
+            .collect();
+        let timeline = TimelineSum::new(window, Ground::together(&grounds).capacity);
+        let counts = world.hosts.iter().map(|_| Default::default()).collect();
+        let sums = Mutex::new(Sums { timeline, counts });
+        Self { world, settings, watch, window, grounds, sums }
+    }
+
+    /// Runs every machine of every host once; `None` when the watch stopped it.
+    fn replication(&self, index: u32, share: f64) -> Option<Replication> {
+        let machines: f64 = self.world.hosts.iter().map(|host| f64::from(host.count)).sum();
+        let mut tallies = Vec::with_capacity(self.world.hosts.len());
+        for host in 0..self.world.hosts.len() {
+            tallies.push(self.host(host, index, share / machines)?);
+        }
+        let mut sums = self.sums.lock().expect("no thread panics while it adds");
+        sums.timeline.add(&tallies);
+        for (sum, tally) in sums.counts.iter_mut().zip(&tallies) {
+            sum.0.merge(&tally.limit.probes);
+            sum.1.merge(&tally.limit.reuse);
+        }
+        drop(sums);
+        let hosts: Vec<(Sample, Vec<Sample>)> = tallies
+            .iter()
+            .map(|tally| {
+                let clients = tally.clients.iter().map(|client| Sample::of_client(client, tally));
+                (Sample::of_limit(tally), clients.collect())
+            })
+            .collect();
+        let limits: Vec<Sample> = hosts.iter().map(|host| host.0).collect();
+        Some(Replication { whole: Sample::together(&limits), hosts })
+    }
+
+    /// All machines of one host in one replication, in parallel.
+    fn host(&self, host: usize, replication: u32, share: f64) -> Option<HostTally> {
+        let model = &self.world.hosts[host];
+        let empty = || Some(HostTally::new(model.clients.len(), self.window));
+        let add = |tally: Option<HostTally>, machine: u32| {
+            let mut tally = tally?;
+            let job =
+                Job { world: self.world, settings: self.settings, host, machine, replication };
+            let mut reporter = Reporter { runner: self, share, reached: SimTime::START };
+            run(job, &mut tally, &mut reporter).is_continue().then_some(tally)
+        };
+        if model.count == 1 {
+            return add(empty(), 0);
+        }
+        let merge = |a: Option<HostTally>, b: Option<HostTally>| {
+            let (mut a, b) = (a?, b?);
+            a.merge(&b);
+            Some(a)
+        };
+        (0..model.count).into_par_iter().fold(empty, add).reduce(empty, merge)
+    }
+
+    /// Intervals over the replications that were finished, in their own order.
+    fn outcome(self, done: &[Option<Replication>]) -> Option<Outcome> {
+        let finished: Vec<&Replication> = done.iter().flatten().collect();
+        if finished.is_empty() {
+            return None;
+        }
+        let sums = self.sums.into_inner().expect("no thread panics while it adds");
+        let window = self.window;
+        let (mut clients, mut limits) = (Vec::new(), Vec::new());
+        let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
+        for (index, host) in self.world.hosts.iter().enumerate() {
+            let (probes, reuse) = &sums.counts[index];
+            all_probes.merge(probes);
+            all_reuse.merge(reuse);
+            let ground = self.grounds[index];
+            let samples: Vec<Sample> = finished.iter().map(|done| done.hosts[index].0).collect();
+            let (probes, reuse) = (probe_quantiles(probes), reuse_quantiles(reuse, window));
+            limits.push(LimitFigures {
+                name: host.name.clone(),
+                machines: host.count,
+                figures: figures(&samples, ground, window, probes, reuse),
+                theory: Expected::default(),
+            });
+            for (number, client) in host.clients.iter().enumerate() {
+                let samples: Vec<Sample> =
+                    finished.iter().map(|done| done.hosts[index].1[number]).collect();
+                clients.push(ClientFigures {
+                    name: client.name.clone(),
+                    host: host.name.clone(),
+                    figures: figures(&samples, ground, window, no_quantiles(), no_quantiles()),
+                });
+            }
+        }
+        let samples: Vec<Sample> = finished.iter().map(|done| done.whole).collect();
+        let (probes, reuse) = (probe_quantiles(&all_probes), reuse_quantiles(&all_reuse, window));
+        let wanted = match self.settings.replications {
+            Replications::Fixed(count) => count as usize,
+            Replications::Precision(_) => done.len(),
+        };
+        Some(Outcome {
+            seed: self.settings.seed,
+            replications: finished.len() as u32,
+            partial: finished.len() < wanted
+                || (self.watch.stopped() && finished.len() < done.len()),
+            duration: self.settings.duration,
+            warm_up: self.settings.warm_up,
+            whole: figures(&samples, Ground::together(&self.grounds), window, probes, reuse),
+            clients,
+            limits,
+            timeline: sums.timeline.timeline(),
+        })
+    }
+}
+
+/// Passes progress on, and the wish to stop.
+struct Reporter<'a> {
+    runner: &'a Runner<'a>,
+    /// This machine's share of the whole run.
+    share: f64,
+    reached: SimTime,
+}
+
+impl Observer for Reporter<'_> {
+    #[inline]
+    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, _: SimTime, _: SimTime) {}
+
+    fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
+        let passed = now.since(self.reached).as_secs_f64();
+        self.reached = now;
+        let whole = self.runner.settings.duration.as_secs_f64();
+        self.runner.watch.advanced(self.share * passed / whole);
+        if self.runner.watch.stopped() && now.as_nanos() < self.runner.window.end() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What one host can carry.
+fn ground(world: &World, index: usize, host: &Host) -> Ground {
+    let plan = PoolPlan::of(host, EndpointNumbers::of(world, index).count());
+    let usable = u64::from(host.usable_ports());
+    let machines = u64::from(host.count);
+    Ground {
+        num_ephemeral: usable,
+        capacity: usable * u64::from(plan.connections_a_port()) * machines,
+        pools: u64::from(plan.pools()) * machines,
+    }
+}
+
+/// Runs the first replication of one machine of `world.hosts[host]` again and keeps what each port
+/// did towards the first endpoint from the first source address.
 ///
 /// The raster has at most `columns` x `rows` cells.
+#[must_use]
 pub fn port_map(
-    _world: &World,
-    _settings: &RunSettings,
-    _host: usize,
-    _columns: usize,
-    _rows: usize,
+    world: &World,
+    settings: &RunSettings,
+    host: usize,
+    columns: usize,
+    rows: usize,
 ) -> PortMap {
-    unimplemented!()
+    let model = &world.hosts[host];
+    let key = match world.destinations.first() {
+        Some(destination) => format!("first address to {}", destination.name),
+        None => "whole host".to_owned(),
+    };
+    let plan = PoolPlan::of(model, EndpointNumbers::of(world, host).count());
+    let mut mapper = PortMapper::new(model, plan, key, settings.duration, columns, rows);
+    let window = Window::new(settings.warm_up, settings.duration);
+    let mut tally = HostTally::new(model.clients.len(), window);
+    let job = Job { world, settings, host, machine: 0, replication: 0 };
+    // The mapper never gives up.
+    let _ = run(job, &mut tally, &mut mapper);
+    mapper.map()
 }

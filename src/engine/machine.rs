@@ -8,6 +8,8 @@
 //! was scheduled earlier; but a connection that opens and is released at one instant keeps its port
 //! until all attempts of that instant are made, for those were scheduled before it.
 
+use std::ops::ControlFlow;
+
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::calendar::Calendar;
@@ -38,18 +40,31 @@ pub struct Job<'a> {
     pub replication: u32,
 }
 
+/// Attempts between two looks at the world outside.
+const ATTEMPTS_A_LOOK: u32 = 1 << 16;
+
 /// Runs one machine from start to end and adds what it did to `tally`.
-pub fn run(job: Job<'_>, tally: &mut HostTally, observer: &mut impl Observer) {
+///
+/// [`ControlFlow::Break`] when the observer gave it up: `tally` is of no use then.
+pub fn run(job: Job<'_>, tally: &mut HostTally, observer: &mut impl Observer) -> ControlFlow<()> {
     let mut machine = Machine::new(job, tally);
     machine.start(observer);
-    while let Some(attempt) = machine.demand.next_attempt() {
-        if attempt.at.as_nanos() >= machine.window.end() {
-            break;
+    let end = SimTime::from_nanos(machine.window.end());
+    loop {
+        for _ in 0..ATTEMPTS_A_LOOK {
+            match machine.demand.next_attempt() {
+                Some(attempt) if attempt.at < end => {
+                    machine.release_until(attempt.at);
+                    machine.attempt(&attempt, observer);
+                }
+                _ => {
+                    machine.finish();
+                    return observer.reached(end);
+                }
+            }
         }
-        machine.release_until(attempt.at);
-        machine.attempt(&attempt, observer);
+        observer.reached(machine.now)?;
     }
-    machine.finish();
 }
 
 /// A port waiting to be free: which, and whose it was.
@@ -89,9 +104,10 @@ struct Machine<'a> {
     selection: Xoshiro256PlusPlus,
     time_wait: HoldTimer,
     releases: Calendar<Held>,
-    /// Ports whose connection opened and ended at the present instant, `instant`.
+    /// The time of the last attempt.
+    now: SimTime,
+    /// Ports whose connection opened and ended at that very instant.
     instant_releases: Vec<Held>,
-    instant: SimTime,
     pools: Vec<PoolState>,
     clients: Vec<ClientState>,
     in_use: u64,
@@ -127,8 +143,8 @@ impl<'a> Machine<'a> {
             selection,
             time_wait: HoldTimer::new(host.time_wait, host.timer_grid, phase),
             releases: calendar(host, plan, job.settings.duration),
+            now: SimTime::START,
             instant_releases: Vec::new(),
-            instant: SimTime::START,
             pools: vec![pool; pools],
             clients: vec![client; host.clients.len()],
             in_use: 0,
@@ -162,11 +178,11 @@ impl<'a> Machine<'a> {
     /// Frees every port due before `now`, or at it but scheduled earlier.
     #[inline]
     fn release_until(&mut self, now: SimTime) {
-        if now > self.instant && !self.instant_releases.is_empty() {
-            let instant = self.instant;
-            for held in std::mem::take(&mut self.instant_releases) {
-                self.release(held, instant);
+        if now > self.now {
+            while let Some(held) = self.instant_releases.pop() {
+                self.release(held, self.now);
             }
+            self.now = now;
         }
         while let Some((due, held)) = self.releases.pop_due(now) {
             self.release(held, due);
@@ -247,7 +263,6 @@ impl<'a> Machine<'a> {
         if release > now {
             self.releases.push(release, held);
         } else {
-            self.instant = now;
             self.instant_releases.push(held);
         }
     }

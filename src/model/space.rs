@@ -104,6 +104,12 @@ impl PoolPlan {
         self.connect.is_some() && self.bind.is_some()
     }
 
+    /// Is a port that `pool` holds taken from the very first pool?
+    #[must_use]
+    pub fn takes_from_first(&self, pool: PoolId) -> bool {
+        pool.0 == 0 || self.connect.is_some() && pool.0 >= self.connect_pools()
+    }
+
     /// The number of the source address that pool `pool` belongs to; 0 for a host-wide one.
     fn source(&self, pool: u32) -> u32 {
         match (pool.checked_sub(self.connect_pools()), self.connect) {

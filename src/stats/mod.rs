@@ -1,5 +1,6 @@
 //! Counting what happens, and saying how sure the figures are.
 
+mod collect;
 mod interval;
 mod log_linear;
 mod outcome;
@@ -7,6 +8,9 @@ mod port_map;
 mod tally;
 mod window;
 
+pub use collect::{
+    Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles,
+};
 pub use interval::student_t_975;
 pub use log_linear::LogLinear;
 pub use outcome::{

@@ -96,7 +96,8 @@ impl Blocking {
         self.unfinished = true;
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Adds the episodes of others.
+    pub fn merge(&mut self, other: &Self) {
         self.first = self.first.min(other.first);
         self.episodes += other.episodes;
         self.longest = self.longest.max(other.longest);

@@ -1,0 +1,79 @@
+//! The workloads that speed is measured on.
+//!
+//! Throughout, TIME-WAIT lasts exactly 60 s and ports are chosen as Linux does.
+//! * W1: 16,384 ports, one destination, Poisson 300/s, exponential lifetimes of mean 1 s: 18,300
+//!   erlangs, so it blocks (Erlang B 0.105162).
+//! * W2: the same at 250/s, which never fills the range.
+//! * W3: 1,000 hosts of 28,232 ports, each towards 100 destinations, 400/s a host, lognormal
+//!   lifetimes of mean 1 s: 24.4 million ports held at once.
+
+use portsim::model::{
+    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
+    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start, Target, TimerGrid, World,
+};
+use portsim::units::SimDuration;
+
+/// One replication of `secs` seconds from an empty start.
+pub fn settings(secs: u64) -> RunSettings {
+    RunSettings {
+        duration: SimDuration::from_secs(secs),
+        warm_up: SimDuration::ZERO,
+        start: Start::Empty,
+        seed: 1,
+        replications: Replications::Fixed(1),
+    }
+}
+
+/// W1.
+pub fn w1() -> World {
+    world(1, PortRange::IANA_DYNAMIC, 1, 300.0, exponential())
+}
+
+/// W2.
+pub fn w2() -> World {
+    world(1, PortRange::IANA_DYNAMIC, 1, 250.0, exponential())
+}
+
+/// W3 with `hosts` hosts instead of 1,000.
+pub fn w3(hosts: u32) -> World {
+    let range = PortRange::new(32_768, 60_999).expect("the Linux range is valid");
+    let lifetime = Distribution::Lognormal { mean: SimDuration::from_secs(1), sigma: 1.0 };
+    world(hosts, range, 100, 400.0, lifetime)
+}
+
+fn exponential() -> Distribution {
+    Distribution::Exponential { mean: SimDuration::from_secs(1) }
+}
+
+fn world(
+    hosts: u32,
+    ports: PortRange,
+    endpoints: u32,
+    rate_per_s: f64,
+    lifetime: Distribution,
+) -> World {
+    let client = Client {
+        name: "client".into(),
+        targets: vec![Target { destination: 0, weight: 1.0 }],
+        arrivals: Arrivals::Poisson { rate_per_s },
+        lifetime,
+        closes: vec![(Ending::Client, 1.0)],
+        binds: Binds::Connect,
+    };
+    let host = Host {
+        name: "host".into(),
+        count: hosts,
+        addresses: 1,
+        ports,
+        reserved: PortSet::default(),
+        listeners: PortSet::default(),
+        time_wait: SimDuration::from_secs(60),
+        timer_grid: TimerGrid::Exact,
+        selection: SelectionKind::Linux,
+        reuse_key: ReuseKey::FourTuple,
+        clients: vec![client],
+    };
+    let destination =
+        Destination { name: "destination".into(), endpoints, pick: EndpointPick::Random };
+    World { hosts: vec![host], destinations: vec![destination] }
+}

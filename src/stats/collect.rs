@@ -1,0 +1,276 @@
+//! From tallies of replications to figures with intervals.
+//!
+//! A replication is boiled down to a few numbers a scope as soon as it is done; what is summed over
+//! replications (timelines, histograms) is whole numbers, so the order in which replications finish
+//! does not matter. Intervals are computed at the end, over the replications in their own order.
+
+use super::log_linear::LogLinear;
+use super::outcome::{Estimate, Figures, Moments, Quantiles, Spread, Timeline, TimelineRow};
+use super::tally::{Blocking, ClientTally, HostTally, ReuseClock};
+use super::window::Window;
+use crate::units::{SimDuration, SimTime};
+
+/// How much one host can carry: the ground that figures stand on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// Usable ports of one machine.
+    pub num_ephemeral: u64,
+    /// Most connections at once, all machines.
+    pub capacity: u64,
+    /// Pools of all machines.
+    pub pools: u64,
+}
+
+impl Ground {
+    /// Several hosts together.
+    #[must_use]
+    pub fn together(grounds: &[Self]) -> Self {
+        grounds.iter().fold(Self::default(), |sum, ground| Self {
+            num_ephemeral: sum.num_ephemeral + ground.num_ephemeral,
+            capacity: sum.capacity + ground.capacity,
+            pools: sum.pools + ground.pools,
+        })
+    }
+}
+
+/// One scope (a client, a limit, the whole) in one replication.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    attempts: u64,
+    opened: u64,
+    established: u128,
+    time_wait: u128,
+    full: u128,
+    peak_in_use: u64,
+    blocking: Blocking,
+}
+
+impl Sample {
+    /// A client, whose blocked time is that of its host.
+    #[must_use]
+    pub fn of_client(client: &ClientTally, host: &HostTally) -> Self {
+        Self {
+            attempts: client.attempts,
+            opened: client.opened,
+            established: client.established,
+            time_wait: client.time_wait,
+            full: host.limit.full,
+            peak_in_use: client.peak_in_use,
+            blocking: client.blocking,
+        }
+    }
+
+    /// A host's port range: all its clients together.
+    #[must_use]
+    pub fn of_limit(host: &HostTally) -> Self {
+        let sum = |part: fn(&ClientTally) -> u64| host.clients.iter().map(part).sum();
+        let sum_wide = |part: fn(&ClientTally) -> u128| host.clients.iter().map(part).sum();
+        Self {
+            attempts: sum(|client| client.attempts),
+            opened: sum(|client| client.opened),
+            established: sum_wide(|client| client.established),
+            time_wait: sum_wide(|client| client.time_wait),
+            full: host.limit.full,
+            peak_in_use: host.limit.peak_in_use,
+            blocking: host.limit.blocking,
+        }
+    }
+
+    /// Several hosts together; the peak is the greatest on any one machine.
+    #[must_use]
+    pub fn together(parts: &[Self]) -> Self {
+        let mut blocking = Blocking::default();
+        parts.iter().for_each(|part| blocking.merge(&part.blocking));
+        Self {
+            attempts: parts.iter().map(|part| part.attempts).sum(),
+            opened: parts.iter().map(|part| part.opened).sum(),
+            established: parts.iter().map(|part| part.established).sum(),
+            time_wait: parts.iter().map(|part| part.time_wait).sum(),
+            full: parts.iter().map(|part| part.full).sum(),
+            peak_in_use: parts.iter().map(|part| part.peak_in_use).max().unwrap_or(0),
+            blocking,
+        }
+    }
+
+    /// Attempts in the steady state.
+    #[must_use]
+    pub const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Blocked attempts / attempts in the steady state; 0 where nothing was attempted.
+    #[must_use]
+    pub fn blocking_ratio(&self) -> f64 {
+        (self.attempts - self.opened) as f64 / self.attempts.max(1) as f64
+    }
+}
+
+/// Figures of one scope out of its samples, one a replication and in their order.
+#[must_use]
+pub fn figures(
+    samples: &[Sample],
+    ground: Ground,
+    window: Window,
+    probes: Quantiles,
+    reuse_interval: Quantiles,
+) -> Figures {
+    let over_time = |port_nanos: u128| port_nanos as f64 / window.steady_nanos() as f64;
+    let each = |value: &dyn Fn(&Sample) -> f64| {
+        Estimate::of(&samples.iter().map(value).collect::<Vec<f64>>())
+    };
+    let seconds = |at: SimTime| at.as_secs_f64();
+    let first: Vec<f64> = samples
+        .iter()
+        .filter(|sample| sample.blocking.episodes > 0)
+        .map(|sample| seconds(sample.blocking.first))
+        .collect();
+    let recovered: Vec<f64> = samples
+        .iter()
+        .filter(|sample| sample.blocking.episodes > 0 && !sample.blocking.unfinished)
+        .map(|sample| seconds(sample.blocking.recovered))
+        .collect();
+    let replications = samples.len() as u32;
+    let attempts = samples.iter().map(|sample| sample.attempts).sum();
+    let opened = samples.iter().map(|sample| sample.opened).sum();
+    let capacity = (ground.capacity as f64).max(1.0);
+    let longest = samples.iter().map(|sample| sample.blocking.longest).max().unwrap_or(0);
+    Figures {
+        attempts,
+        opened,
+        blocked: attempts - opened,
+        blocking_ratio: each(&Sample::blocking_ratio),
+        first_blocked: Moments::of(&first, replications),
+        recovered: Moments::of(&recovered, replications),
+        blocked_time_share: each(&|sample| over_time(sample.full) / ground.pools.max(1) as f64),
+        episodes: each(&|sample| sample.blocking.episodes as f64),
+        longest_episode: SimDuration::from_nanos(longest),
+        peak_in_use: samples.iter().map(|sample| sample.peak_in_use).max().unwrap_or(0),
+        mean_in_use: each(&|sample| over_time(sample.established + sample.time_wait)),
+        mean_time_wait: each(&|sample| over_time(sample.time_wait)),
+        num_ephemeral: ground.num_ephemeral,
+        capacity: ground.capacity,
+        utilisation: each(&|sample| over_time(sample.established + sample.time_wait) / capacity),
+        probes,
+        reuse_interval,
+    }
+}
+
+/// Probes of all attempts, in ports.
+#[must_use]
+pub fn probe_quantiles(counts: &LogLinear) -> Quantiles {
+    quantiles(counts, 1.0)
+}
+
+/// Reuse intervals, in seconds.
+#[must_use]
+pub fn reuse_quantiles(counts: &LogLinear, window: Window) -> Quantiles {
+    quantiles(counts, ReuseClock::new(window).unit_s())
+}
+
+/// No values at all.
+#[must_use]
+pub fn no_quantiles() -> Quantiles {
+    quantiles(&LogLinear::default(), 1.0)
+}
+
+fn quantiles(counts: &LogLinear, scale: f64) -> Quantiles {
+    let histogram = counts.histogram();
+    let at = |quantile: f64| histogram.value_at_quantile(quantile) as f64 * scale;
+    Quantiles {
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        max: histogram.max() as f64 * scale,
+        scale,
+        histogram,
+    }
+}
+
+/// Timelines of replications, summed.
+#[derive(Clone, Debug)]
+pub struct TimelineSum {
+    window: Window,
+    capacity: u64,
+    replications: u32,
+    rows: Vec<[Range; COLUMNS]>,
+}
+
+/// Opened, blocked, established, TIME-WAIT, free.
+const COLUMNS: usize = 5;
+
+/// Sum, least and greatest of whole numbers.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    sum: i128,
+    min: i128,
+    max: i128,
+}
+
+impl TimelineSum {
+    /// No replication yet; `capacity` is the most ports that can be in use.
+    #[must_use]
+    pub fn new(window: Window, capacity: u64) -> Self {
+        let empty = Range { sum: 0, min: i128::MAX, max: i128::MIN };
+        Self { window, capacity, replications: 0, rows: vec![[empty; COLUMNS]; window.bins()] }
+    }
+
+    /// Adds one replication: the tallies of all its hosts.
+    pub fn add(&mut self, hosts: &[HostTally]) {
+        self.replications += 1;
+        let mut rows = vec![[0_i128; COLUMNS]; self.rows.len()];
+        for host in hosts {
+            for (sum, row) in rows.iter_mut().zip(host.bins.rows()) {
+                sum[0] += i128::from(row.opened);
+                sum[1] += i128::from(row.blocked);
+                sum[2] += row.established;
+                sum[3] += row.time_wait;
+            }
+        }
+        for (index, (range, row)) in self.rows.iter_mut().zip(&mut rows).enumerate() {
+            row[4] = i128::from(self.capacity) * bin_nanos(self.window, index) - row[2] - row[3];
+            for (range, &value) in range.iter_mut().zip(row.iter()) {
+                range.sum += value;
+                range.min = range.min.min(value);
+                range.max = range.max.max(value);
+            }
+        }
+    }
+
+    /// Mean and range over the replications added.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        let bin = self.window.bin();
+        let rows = self.rows.iter().enumerate().map(|(index, ranges)| {
+            let count = |column: usize| self.spread(&ranges[column], 1.0);
+            let level =
+                |column: usize| self.spread(&ranges[column], bin_nanos(self.window, index) as f64);
+            TimelineRow {
+                time: SimTime::from_nanos(index as u64 * bin.as_nanos()),
+                opened: count(0),
+                blocked: count(1),
+                connecting: Spread::default(),
+                established: level(2),
+                closing: Spread::default(),
+                time_wait: level(3),
+                free: level(4),
+            }
+        });
+        Timeline { bin, rows: rows.collect(), capacity: self.capacity }
+    }
+
+    fn spread(&self, range: &Range, divisor: f64) -> Spread {
+        if self.replications == 0 {
+            return Spread::default();
+        }
+        Spread {
+            mean: range.sum as f64 / f64::from(self.replications) / divisor,
+            min: range.min as f64 / divisor,
+            max: range.max as f64 / divisor,
+        }
+    }
+}
+
+/// Length of bin `index`, in nanoseconds.
+fn bin_nanos(window: Window, index: usize) -> i128 {
+    i128::from(window.bin_end(index)) - index as i128 * i128::from(window.bin().as_nanos())
+}
