@@ -9,7 +9,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::calendar::Calendar;
 use super::random::{Purpose, Streams};
-use super::sample::{Sampler, exponential, unit};
+use super::sample::{Exponential, Sampler, exponential, unit};
 use super::target::Targets;
 use crate::model::{Arrivals, Client, Ending, PoolId, PoolPlan, Spacing, World};
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
@@ -157,9 +157,8 @@ impl ClientStream {
                 self.batch.extend(workers.next().map(|at| Attempt { at, ..blank }));
             }
         }
-        for attempt in &mut self.batch {
-            attempt.lifetime = SimDuration::from_nanos(self.lifetime.sample(&mut self.lifetimes));
-        }
+        let lifetimes = self.batch.iter_mut().map(|attempt| &mut attempt.lifetime);
+        self.lifetime.fill(lifetimes, &mut self.lifetimes);
         self.endings.fill(&mut self.batch);
         self.targets.fill(&mut self.batch);
     }
@@ -180,7 +179,8 @@ impl Source {
         };
         let mut open = OpenArrivals { law, rng, next: 0, part: 0.0, count: 0 };
         if let OpenLaw::Poisson { mean_gap } = law {
-            open.advance_poisson(mean_gap);
+            let gap = exponential(&mut open.rng) * mean_gap;
+            open.advance_by(gap);
         }
         Self::Open(open)
     }
@@ -210,9 +210,11 @@ impl OpenArrivals {
     fn fill(&mut self, batch: &mut [Attempt]) {
         match self.law {
             OpenLaw::Poisson { mean_gap } => {
+                let law = Exponential::new();
                 for attempt in batch {
                     attempt.at = SimTime::from_nanos(self.next);
-                    self.advance_poisson(mean_gap);
+                    let gap = law.draw(&mut self.rng) * mean_gap;
+                    self.advance_by(gap);
                 }
             }
             OpenLaw::Constant { gap } => {
@@ -227,12 +229,6 @@ impl OpenArrivals {
                 self.advance_batches();
             }),
         }
-    }
-
-    #[inline]
-    fn advance_poisson(&mut self, mean_gap: f64) {
-        let gap = exponential(&mut self.rng) * mean_gap;
-        self.advance_by(gap);
     }
 
     fn advance_batches(&mut self) {
@@ -254,9 +250,10 @@ impl OpenArrivals {
     #[inline]
     fn advance_by(&mut self, gap: f64) {
         let gap = gap + self.part;
-        let whole = gap as u64;
+        // Saturates at 292 years, after every run's end.
+        let whole = gap as i64;
         self.part = gap - whole as f64;
-        self.next = self.next.saturating_add(whole);
+        self.next = self.next.saturating_add(whole as u64);
     }
 }
 

@@ -78,8 +78,6 @@ struct Held {
 /// What is known of one pool beside its bits.
 #[derive(Clone, Copy, Debug)]
 struct PoolState {
-    /// Ports free; not kept where `connect()` and `bind()` take ports from each other.
-    free: u32,
     /// Since when none is free; far future when some is.
     full_since: SimTime,
     /// Since when every attempt has been refused; far future when the last one was not.
@@ -127,7 +125,6 @@ impl<'a> Machine<'a> {
         let window = Window::new(job.settings.warm_up, job.settings.duration);
         let usable = host.usable_ports();
         let pool = PoolState {
-            free: usable,
             full_since: if usable == 0 { SimTime::START } else { SimTime::FAR_FUTURE },
             blocked_since: SimTime::FAR_FUTURE,
         };
@@ -164,10 +161,10 @@ impl<'a> Machine<'a> {
             Streams::new(job.settings.seed, job.replication, &self.host.name, job.machine);
         let mut rng = streams.of_machine(Purpose::Start);
         for held in stationary::draw(job.world, job.host, self.plan, self.time_wait, &mut rng) {
-            let full = self.pools[held.pool.0 as usize].free == 0 && !self.plan.is_mixed();
-            let choice = self.ports.allocate(held.pool, SimTime::START, full, &mut self.selection);
+            let choice = self.ports.allocate(held.pool, SimTime::START, &mut self.selection);
             if let Some(bit) = choice.bit {
-                self.tally.bins.hold(0, held.close.as_nanos(), held.release.as_nanos(), false);
+                self.tally.bins.stand();
+                self.tally.bins.hold(0, held.close.as_nanos(), held.release.as_nanos());
                 self.hold(held.client, held.pool, bit, SimTime::START, held.close, held.release);
                 let port = self.ports.port(bit);
                 observer.opened(held.pool, port, SimTime::START, held.close, held.release);
@@ -195,7 +192,6 @@ impl<'a> Machine<'a> {
         self.in_use -= 1;
         self.clients[usize::from(held.client)].in_use -= 1;
         let pool = &mut self.pools[held.pool.0 as usize];
-        pool.free += 1;
         if pool.full_since != SimTime::FAR_FUTURE {
             let since = self.window.clip(pool.full_since.as_nanos());
             self.tally.limit.full += u128::from(self.window.clip(due.as_nanos()) - since);
@@ -207,8 +203,7 @@ impl<'a> Machine<'a> {
     fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
         let now = attempt.at;
         let steady = self.window.is_steady(now);
-        let full = self.pools[attempt.pool.0 as usize].free == 0 && !self.plan.is_mixed();
-        let choice = self.ports.allocate(attempt.pool, now, full, &mut self.selection);
+        let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
         let client = &mut self.tally.clients[usize::from(attempt.client)];
         client.attempts += u64::from(steady);
         if steady {
@@ -225,7 +220,7 @@ impl<'a> Machine<'a> {
             Ending::Server | Ending::Reset => (close, close),
             Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
         };
-        self.tally.bins.hold(now.as_nanos(), close.as_nanos(), release.as_nanos(), true);
+        self.tally.bins.hold(now.as_nanos(), close.as_nanos(), release.as_nanos());
         self.note_reuse(attempt.pool, bit, now, steady);
         self.end_episodes(attempt);
         self.hold(attempt.client, attempt.pool, bit, now, close, release);
@@ -254,10 +249,8 @@ impl<'a> Machine<'a> {
         self.in_use += 1;
         self.tally.limit.peak_in_use = self.tally.limit.peak_in_use.max(self.in_use);
 
-        let state = &mut self.pools[pool.0 as usize];
-        state.free = state.free.wrapping_sub(1);
-        if state.free == 0 && !self.plan.is_mixed() {
-            state.full_since = now;
+        if self.ports.free(pool) == 0 && !self.plan.is_mixed() {
+            self.pools[pool.0 as usize].full_since = now;
         }
         let held = Held { pool, bit: bit as u16, client };
         if release > now {

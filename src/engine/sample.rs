@@ -56,7 +56,14 @@ static NORMAL: LazyLock<Ziggurat> = LazyLock::new(|| {
 /// A number in `0.0..1.0`, all 53 bits of it random.
 #[inline]
 pub fn unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    (rng.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+    fraction(rng.next_u64())
+}
+
+/// The highest 53 bits as a number in `0.0..1.0`. By way of `i64`, which processors convert in one
+/// step and `u64` not.
+#[inline]
+fn fraction(bits: u64) -> f64 {
+    (bits >> 11) as i64 as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
 /// A number in `0.0..=1.0` that is never 0, for logarithms.
@@ -64,19 +71,43 @@ fn positive_unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
     1.0 - unit(rng)
 }
 
-/// A draw from the exponential law of mean 1.
-#[inline]
-pub fn exponential(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    exponential_with(&EXPONENTIAL, rng)
-}
+/// Draws from the exponential law of mean 1.
+#[derive(Clone, Copy)]
+pub struct Exponential(&'static Ziggurat);
 
-#[inline]
-fn exponential_with(table: &Ziggurat, rng: &mut Xoshiro256PlusPlus) -> f64 {
-    loop {
+impl Exponential {
+    /// The law, its tables at hand.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(&EXPONENTIAL)
+    }
+
+    /// One draw.
+    #[inline]
+    pub fn draw(self, rng: &mut Xoshiro256PlusPlus) -> f64 {
         let bits = rng.next_u64();
         // The layer takes the lowest 8 bits, the place in it the highest 53: none is used twice.
         let layer = bits as usize % LAYERS;
-        let x = (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64) * table.edge[layer];
+        let x = fraction(bits) * self.0.edge[layer];
+        if x < self.0.edge[layer + 1] { x } else { exponential_edge(self.0, layer, x, rng) }
+    }
+}
+
+/// A draw from the exponential law of mean 1.
+#[inline]
+pub fn exponential(rng: &mut Xoshiro256PlusPlus) -> f64 {
+    Exponential::new().draw(rng)
+}
+
+/// The rare draws that fall outside a layer's safe part: place `x` of layer `layer`.
+#[cold]
+fn exponential_edge(
+    table: &Ziggurat,
+    mut layer: usize,
+    mut x: f64,
+    rng: &mut Xoshiro256PlusPlus,
+) -> f64 {
+    loop {
         if x < table.edge[layer + 1] {
             return x;
         }
@@ -86,6 +117,9 @@ fn exponential_with(table: &Ziggurat, rng: &mut Xoshiro256PlusPlus) -> f64 {
         if in_wedge(table, layer, unit(rng), libm::exp(-x)) {
             return x;
         }
+        let bits = rng.next_u64();
+        layer = bits as usize % LAYERS;
+        x = fraction(bits) * table.edge[layer];
     }
 }
 
@@ -166,7 +200,23 @@ impl Sampler {
         }
     }
 
-    /// One draw, in nanoseconds; what does not fit stops at `u64::MAX`.
+    /// A draw, in nanoseconds, for each of `into`.
+    pub fn fill<'a>(
+        &self,
+        into: impl Iterator<Item = &'a mut SimDuration>,
+        rng: &mut Xoshiro256PlusPlus,
+    ) {
+        match self {
+            Self::Constant(nanos) => into.for_each(|span| *span = SimDuration::from_nanos(*nanos)),
+            Self::Exponential(mean) => {
+                let law = Exponential::new();
+                into.for_each(|span| *span = SimDuration::from_nanos(round(law.draw(rng) * mean)));
+            }
+            law => into.for_each(|span| *span = SimDuration::from_nanos(law.sample(rng))),
+        }
+    }
+
+    /// One draw, in nanoseconds; what does not fit stops at 292 years.
     #[inline]
     pub fn sample(&self, rng: &mut Xoshiro256PlusPlus) -> u64 {
         match self {
@@ -223,8 +273,8 @@ fn length_biased(samples: &[SimDuration], rng: &mut Xoshiro256PlusPlus) -> f64 {
 
 #[inline]
 fn round(nanos: f64) -> u64 {
-    // `as` saturates, and turns NaN into 0.
-    (nanos + 0.5) as u64
+    // `as` saturates (at 292 years), and turns NaN into 0; draws are never negative.
+    (nanos + 0.5) as i64 as u64
 }
 
 #[cfg(test)]

@@ -128,6 +128,12 @@ pub struct PortSpace {
     layout: Layout,
     /// One row a pool: what nobody of that pool holds.
     free: Bitmaps,
+    /// Free bits of each row, below and from `high_bits` on.
+    counts: Vec<[u32; 2]>,
+    /// The first bit of the second half of a layout by parity; all bits lie below it in others.
+    high_bits: u32,
+    /// Pools from this number on are those of `bind()`.
+    first_bound: u32,
     connect: Selector,
     bind: Selector,
     buckets: Option<Buckets>,
@@ -150,7 +156,7 @@ struct Buckets {
 struct Plain<'a> {
     free: &'a Bitmaps,
     row: usize,
-    full: bool,
+    count: [u32; 2],
 }
 
 /// A pool behind a mask that is shared with other pools.
@@ -179,7 +185,12 @@ impl FreePorts for Plain<'_> {
 
     #[inline]
     fn is_known_full(&self) -> bool {
-        self.full
+        self.count == [0, 0]
+    }
+
+    #[inline]
+    fn is_known_exhausted(&self, high: bool) -> bool {
+        self.count[usize::from(high)] == 0
     }
 }
 
@@ -199,6 +210,10 @@ impl FreePorts for Masked<'_> {
     fn is_known_full(&self) -> bool {
         self.first_free(0, self.num_ephemeral()).is_none()
     }
+
+    fn is_known_exhausted(&self, _: bool) -> bool {
+        false
+    }
 }
 
 impl PortSpace {
@@ -209,6 +224,13 @@ impl PortSpace {
         let (n, lowest) = (host.ports.num_ephemeral(), host.ports.min_ephemeral());
         let lost: Vec<u32> =
             host.unusable().map(|port| layout.bit(u32::from(port - lowest), n)).collect();
+        let high_bits = if layout == Layout::ByParity { n.div_ceil(2) } else { n };
+        let mut unusable = lost.clone();
+        unusable.sort_unstable();
+        unusable.dedup();
+        let lost_low = unusable.iter().filter(|&&bit| bit < high_bits).count() as u32;
+        let lost_high = unusable.len() as u32 - lost_low;
+        let count = [high_bits - lost_low, n - high_bits - lost_high];
         let buckets = plan.is_mixed().then(|| Buckets {
             unbound: Bitmaps::full(1, n, &[]),
             bound_users: vec![0; n as usize],
@@ -220,29 +242,25 @@ impl PortSpace {
             range: host.ports,
             layout,
             free: Bitmaps::full(plan.pools() as usize, n, &lost),
+            counts: vec![count; plan.pools() as usize],
+            high_bits,
+            first_bound: plan.connect_pools(),
             connect: Selector::for_connect(host.selection, rng),
             bind: Selector::for_bind(host.selection, rng),
             buckets,
         }
     }
 
-    /// Searches pool `pool` at time `now` and takes the port found. `known_full` spares searches
-    /// that draw at random from looking for a port that is not there.
+    /// Searches pool `pool` at time `now` and takes the port found.
     #[inline]
-    pub fn allocate(
-        &mut self,
-        pool: PoolId,
-        now: SimTime,
-        known_full: bool,
-        rng: &mut Xoshiro256PlusPlus,
-    ) -> Choice {
+    pub fn allocate(&mut self, pool: PoolId, now: SimTime, rng: &mut Xoshiro256PlusPlus) -> Choice {
         let row = pool.0 as usize;
-        let bound = pool.0 >= self.plan.connect_pools();
+        let bound = pool.0 >= self.first_bound;
         let selector = if bound { &mut self.bind } else { &mut self.connect };
         let key = u64::from(pool.0);
         let choice = match &self.buckets {
             None => {
-                let view = Plain { free: &self.free, row, full: known_full };
+                let view = Plain { free: &self.free, row, count: self.counts[row] };
                 selector.choose(key, now, &view, rng)
             }
             Some(buckets) => {
@@ -256,6 +274,7 @@ impl PortSpace {
         };
         if let Some(bit) = choice.bit {
             self.free.clear(row, bit);
+            self.counts[row][usize::from(bit >= self.high_bits)] -= 1;
             if let Some(buckets) = &mut self.buckets {
                 buckets.take(bit, self.plan.source(pool.0), bound);
             }
@@ -266,11 +285,21 @@ impl PortSpace {
     /// Gives back the port of `bit` to `pool`.
     #[inline]
     pub fn release(&mut self, pool: PoolId, bit: u32) {
-        self.free.set(pool.0 as usize, bit);
+        let row = pool.0 as usize;
+        self.free.set(row, bit);
+        self.counts[row][usize::from(bit >= self.high_bits)] += 1;
         if let Some(buckets) = &mut self.buckets {
-            let bound = pool.0 >= self.plan.connect_pools();
-            buckets.give_back(bit, self.plan.source(pool.0), bound);
+            buckets.give_back(bit, self.plan.source(pool.0), pool.0 >= self.first_bound);
         }
+    }
+
+    /// Ports that `pool` itself has left; where `connect()` and `bind()` share the host, some of
+    /// them may be the other's.
+    #[inline]
+    #[must_use]
+    pub fn free(&self, pool: PoolId) -> u32 {
+        let [low, high] = self.counts[pool.0 as usize];
+        low + high
     }
 
     /// Bits in a pool's row: the size of the range.
@@ -355,7 +384,7 @@ mod tests {
 
     fn take(space: &mut PortSpace, pool: PoolId, most: usize) -> Vec<u32> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
-        std::iter::from_fn(|| space.allocate(pool, SimTime::START, false, &mut rng).bit)
+        std::iter::from_fn(|| space.allocate(pool, SimTime::START, &mut rng).bit)
             .take(most)
             .collect()
     }

@@ -145,23 +145,51 @@ impl ClientTally {
 
 /// Ports by state, opened and blocked over time.
 ///
-/// A level that changes at time `t` by `d` contributes `d * (end of bin - t)` to the area of its
-/// own bin and `d` to the level of all later ones; [`Bins::rows`] adds that up.
+/// A bin counts the changes that fall into it and adds up how far into the bin they fall; what that
+/// means in port-time is worked out at the end, by [`Bins::rows`].
 #[derive(Clone, Debug)]
 pub struct Bins {
     window: Window,
     cells: Vec<Bin>,
 }
 
-/// One bin: port-nanoseconds gained in it, and the change of level that later bins inherit.
+/// The changes in one bin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bin {
-    established: i64,
-    established_step: i64,
-    time_wait: i64,
-    time_wait_step: i64,
-    opened: u64,
+    opened: Changes,
+    closed: Changes,
+    /// Closed and in TIME-WAIT from then on.
+    waiting: Changes,
+    released: Changes,
     blocked: u64,
+    /// Connections that were there when the run started: among `opened`, but no attempts.
+    standing: u64,
+}
+
+/// How many changes of one kind, and the sum of their distances from the start of the bin in
+/// nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Changes {
+    count: u64,
+    offsets: u64,
+}
+
+impl Changes {
+    #[inline]
+    fn add(&mut self, offset: u64) {
+        self.count += 1;
+        self.offsets += offset;
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.offsets += other.offsets;
+    }
+
+    /// Port-nanoseconds from the changes to the end of a bin of `length`.
+    fn area(self, length: i128) -> i128 {
+        i128::from(self.count) * length - i128::from(self.offsets)
+    }
 }
 
 /// One bin, added up: port-nanoseconds by state, and counts.
@@ -183,51 +211,47 @@ impl Bins {
     }
 
     /// A connection opened at `open` that is established until `close` and holds its port until
-    /// `release`, all in nanoseconds; `counted` is false for what was there at the start.
+    /// `release`, all in nanoseconds.
     #[inline]
-    pub fn hold(&mut self, open: u64, close: u64, release: u64, counted: bool) {
+    pub fn hold(&mut self, open: u64, close: u64, release: u64) {
         let end = self.window.end();
-        let index = self.window.bin_of(open);
-        let cell = &mut self.cells[index];
-        cell.opened += u64::from(counted);
-        cell.established += (self.window.bin_end(index) - open) as i64;
-        cell.established_step += 1;
+        let (bin, offset) = self.window.place(open);
+        self.cells[bin].opened.add(offset);
         if close >= end {
             return;
         }
-        let index = self.window.bin_of(close);
-        let cell = &mut self.cells[index];
-        let rest = (self.window.bin_end(index) - close) as i64;
-        cell.established -= rest;
-        cell.established_step -= 1;
+        let (bin, offset) = self.window.place(close);
+        self.cells[bin].closed.add(offset);
         if release == close {
             return;
         }
-        cell.time_wait += rest;
-        cell.time_wait_step += 1;
+        self.cells[bin].waiting.add(offset);
         if release >= end {
             return;
         }
-        let index = self.window.bin_of(release);
-        let cell = &mut self.cells[index];
-        cell.time_wait -= (self.window.bin_end(index) - release) as i64;
-        cell.time_wait_step -= 1;
+        let (bin, offset) = self.window.place(release);
+        self.cells[bin].released.add(offset);
+    }
+
+    /// The next hold was there when the run started.
+    pub fn stand(&mut self) {
+        self.cells[0].standing += 1;
     }
 
     /// An attempt blocked at `at` nanoseconds.
     #[inline]
     pub fn block(&mut self, at: u64) {
-        self.cells[self.window.bin_of(at)].blocked += 1;
+        self.cells[self.window.place(at).0].blocked += 1;
     }
 
     fn merge(&mut self, other: &Self) {
         for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
-            sum.established += more.established;
-            sum.established_step += more.established_step;
-            sum.time_wait += more.time_wait;
-            sum.time_wait_step += more.time_wait_step;
-            sum.opened += more.opened;
+            sum.opened.merge(more.opened);
+            sum.closed.merge(more.closed);
+            sum.waiting.merge(more.waiting);
+            sum.released.merge(more.released);
             sum.blocked += more.blocked;
+            sum.standing += more.standing;
         }
     }
 
@@ -239,13 +263,15 @@ impl Bins {
             let length = i128::from(end - start);
             start = end;
             let row = BinRow {
-                established: established * length + i128::from(cell.established),
-                time_wait: time_wait * length + i128::from(cell.time_wait),
-                opened: cell.opened,
+                established: established * length + cell.opened.area(length)
+                    - cell.closed.area(length),
+                time_wait: time_wait * length + cell.waiting.area(length)
+                    - cell.released.area(length),
+                opened: cell.opened.count - cell.standing,
                 blocked: cell.blocked,
             };
-            established += i128::from(cell.established_step);
-            time_wait += i128::from(cell.time_wait_step);
+            established += i128::from(cell.opened.count) - i128::from(cell.closed.count);
+            time_wait += i128::from(cell.waiting.count) - i128::from(cell.released.count);
             row
         })
     }
@@ -297,7 +323,7 @@ mod tests {
             let mut bins = Bins::new(window);
             let (mut established, mut time_wait) = (0, 0);
             for &(open, life, wait) in &holds {
-                bins.hold(open, open + life, open + life + wait, true);
+                bins.hold(open, open + life, open + life + wait);
                 let (close, release) = (open + life, open + life + wait);
                 established += i128::from(close.min(10_000) - open);
                 time_wait += i128::from(release.min(10_000) - close.min(10_000));

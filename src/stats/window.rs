@@ -57,14 +57,18 @@ impl Window {
         if full < self.end { full } else { self.end }
     }
 
-    /// The bin that the moment `nanos` lies in.
+    /// The bin that the moment `nanos` lies in, and how far from its start.
     #[inline]
     #[must_use]
-    pub const fn bin_of(self, nanos: u64) -> usize {
+    pub const fn place(self, nanos: u64) -> (usize, u64) {
         let quotient = ((nanos as u128 * self.reciprocal as u128) >> 64) as u64;
+        let offset = nanos.wrapping_sub(quotient.wrapping_mul(self.bin));
         // The reciprocal is rounded up, so the quotient can be one too high, never too low.
-        let too_high = quotient.wrapping_mul(self.bin) > nanos;
-        (quotient - too_high as u64) as usize
+        if offset < self.bin {
+            (quotient as usize, offset)
+        } else {
+            (quotient as usize - 1, offset.wrapping_add(self.bin))
+        }
     }
 
     /// Is this moment in the steady state?
@@ -115,7 +119,8 @@ mod tests {
             let window = Window::new(SimDuration::ZERO, SimDuration::from_nanos(duration));
             prop_assert!(window.bins() >= 1 && window.bins() as u64 <= MOST_BINS);
             let at = at % duration;
-            let bin = window.bin_of(at);
+            let (bin, offset) = window.place(at);
+            prop_assert_eq!(bin as u64 * window.bin().as_nanos() + offset, at);
             prop_assert!(bin < window.bins() && at < window.bin_end(bin));
             prop_assert!(bin == 0 || at >= window.bin_end(bin - 1));
         }

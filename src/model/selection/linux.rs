@@ -31,6 +31,8 @@ pub struct LinuxConnect {
     perturb: Box<[u32]>,
     /// How often the starts have been drawn anew.
     shuffles: u64,
+    /// The key of the hash until the next time.
+    period_secret: u64,
     /// When they are drawn anew next.
     next_shuffle: SimTime,
 }
@@ -45,6 +47,7 @@ impl LinuxConnect {
             secret,
             perturb: vec![0; PERTURB_TABLE].into_boxed_slice(),
             shuffles: 0,
+            period_secret: mix(secret),
             next_shuffle: SimTime::from_nanos(SHUFFLE_PERIOD.as_nanos() - into_period),
         }
     }
@@ -60,10 +63,11 @@ impl LinuxConnect {
     ) -> Choice {
         while now >= self.next_shuffle {
             self.shuffles += 1;
+            self.period_secret = mix(self.secret ^ mix(self.shuffles));
             self.next_shuffle = self.next_shuffle + SHUFFLE_PERIOD;
         }
         // secure_ipv4_port_ephemeral: a keyed hash of (source, destination, uptime / 10 s).
-        let hash = mix(self.secret ^ mix(key ^ mix(self.shuffles)));
+        let hash = mix(self.period_secret ^ key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let slot = &mut self.perturb[hash as usize % PERTURB_TABLE];
         let remaining = walk_length(ports.num_ephemeral());
         let offset = slot.wrapping_add((hash >> 32) as u32) % remaining;
@@ -121,6 +125,10 @@ fn parity_walk(ports: &impl FreePorts, start: u32, first: Parity) -> (Choice, u3
     let mut probes = 0;
     let second = if first == Parity::Low { Parity::High } else { Parity::Low };
     for parity in [first, second] {
+        if ports.is_known_exhausted(parity == Parity::High) {
+            probes += n / 2;
+            continue;
+        }
         if let Some((bit, steps)) = walk_one_parity(ports, n, start, parity) {
             return (Choice { bit: Some(bit), probes: probes + steps + 1 }, steps * STEP);
         }

@@ -28,6 +28,9 @@ pub trait FreePorts {
     fn is_free(&self, bit: u32) -> bool;
     /// True when no port is free; may be false though none is, where knowing would cost a search.
     fn is_known_full(&self) -> bool;
+    /// The same for one half of a layout by parity: the other parity's when `high`, else that of
+    /// the lowest port.
+    fn is_known_exhausted(&self, high: bool) -> bool;
 }
 
 /// The outcome of one search.
@@ -167,6 +170,10 @@ pub(crate) mod test_support {
 
         fn is_known_full(&self) -> bool {
             self.0.first_in(0, 0, self.0.bits()).is_none()
+        }
+
+        fn is_known_exhausted(&self, _: bool) -> bool {
+            false
         }
     }
 }
