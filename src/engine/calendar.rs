@@ -69,7 +69,7 @@ impl<T: Copy + Ord> Calendar<T> {
     }
 
     /// Adds `item`, due at `due`. What is due before the last entry that left leaves next.
-    #[inline]
+    #[inline(always)] // Once a connection.
     pub fn push(&mut self, due: SimTime, item: T) {
         let due = due.as_nanos();
         let day = due >> self.day_bits;
@@ -77,7 +77,15 @@ impl<T: Copy + Ord> Calendar<T> {
             let index = day as usize & (self.days.len() - 1);
             self.days[index].push((due, item));
             self.ahead += 1;
-        } else if day > self.day {
+        } else {
+            self.push_elsewhere(due, item);
+        }
+    }
+
+    /// Adds what is due today or beyond the year.
+    #[inline(never)]
+    fn push_elsewhere(&mut self, due: u64, item: T) {
+        if due >> self.day_bits > self.day {
             self.far.push(Reverse((due, self.pushed_far, item)));
             self.pushed_far += 1;
         } else {
@@ -88,20 +96,21 @@ impl<T: Copy + Ord> Calendar<T> {
     }
 
     /// The next entry, if it is due at `now` or before.
-    #[inline]
+    #[inline(always)] // Twice an attempt, and mostly a look at one entry.
     pub fn pop_due(&mut self, now: SimTime) -> Option<(SimTime, T)> {
+        let now = now.as_nanos();
         loop {
             if let Some(&(due, item)) = self.today.get(self.next) {
-                if due > now.as_nanos() {
+                if due > now {
                     return None;
                 }
                 self.next += 1;
                 return Some((SimTime::from_nanos(due), item));
             }
-            if self.day >= now.as_nanos() >> self.day_bits {
+            if self.day >= now >> self.day_bits {
                 return None;
             }
-            self.turn_page(now.as_nanos() >> self.day_bits);
+            self.turn_page(now >> self.day_bits);
         }
     }
 
@@ -116,6 +125,7 @@ impl<T: Copy + Ord> Calendar<T> {
 
     /// Goes to the next day; where the days ahead are all empty, to the day of the first entry that
     /// is far, or to `latest`, whichever comes first.
+    #[inline(never)]
     fn turn_page(&mut self, latest: u64) {
         let next_day = if self.ahead > 0 {
             self.day + 1

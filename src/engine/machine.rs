@@ -173,7 +173,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Frees every port due before `now`, or at it but scheduled earlier.
-    #[inline]
+    #[inline(always)]
     fn release_until(&mut self, now: SimTime) {
         if now > self.now {
             while let Some(held) = self.instant_releases.pop() {
@@ -186,7 +186,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, held: Held, due: SimTime) {
         self.ports.release(held.pool, u32::from(held.bit));
         self.in_use -= 1;
@@ -199,7 +199,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
         let now = attempt.at;
         let steady = self.window.is_steady(now);
@@ -229,7 +229,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Keeps a port that has just been taken until `release`.
-    #[inline]
+    #[inline(always)]
     fn hold(
         &mut self,
         client: u16,
@@ -291,6 +291,7 @@ impl<'a> Machine<'a> {
         }
     }
 
+    #[inline(never)]
     fn block(&mut self, attempt: &Attempt) {
         let now = attempt.at;
         self.tally.bins.block(now.as_nanos());

@@ -56,7 +56,7 @@ impl Bitmaps {
     }
 
     /// Sets `bit` of `row`.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, row: usize, bit: u32) {
         let word = bit as usize / 64;
         self.leaves[row * self.words + word] |= 1 << (bit % 64);
@@ -64,7 +64,7 @@ impl Bitmaps {
     }
 
     /// Clears `bit` of `row`.
-    #[inline]
+    #[inline(always)]
     pub fn clear(&mut self, row: usize, bit: u32) {
         let word = bit as usize / 64;
         let leaf = &mut self.leaves[row * self.words + word];
@@ -75,20 +75,19 @@ impl Bitmaps {
     }
 
     /// The lowest set bit of `row` in `from..to`.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn first_in(&self, row: usize, from: u32, to: u32) -> Option<u32> {
         if from >= to {
             return None;
         }
-        let leaves = &self.leaves[row * self.words..][..self.words];
         let word = from as usize / 64;
-        let here = leaves[word] & (u64::MAX << (from % 64));
+        let here = self.leaves[row * self.words + word] >> (from % 64);
         let found = if here != 0 {
-            word as u32 * 64 + here.trailing_zeros()
+            from + here.trailing_zeros()
         } else {
             let next = self.next_word(row, word + 1)?;
-            next as u32 * 64 + leaves[next].trailing_zeros()
+            next as u32 * 64 + self.leaves[row * self.words + next].trailing_zeros()
         };
         (found < to).then_some(found)
     }
@@ -119,6 +118,7 @@ impl Bitmaps {
     }
 
     /// The first word of `row`, from `word` on, that is not empty.
+    #[inline]
     fn next_word(&self, row: usize, word: usize) -> Option<usize> {
         let summaries = &self.summaries[row * self.summary_words..][..self.summary_words];
         let mut upper = word / 64;

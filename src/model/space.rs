@@ -168,27 +168,27 @@ struct Masked<'a> {
 }
 
 impl FreePorts for Plain<'_> {
-    #[inline]
+    #[inline(always)]
     fn num_ephemeral(&self) -> u32 {
         self.free.bits()
     }
 
-    #[inline]
+    #[inline(always)]
     fn first_free(&self, from: u32, to: u32) -> Option<u32> {
         self.free.first_in(self.row, from, to)
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_free(&self, bit: u32) -> bool {
         self.free.is_set(self.row, bit)
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_known_full(&self) -> bool {
         self.count == [0, 0]
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_known_exhausted(&self, high: bool) -> bool {
         self.count[usize::from(high)] == 0
     }
@@ -252,38 +252,54 @@ impl PortSpace {
     }
 
     /// Searches pool `pool` at time `now` and takes the port found.
-    #[inline]
+    #[inline(always)] // Once an attempt, from two places.
     pub fn allocate(&mut self, pool: PoolId, now: SimTime, rng: &mut Xoshiro256PlusPlus) -> Choice {
+        if self.buckets.is_some() {
+            return self.allocate_mixed(pool, now, rng);
+        }
         let row = pool.0 as usize;
-        let bound = pool.0 >= self.first_bound;
-        let selector = if bound { &mut self.bind } else { &mut self.connect };
-        let key = u64::from(pool.0);
-        let choice = match &self.buckets {
-            None => {
-                let view = Plain { free: &self.free, row, count: self.counts[row] };
-                selector.choose(key, now, &view, rng)
-            }
-            Some(buckets) => {
-                let (mask, mask_row) = if bound {
-                    (&buckets.unused, self.plan.source(pool.0) as usize)
-                } else {
-                    (&buckets.unbound, 0)
-                };
-                selector.choose(key, now, &Masked { free: &self.free, row, mask, mask_row }, rng)
-            }
-        };
+        let selector = if pool.0 >= self.first_bound { &mut self.bind } else { &mut self.connect };
+        let view = Plain { free: &self.free, row, count: self.counts[row] };
+        let choice = selector.choose(u64::from(pool.0), now, &view, rng);
         if let Some(bit) = choice.bit {
-            self.free.clear(row, bit);
-            self.counts[row][usize::from(bit >= self.high_bits)] -= 1;
-            if let Some(buckets) = &mut self.buckets {
-                buckets.take(bit, self.plan.source(pool.0), bound);
-            }
+            self.take(row, bit);
         }
         choice
     }
 
+    /// The same where `connect()` and `bind()` take ports from each other.
+    #[inline(never)]
+    fn allocate_mixed(
+        &mut self,
+        pool: PoolId,
+        now: SimTime,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Choice {
+        let (row, source) = (pool.0 as usize, self.plan.source(pool.0));
+        let bound = pool.0 >= self.first_bound;
+        let buckets = self.buckets.as_mut().expect("a mixed host has buckets");
+        let (selector, mask, mask_row) = if bound {
+            (&mut self.bind, &buckets.unused, source as usize)
+        } else {
+            (&mut self.connect, &buckets.unbound, 0)
+        };
+        let view = Masked { free: &self.free, row, mask, mask_row };
+        let choice = selector.choose(u64::from(pool.0), now, &view, rng);
+        if let Some(bit) = choice.bit {
+            buckets.take(bit, source, bound);
+            self.take(row, bit);
+        }
+        choice
+    }
+
+    #[inline(always)]
+    fn take(&mut self, row: usize, bit: u32) {
+        self.free.clear(row, bit);
+        self.counts[row][usize::from(bit >= self.high_bits)] -= 1;
+    }
+
     /// Gives back the port of `bit` to `pool`.
-    #[inline]
+    #[inline(always)]
     pub fn release(&mut self, pool: PoolId, bit: u32) {
         let row = pool.0 as usize;
         self.free.set(row, bit);
@@ -325,6 +341,7 @@ impl Buckets {
         self.unused.clear(source as usize, bit);
     }
 
+    #[inline(never)]
     fn give_back(&mut self, bit: u32, source: u32, bound: bool) {
         if bound {
             let bound_users = &mut self.bound_users[bit as usize];

@@ -212,7 +212,7 @@ impl Bins {
 
     /// A connection opened at `open` that is established until `close` and holds its port until
     /// `release`, all in nanoseconds.
-    #[inline]
+    #[inline(always)]
     pub fn hold(&mut self, open: u64, close: u64, release: u64) {
         let end = self.window.end();
         let (bin, offset) = self.window.place(open);

@@ -53,7 +53,7 @@ impl LinuxConnect {
     }
 
     /// Searches for a port for the (source, destination) that `key` stands for.
-    #[inline]
+    #[inline(always)]
     pub fn choose(
         &mut self,
         key: u64,
@@ -89,7 +89,7 @@ pub struct LinuxBind;
 
 impl LinuxBind {
     /// Searches for a port, the destination being unknown.
-    #[inline]
+    #[inline(never)]
     pub fn choose(self, ports: &impl FreePorts, rng: &mut Xoshiro256PlusPlus) -> Choice {
         let remaining = walk_length(ports.num_ephemeral());
         let offset = below(remaining, (rng.next_u64() >> 32) as u32);
@@ -112,7 +112,7 @@ enum Parity {
 
 /// Two walks of two ports a step, from pair number `start`: first the ports of parity `first`, then
 /// the others. The second result is the kernel's loop variable `i` at the port found.
-#[inline]
+#[inline(always)] // Once an attempt: the call would cost as much as the search.
 fn parity_walk(ports: &impl FreePorts, start: u32, first: Parity) -> (Choice, u32) {
     let n = ports.num_ephemeral();
     if n == 1 {
@@ -122,19 +122,14 @@ fn parity_walk(ports: &impl FreePorts, start: u32, first: Parity) -> (Choice, u3
             None => (Choice { bit: None, probes: 2 }, 0),
         };
     }
-    let mut probes = 0;
     let second = if first == Parity::Low { Parity::High } else { Parity::Low };
-    for parity in [first, second] {
-        if ports.is_known_exhausted(parity == Parity::High) {
-            probes += n / 2;
-            continue;
-        }
-        if let Some((bit, steps)) = walk_one_parity(ports, n, start, parity) {
-            return (Choice { bit: Some(bit), probes: probes + steps + 1 }, steps * STEP);
-        }
-        probes += n / 2;
+    if let Some((bit, steps)) = walk_one_parity(ports, n, start, first) {
+        return (Choice { bit: Some(bit), probes: steps + 1 }, steps * STEP);
     }
-    (Choice { bit: None, probes }, 0)
+    if let Some((bit, steps)) = walk_one_parity(ports, n, start, second) {
+        return (Choice { bit: Some(bit), probes: n / 2 + steps + 1 }, steps * STEP);
+    }
+    (Choice { bit: None, probes: n / 2 * 2 }, 0)
 }
 
 /// One walk over the `n / 2` ports of one parity that it can reach; the bit found and the steps
@@ -142,13 +137,16 @@ fn parity_walk(ports: &impl FreePorts, start: u32, first: Parity) -> (Choice, u3
 ///
 /// An odd range has one port of the low parity more than a walk has steps. The walk wraps by the
 /// even length, so it skips the lowest port, or, when it starts there, the highest.
-#[inline]
+#[inline(always)]
 fn walk_one_parity(
     ports: &impl FreePorts,
     n: u32,
     start: u32,
     parity: Parity,
 ) -> Option<(u32, u32)> {
+    if ports.is_known_exhausted(parity == Parity::High) {
+        return None;
+    }
     let low_count = n.div_ceil(2);
     let odd = n % 2;
     let (base, end, wrapped) = match parity {

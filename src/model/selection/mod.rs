@@ -113,7 +113,7 @@ impl Selector {
     }
 
     /// Searches `ports` at time `now` for the pool that `key` stands for.
-    #[inline]
+    #[inline(always)]
     pub fn choose(
         &mut self,
         key: u64,

@@ -43,6 +43,7 @@ impl Rfc6056 {
     }
 
     /// Searches `ports` for the pool that `key` stands for.
+    #[inline(never)]
     pub fn choose(
         &mut self,
         key: u64,
