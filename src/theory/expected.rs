@@ -1,5 +1,14 @@
 //! What the closed forms say of one host: the figures beside which a simulation is read.
 
+use crate::model::{Arrivals, Client, Distribution, Host, Start, World};
+
+use super::demand::{HoldLaw, rate_per_s};
+use super::engset::engset_call_congestion;
+use super::erlang::erlang_b;
+use super::fluid::fluid_fill_time_s;
+use super::moments::mean_s;
+use super::pools::{PoolClass, pool_classes};
+
 /// Closed forms for one limit. All are for one machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
@@ -9,15 +18,387 @@ pub struct Expected {
     /// Arrival rate times mean hold time, in erlangs; `None` for a closed loop or infinite holds.
     pub offered_load_erl: Option<f64>,
     /// Erlang's loss formula, averaged over the reuse keys by their share of the attempts; `None`
-    /// when arrivals are not Poisson.
+    /// when arrivals are not Poisson, holds are infinite, or bound and plain connections take ports
+    /// from each other. Addresses and endpoints taken in turn make the arrivals at each pool
+    /// smoother than Poisson; the formula is an upper bound then.
     pub erlang_b: Option<f64>,
-    /// Engset's call congestion, for a closed loop of exponential think times; else `None`.
+    /// Engset's call congestion, for one closed loop of exponential think times on one pool without
+    /// TIME-WAIT; else `None`.
     pub engset: Option<f64>,
-    /// The highest rate of attempts that never runs out in the fluid limit, a second.
+    /// The highest rate of attempts that never runs out in the fluid limit, a second, in the
+    /// clients' present proportions: the pool with most load decides. Zero when some connections
+    /// are never closed; `None` when nothing limits it or the pools take ports from each other.
     pub sustainable_rate_per_s: Option<f64>,
     /// Attempts a second that the scenario offers; `None` for a closed loop.
     pub offered_rate_per_s: Option<f64>,
     /// When the first pool is full in the fluid limit, seconds from an empty start; `None` when it
-    /// never is.
+    /// never is, for a closed loop, and for a stationary start.
     pub fill_time_s: Option<f64>,
+}
+
+impl Expected {
+    /// The closed forms for one machine of `world.hosts[host_index]`, all clients together.
+    ///
+    /// Every client spreads evenly over the source addresses, by weight over its destinations and
+    /// evenly over their endpoints. Batches count with their mean rate.
+    ///
+    /// # Panics
+    /// When there is no such host or a client's destination is not in the world.
+    ///
+    /// ```
+    /// use portsim::model::*;
+    /// use portsim::theory::Expected;
+    /// use portsim::units::SimDuration;
+    /// // 300 connections a second of 1 s and 60 s of TIME-WAIT, on the 16,384 dynamic ports.
+    /// let host = Host {
+    ///     name: "crawler".into(),
+    ///     count: 1,
+    ///     addresses: 1,
+    ///     ports: PortRange::IANA_DYNAMIC,
+    ///     reserved: PortSet::default(),
+    ///     listeners: PortSet::default(),
+    ///     time_wait: SimDuration::from_secs(60),
+    ///     timer_grid: TimerGrid::Exact,
+    ///     selection: SelectionKind::Linux,
+    ///     reuse_key: ReuseKey::FourTuple,
+    ///     clients: vec![Client {
+    ///         name: "fetcher".into(),
+    ///         targets: vec![Target { destination: 0, weight: 1.0 }],
+    ///         arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
+    ///         lifetime: Distribution::Exponential { mean: SimDuration::from_secs(1) },
+    ///         closes: vec![(Ending::Client, 1.0)],
+    ///         binds: Binds::Connect,
+    ///     }],
+    /// };
+    /// let api = Destination { name: "api".into(), endpoints: 1, pick: EndpointPick::Random };
+    /// let world = World { hosts: vec![host], destinations: vec![api] };
+    ///
+    /// let expected = Expected::of(&world, 0, Start::Empty);
+    /// assert_eq!(expected.offered_load_erl, Some(18_300.0));
+    /// assert!((expected.erlang_b.unwrap() - 0.105_162).abs() < 1e-6);
+    /// assert!((expected.fill_time_s.unwrap() - 54.613).abs() < 0.001);
+    /// assert!((expected.sustainable_rate_per_s.unwrap() - 268.59).abs() < 0.01);
+    /// ```
+    #[must_use]
+    pub fn of(world: &World, host_index: usize, start: Start) -> Self {
+        let host = &world.hosts[host_index];
+        let Some(demand) = Demand::of(host) else { return Self::default() };
+        let classes = pool_classes(world, host);
+        let on_pools =
+            |formula: &dyn Fn(&[PoolClass]) -> Option<f64>| classes.as_deref().and_then(formula);
+        let mean_hold_s = demand.mean_hold_s();
+        let offered_rate_per_s = demand.open.then(|| demand.rate_per_s());
+        Self {
+            mean_hold_s,
+            offered_load_erl: offered_rate_per_s.zip(mean_hold_s).map(|(rate, hold)| rate * hold),
+            erlang_b: on_pools(&|classes| demand.erlang_b(classes)),
+            engset: on_pools(&|classes| demand.engset(classes)),
+            sustainable_rate_per_s: on_pools(&|classes| demand.sustainable_rate_per_s(classes)),
+            offered_rate_per_s,
+            fill_time_s: match start {
+                Start::Empty => on_pools(&|classes| demand.fill_time_s(classes)),
+                Start::Stationary => None,
+            },
+        }
+    }
+}
+
+/// What the clients of one machine ask for.
+struct Demand<'a> {
+    clients: &'a [Client],
+    ports: u64,
+    /// Attempts a second of each client; of a closed loop, those it would make if none were blocked.
+    rates: Vec<f64>,
+    /// Hold of each client.
+    holds: Vec<HoldLaw<'a>>,
+    /// Is no client a closed loop?
+    open: bool,
+}
+
+impl<'a> Demand<'a> {
+    /// `None` when there is none, or its rate is beyond all numbers.
+    fn of(host: &'a Host) -> Option<Self> {
+        let clients = host.clients.as_slice();
+        let demand = Self {
+            clients,
+            ports: u64::from(host.usable_ports()),
+            rates: clients.iter().map(unhindered_rate_per_s).collect(),
+            holds: clients.iter().map(|client| HoldLaw::of(host, client)).collect(),
+            open: clients.iter().all(|client| rate_per_s(&client.arrivals).is_some()),
+        };
+        let rate = demand.rate_per_s();
+        (rate > 0.0 && rate.is_finite()).then_some(demand)
+    }
+
+    fn rate_per_s(&self) -> f64 {
+        self.rates.iter().sum()
+    }
+
+    fn mean_hold_s(&self) -> Option<f64> {
+        let load: Option<f64> = self
+            .rates
+            .iter()
+            .zip(&self.holds)
+            .map(|(rate, hold)| Some(rate * hold.mean_s()?))
+            .sum();
+        Some(load? / self.rate_per_s())
+    }
+
+    /// Attempts a second at one pool of `class`.
+    fn pool_rate_per_s(&self, class: &PoolClass) -> f64 {
+        self.rates.iter().zip(&class.shares).map(|(rate, share)| rate * share).sum()
+    }
+
+    /// Load of one pool of `class` in erlangs; infinite when a hold is.
+    fn pool_load_erl(&self, class: &PoolClass) -> f64 {
+        let parts = self.rates.iter().zip(&class.shares).zip(&self.holds);
+        let used = parts.filter(|((rate, share), _)| **rate * **share > 0.0);
+        used.map(|((rate, share), hold)| rate * share * hold.mean_s().unwrap_or(f64::INFINITY))
+            .sum()
+    }
+
+    fn erlang_b(&self, classes: &[PoolClass]) -> Option<f64> {
+        let poisson = |client: &Client| matches!(client.arrivals, Arrivals::Poisson { .. });
+        if !self.clients.iter().all(poisson) || self.mean_hold_s().is_none() {
+            return None;
+        }
+        let blocked_per_s: f64 = classes
+            .iter()
+            .map(|class| {
+                let attempts = class.pools as f64 * self.pool_rate_per_s(class);
+                attempts * erlang_b(self.ports, self.pool_load_erl(class))
+            })
+            .sum();
+        Some((blocked_per_s / self.rate_per_s()).min(1.0))
+    }
+
+    fn engset(&self, classes: &[PoolClass]) -> Option<f64> {
+        let ([client], [PoolClass { pools: 1, .. }]) = (self.clients, classes) else {
+            return None;
+        };
+        let Arrivals::ClosedLoop { workers, think: think @ Distribution::Exponential { .. } } =
+            &client.arrivals
+        else {
+            return None;
+        };
+        if !self.holds[0].ends_with_the_connection() {
+            return None;
+        }
+        let idle_load_erl = mean_s(&client.lifetime)? / mean_s(think)?;
+        let known = idle_load_erl.is_finite();
+        known.then(|| engset_call_congestion(u64::from(*workers), self.ports, idle_load_erl))
+    }
+
+    fn sustainable_rate_per_s(&self, classes: &[PoolClass]) -> Option<f64> {
+        let heaviest = classes.iter().map(|class| self.pool_load_erl(class)).fold(0.0, f64::max);
+        let times = self.ports as f64 / heaviest;
+        times.is_finite().then(|| self.rate_per_s() * times)
+    }
+
+    fn fill_time_s(&self, classes: &[PoolClass]) -> Option<f64> {
+        if !self.open {
+            return None;
+        }
+        let of_class = |class: &PoolClass| {
+            let in_use = |t: f64| {
+                let parts = self.rates.iter().zip(&class.shares).zip(&self.holds);
+                parts.map(|((rate, share), hold)| rate * share * hold.limited_mean_s(t)).sum()
+            };
+            let (rate, load) = (self.pool_rate_per_s(class), self.pool_load_erl(class));
+            fluid_fill_time_s(self.ports, rate, load, in_use)
+        };
+        classes.iter().filter_map(of_class).min_by(f64::total_cmp)
+    }
+}
+
+/// Attempts a second of `client` when none is blocked. In a closed loop the mean cycle of a worker is
+/// think time and lifetime; where that is infinite so is the hold, and any rate will do.
+fn unhindered_rate_per_s(client: &Client) -> f64 {
+    if let Some(rate) = rate_per_s(&client.arrivals) {
+        return rate;
+    }
+    let Arrivals::ClosedLoop { workers, think } = &client.arrivals else { return 0.0 };
+    match (mean_s(think), mean_s(&client.lifetime)) {
+        (Some(think_s), Some(lifetime_s)) => f64::from(*workers) / (think_s + lifetime_s),
+        _ => f64::from(*workers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Binds, Ending, PortRange, ReuseKey, Spacing, Target, TimerGrid};
+    use crate::theory::fixtures::{client, host, secs, world};
+
+    fn expected(host: Host) -> Expected {
+        Expected::of(&world(host), 0, Start::Empty)
+    }
+
+    fn close(got: Option<f64>, wanted: f64) {
+        let got = got.unwrap();
+        assert!((got - wanted).abs() <= 1e-9 * wanted.abs(), "{got} is not {wanted}");
+    }
+
+    #[test]
+    fn one_poisson_client_gets_every_form_for_open_demand() {
+        let all = expected(host());
+        close(all.mean_hold_s, 61.0);
+        close(all.offered_load_erl, 18_300.0);
+        close(all.erlang_b, erlang_b(16_384, 18_300.0));
+        close(all.sustainable_rate_per_s, 16_384.0 / 61.0);
+        close(all.offered_rate_per_s, 300.0);
+        close(all.fill_time_s, 16_384.0 / 300.0);
+        assert_eq!(all.engset, None);
+    }
+
+    #[test]
+    fn the_timer_wheel_lengthens_every_time_wait() {
+        let grid = TimerGrid::LinuxWheel { hz: 250 };
+        close(expected(Host { timer_grid: grid, ..host() }).mean_hold_s, 62.024);
+    }
+
+    #[test]
+    fn the_most_loaded_pool_decides_what_is_sustainable_and_fills_first() {
+        let mut host = host();
+        // A quarter of the load for one endpoint, three quarters for four others.
+        host.clients[0].targets =
+            vec![Target { destination: 0, weight: 1.0 }, Target { destination: 1, weight: 3.0 }];
+        host.clients[0].arrivals = Arrivals::Poisson { rate_per_s: 1_200.0 };
+        let all = expected(host);
+        // 300 a second to the first, 225 to each of the others.
+        close(all.sustainable_rate_per_s, 4.0 * 16_384.0 / 61.0);
+        close(all.fill_time_s, 16_384.0 / 300.0);
+        let (one, other) = (erlang_b(16_384, 18_300.0), erlang_b(16_384, 13_725.0));
+        close(all.erlang_b, 0.25 * one + 0.75 * other);
+    }
+
+    #[test]
+    fn source_addresses_share_the_load_evenly() {
+        let all = expected(Host { addresses: 2, ..host() });
+        close(all.erlang_b, erlang_b(16_384, 9_150.0));
+        close(all.sustainable_rate_per_s, 2.0 * 16_384.0 / 61.0);
+        assert_eq!(all.fill_time_s, None);
+    }
+
+    #[test]
+    fn binding_first_makes_one_pool_of_all_destinations() {
+        let mut host = host();
+        host.clients[0].targets[0].destination = 1;
+        close(expected(host.clone()).erlang_b, erlang_b(16_384, 4_575.0));
+        host.clients[0].binds = Binds::Bind;
+        close(expected(host.clone()).erlang_b, erlang_b(16_384, 18_300.0));
+        host.clients.push(client());
+        host.clients[1].targets[0].destination = 1;
+        let mixed = expected(host);
+        assert_eq!(mixed.erlang_b, None);
+        assert_eq!((mixed.sustainable_rate_per_s, mixed.fill_time_s), (None, None));
+        close(mixed.offered_load_erl, 36_600.0);
+    }
+
+    #[test]
+    fn clients_of_one_pool_add_up() {
+        let mut host = host();
+        host.reuse_key = ReuseKey::Host;
+        host.clients.push(Client { closes: vec![(Ending::Server, 1.0)], ..client() });
+        let all = expected(host);
+        close(all.mean_hold_s, 31.0);
+        close(all.offered_load_erl, 18_600.0);
+        close(all.erlang_b, erlang_b(16_384, 18_600.0));
+        close(all.sustainable_rate_per_s, 600.0 * 16_384.0 / 18_600.0);
+    }
+
+    #[test]
+    fn connections_that_are_never_closed_sustain_no_rate_and_fill_every_pool() {
+        let mut host = host();
+        host.clients[0].closes = vec![(Ending::Never, 1.0)];
+        let all = expected(host.clone());
+        assert_eq!((all.mean_hold_s, all.offered_load_erl, all.erlang_b), (None, None, None));
+        assert_eq!(all.sustainable_rate_per_s, Some(0.0));
+        close(all.fill_time_s, 16_384.0 / 300.0);
+        // A leak of one in ten: the rest hold 90 * 61 ports.
+        host.clients[0].arrivals = Arrivals::Constant { rate_per_s: 100.0 };
+        host.clients[0].closes = vec![(Ending::Client, 9.0), (Ending::Never, 1.0)];
+        let leak = expected(host);
+        close(leak.fill_time_s, (16_384.0 - 90.0 * 61.0) / 10.0);
+    }
+
+    #[test]
+    fn ports_that_come_free_early_put_the_fill_time_off() {
+        let mut host = host();
+        host.clients[0].closes = vec![(Ending::Server, 1.0)];
+        host.clients[0].lifetime = Distribution::Exponential { mean: secs(100.0) };
+        // 30,000 (1 - exp(-t / 100)) = 16,384.
+        let fill = expected(host).fill_time_s;
+        close(fill, -100.0 * libm::log1p(-16_384.0 / 30_000.0));
+    }
+
+    #[test]
+    fn a_stationary_start_has_no_fill_time_but_the_same_steady_state() {
+        let stationary = Expected::of(&world(host()), 0, Start::Stationary);
+        assert_eq!(stationary, Expected { fill_time_s: None, ..expected(host()) });
+    }
+
+    #[test]
+    fn batches_and_constant_arrivals_have_a_rate_but_no_loss_formula() {
+        let every = secs(10.0);
+        for arrivals in [
+            Arrivals::Constant { rate_per_s: 300.0 },
+            Arrivals::Batches { every, size: 3_000, spacing: Spacing::Poisson },
+        ] {
+            let mut host = host();
+            host.clients[0].arrivals = arrivals;
+            let all = expected(host);
+            assert_eq!(all.erlang_b, None);
+            close(all.offered_rate_per_s, 300.0);
+            close(all.fill_time_s, 16_384.0 / 300.0);
+        }
+    }
+
+    #[test]
+    fn a_closed_loop_without_time_wait_follows_engset() {
+        let mut host = host();
+        host.ports = PortRange::new(50_001, 50_010).unwrap();
+        host.clients[0].arrivals = Arrivals::ClosedLoop {
+            workers: 20,
+            think: Distribution::Exponential { mean: secs(2.0) },
+        };
+        host.clients[0].closes = vec![(Ending::Server, 1.0)];
+        let all = expected(host.clone());
+        close(all.engset, 4.169_815_085_144_972e-2);
+        close(all.mean_hold_s, 1.0);
+        close(all.sustainable_rate_per_s, 10.0);
+        let none = (all.offered_rate_per_s, all.offered_load_erl, all.erlang_b, all.fill_time_s);
+        assert_eq!(none, (None, None, None, None));
+        host.clients[0].closes = vec![(Ending::Client, 1.0)];
+        assert_eq!(expected(host.clone()).engset, None);
+        host.time_wait = secs(0.0);
+        close(expected(host.clone()).engset, 4.169_815_085_144_972e-2);
+        host.addresses = 2;
+        assert_eq!(expected(host).engset, None);
+    }
+
+    #[test]
+    fn a_closed_loop_that_keeps_its_connections_sustains_no_rate() {
+        let mut host = host();
+        let think = Distribution::Constant(secs(1.0));
+        host.clients[0].arrivals = Arrivals::ClosedLoop { workers: 3, think };
+        host.clients[0].lifetime = Distribution::Pareto { minimum: secs(1.0), shape: 0.9 };
+        let all = expected(host);
+        assert_eq!(all, Expected { sustainable_rate_per_s: Some(0.0), ..Expected::default() });
+    }
+
+    #[test]
+    fn a_machine_without_a_port_blocks_everything_from_the_start() {
+        let mut host = host();
+        host.ports = PortRange::new(50_000, 50_000).unwrap();
+        host.listeners = [50_000].into_iter().collect();
+        let all = expected(host);
+        assert_eq!(all.erlang_b, Some(1.0));
+        assert_eq!((all.sustainable_rate_per_s, all.fill_time_s), (Some(0.0), Some(0.0)));
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_machine_that_nobody_uses() {
+        assert_eq!(expected(Host { clients: vec![], ..host() }), Expected::default());
+    }
 }

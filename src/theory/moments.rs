@@ -1,0 +1,212 @@
+//! Means of the laws of durations, whole and cut off.
+
+use crate::model::Distribution;
+use crate::units::NANOS_PER_SECOND;
+
+use super::special::normal_cdf;
+
+/// Mean of `law` in seconds; `None` when it is infinite (Pareto with a shape of 1 or less).
+///
+/// ```
+/// use portsim::model::Distribution;
+/// use portsim::theory::mean_s;
+/// use portsim::units::SimDuration;
+/// let minimum = SimDuration::from_secs(2);
+/// assert_eq!(mean_s(&Distribution::Pareto { minimum, shape: 1.5 }), Some(6.0));
+/// assert_eq!(mean_s(&Distribution::Pareto { minimum, shape: 1.0 }), None);
+/// ```
+#[must_use]
+pub fn mean_s(law: &Distribution) -> Option<f64> {
+    match law {
+        Distribution::Constant(value) => Some(value.as_secs_f64()),
+        Distribution::Exponential { mean } | Distribution::Lognormal { mean, .. } => {
+            Some(mean.as_secs_f64())
+        }
+        Distribution::Pareto { minimum, shape } => {
+            (*shape > 1.0).then(|| minimum.as_secs_f64() * shape / (shape - 1.0))
+        }
+        Distribution::Uniform { min, max } => Some((min.as_secs_f64() + max.as_secs_f64()) / 2.0),
+        Distribution::Empirical(samples) => {
+            let total: u128 = samples.iter().map(|sample| u128::from(sample.as_nanos())).sum();
+            Some(total as f64 / samples.len() as f64 / NANOS_PER_SECOND as f64)
+        }
+    }
+}
+
+/// Mean of the square of `law` in seconds squared; `None` when it is infinite (Pareto with a shape
+/// of 2 or less).
+///
+/// The mean residual life of a connection met at a random moment is `second_moment_s2 / (2 mean)`.
+#[must_use]
+pub fn second_moment_s2(law: &Distribution) -> Option<f64> {
+    match law {
+        Distribution::Constant(value) => Some(value.as_secs_f64() * value.as_secs_f64()),
+        Distribution::Exponential { mean } => Some(2.0 * mean.as_secs_f64() * mean.as_secs_f64()),
+        Distribution::Lognormal { mean, sigma } => {
+            let mean = mean.as_secs_f64();
+            Some(mean * mean * libm::exp(sigma * sigma))
+        }
+        Distribution::Pareto { minimum, shape } => {
+            let minimum = minimum.as_secs_f64();
+            (*shape > 2.0).then(|| minimum * minimum * shape / (shape - 2.0))
+        }
+        Distribution::Uniform { min, max } => {
+            let (min, max) = (min.as_secs_f64(), max.as_secs_f64());
+            Some((min * min + min * max + max * max) / 3.0)
+        }
+        Distribution::Empirical(samples) => {
+            let squares = samples.iter().map(|sample| sample.as_secs_f64() * sample.as_secs_f64());
+            Some(squares.sum::<f64>() / samples.len() as f64)
+        }
+    }
+}
+
+/// Mean of `min(X, limit_s)` in seconds, `X` drawn from `law`: how long a port taken `limit_s` ago
+/// has been held by now, on average.
+///
+/// Times the arrival rate, it is the mean number in use a time `limit_s` after an empty start.
+/// Source: the integral of `P(X > u)` from 0 to `limit_s`.
+///
+/// ```
+/// use portsim::model::Distribution;
+/// use portsim::theory::limited_mean_s;
+/// use portsim::units::SimDuration;
+/// let law = Distribution::Uniform { min: SimDuration::ZERO, max: SimDuration::from_secs(2) };
+/// assert_eq!(limited_mean_s(&law, 1.0), 0.75);
+/// assert_eq!(limited_mean_s(&law, 9.0), 1.0);
+/// ```
+#[must_use]
+pub fn limited_mean_s(law: &Distribution, limit_s: f64) -> f64 {
+    if limit_s <= 0.0 {
+        return 0.0;
+    }
+    match law {
+        Distribution::Constant(value) => value.as_secs_f64().min(limit_s),
+        Distribution::Exponential { mean } => {
+            let mean = mean.as_secs_f64();
+            if mean == 0.0 { 0.0 } else { -mean * libm::expm1(-limit_s / mean) }
+        }
+        Distribution::Lognormal { mean, sigma } => {
+            limited_lognormal(mean.as_secs_f64(), *sigma, limit_s)
+        }
+        Distribution::Pareto { minimum, shape } => {
+            limited_pareto(minimum.as_secs_f64(), *shape, limit_s)
+        }
+        Distribution::Uniform { min, max } => {
+            let (min, max) = (min.as_secs_f64(), max.as_secs_f64());
+            if limit_s <= min {
+                return limit_s;
+            }
+            let beyond = limit_s.min(max) - min;
+            if beyond <= 0.0 { min } else { min + beyond * (1.0 - beyond / (2.0 * (max - min))) }
+        }
+        Distribution::Empirical(samples) => {
+            let cut = samples.iter().map(|sample| sample.as_secs_f64().min(limit_s));
+            cut.sum::<f64>() / samples.len() as f64
+        }
+    }
+}
+
+fn limited_lognormal(mean: f64, sigma: f64, limit: f64) -> f64 {
+    if mean == 0.0 || sigma == 0.0 {
+        return mean.min(limit);
+    }
+    // ln X is normal with mean `ln mean - sigma^2 / 2`.
+    let z = (libm::log(limit) - libm::log(mean)) / sigma;
+    mean * normal_cdf(z - sigma / 2.0) + limit * normal_cdf(-z - sigma / 2.0)
+}
+
+fn limited_pareto(minimum: f64, shape: f64, limit: f64) -> f64 {
+    if limit <= minimum || minimum == 0.0 {
+        return limit.min(minimum);
+    }
+    let ln_ratio = libm::log(limit / minimum);
+    let k = shape - 1.0;
+    let tail = if k == 0.0 { ln_ratio } else { -libm::expm1(-k * ln_ratio) / k };
+    minimum + minimum * tail
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::units::SimDuration;
+
+    fn secs(value: f64) -> SimDuration {
+        SimDuration::from_secs_f64(value)
+    }
+
+    fn laws() -> Vec<Distribution> {
+        vec![
+            Distribution::Constant(secs(3.0)),
+            Distribution::Exponential { mean: secs(3.0) },
+            Distribution::Lognormal { mean: secs(3.0), sigma: 1.0 },
+            Distribution::Lognormal { mean: secs(3.0), sigma: 0.0 },
+            Distribution::Pareto { minimum: secs(1.0), shape: 1.5 },
+            Distribution::Pareto { minimum: secs(2.0), shape: 3.0 },
+            Distribution::Uniform { min: secs(1.0), max: secs(5.0) },
+            Distribution::Uniform { min: secs(3.0), max: secs(3.0) },
+            Distribution::Empirical([secs(1.0), secs(5.0), secs(3.0)].into()),
+        ]
+    }
+
+    #[test]
+    fn every_law_here_has_a_mean_of_three_seconds() {
+        for law in laws() {
+            assert!((mean_s(&law).unwrap() - 3.0).abs() < 1e-12, "{law:?}");
+        }
+    }
+
+    #[test]
+    fn heavy_tails_have_no_mean_or_no_second_moment() {
+        let pareto = |shape| Distribution::Pareto { minimum: secs(1.0), shape };
+        assert_eq!(mean_s(&pareto(0.9)), None);
+        assert_eq!(mean_s(&pareto(2.0)), Some(2.0));
+        assert_eq!(second_moment_s2(&pareto(2.0)), None);
+        assert_eq!(second_moment_s2(&pareto(4.0)), Some(2.0));
+    }
+
+    /// Method: the second moment is the integral of `2 (mean - g(t))`, `g` the limited mean, here by the midpoint rule up to 400 s.
+    #[test]
+    fn second_moments_follow_from_limited_means() {
+        for law in laws() {
+            let Some(wanted) = second_moment_s2(&law) else { continue };
+            let step = 0.005;
+            let got: f64 = (0..80_000)
+                .map(|i| 2.0 * step * (3.0 - limited_mean_s(&law, (f64::from(i) + 0.5) * step)))
+                .sum();
+            let tail = if matches!(law, Distribution::Pareto { .. }) { 0.05 } else { 1e-3 };
+            assert!((got / wanted - 1.0).abs() < tail, "{law:?}: {got}, not {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_limit_far_out_cuts_nothing_off() {
+        for law in laws() {
+            let cut = limited_mean_s(&law, 1e16);
+            assert!((cut - 3.0).abs() < 1e-6, "{law:?}: {cut}");
+        }
+    }
+
+    #[test]
+    fn an_infinite_mean_grows_with_the_logarithm_of_the_limit() {
+        let law = Distribution::Pareto { minimum: secs(1.0), shape: 1.0 };
+        assert!((limited_mean_s(&law, 1e6) - 1.0 - libm::log(1e6)).abs() < 1e-12);
+        assert_eq!(limited_mean_s(&law, 0.5), 0.5);
+    }
+
+    proptest! {
+        #[test]
+        fn a_limited_mean_rises_ever_more_slowly_and_stays_below_limit_and_mean(
+            limit in 0.0_f64..50.0,
+        ) {
+            for law in laws() {
+                let [near, middle, far] = [0.0, 0.5, 1.0].map(|d| limited_mean_s(&law, limit + d));
+                prop_assert!(near <= limit + 1e-12 && near <= 3.0 + 1e-12, "{law:?}");
+                prop_assert!(near <= middle && middle <= far, "{law:?}");
+                prop_assert!(far - middle <= middle - near + 1e-12, "{law:?}");
+            }
+        }
+    }
+}
