@@ -1,12 +1,47 @@
 //! What a person writes (a TOML file) turned into what the engine runs.
-
-use std::path::Path;
+//!
+//! ```text
+//! text ─► syntax ─► tree ─► overrides ─► read (run, hosts, destinations, clients, expect) ─► Scenario
+//!                     every key and value with its place            └─► Problems ─► render
+//! ```
+//!
+//! Nothing stops at the first mistake: readers report into one [`walk::Walk`] and go on, so that a
+//! person is told everything that is wrong at once. Reading never looks at the machine; the only
+//! files opened are the scenario and the samples that it names.
 
 use crate::model::{RunSettings, World};
 
+mod checks;
 mod expect;
+mod load;
+mod overrides;
+mod port_text;
+mod preset;
+mod problem;
+mod quantity;
+mod read;
+mod read_arrivals;
+mod read_client;
+mod read_destination;
+mod read_distribution;
+mod read_expect;
+mod read_host;
+mod read_run;
+mod render;
+mod source;
+mod suggest;
+mod syntax;
+mod tagged;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod walk;
 
 pub use expect::{Bound, Expectation, Metric, Scope};
+pub use load::{load, parse};
+pub use overrides::{NotAnOverride, Override};
+pub use preset::{Preset, PresetValue, presets};
+pub use problem::{Place, Problem, Problems};
 
 /// One scenario, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,33 +58,6 @@ pub struct Scenario {
     pub settings: RunSettings,
     /// What must come out.
     pub expectations: Vec<Expectation>,
-}
-
-/// `KEY=VALUE` from the command line: sets any key of the scenario, `run.duration=1 min`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// Dotted path of the key: `client.fetcher.arrivals.rate`.
-    pub key: String,
-    /// The value as TOML, or a bare string.
-    pub value: String,
-}
-
-/// Everything that is wrong with one scenario, ready to be shown.
-#[derive(Clone, Debug)]
-pub struct Problems {}
-
-impl Problems {
-    /// All problems as rustc-like reports with file, line and column.
-    #[must_use]
-    pub fn render(&self, _colour: bool) -> String {
-        String::new()
-    }
-}
-
-/// Reads and checks one scenario file.
-///
-/// # Errors
-/// All problems of the file at once.
-pub fn load(_path: &Path, _overrides: &[Override]) -> Result<Scenario, Problems> {
-    Err(Problems {})
+    /// What to think twice about before trusting the figures; [`Problems::render`] shows it.
+    pub warnings: Problems,
 }

@@ -1,0 +1,239 @@
+//! The whole file: its tables read in an order in which each can refer to those before it.
+
+use super::checks;
+use super::expect::Expectation;
+use super::problem::Problem;
+use super::read_client::{self, Around, ReadClient};
+use super::read_destination;
+use super::read_expect::{self, Known};
+use super::read_host;
+use super::read_run::{self, Run};
+use super::source::Span;
+use super::suggest::shown;
+use super::tree::{Entry, Table};
+use super::walk::Walk;
+use crate::model::{Destination, Host, RunSettings, World};
+
+/// The tables and keys at the top of a file.
+const KEYS: [&str; 7] = ["title", "asks", "run", "host", "destination", "client", "expect"];
+
+/// What a client-less file is told.
+pub(super) const SMALLEST: &str = "the smallest scenario:
+
+    [client.fetcher]
+    arrivals = { process = \"poisson\", rate = \"600 / s\" }
+    lifetime = \"200 ms\"";
+
+/// What was read; `None` in `world` where something was wrong.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub title: Option<String>,
+    pub asks: Option<String>,
+    pub world: Option<World>,
+    pub settings: RunSettings,
+    pub expectations: Vec<Expectation>,
+}
+
+/// Reads everything below `root`.
+pub(super) fn whole(walk: &Walk, root: &Table) -> Whole {
+    top_level(walk, root);
+    let line = |key: &str| {
+        let entry = root.get(key)?;
+        walk.text(&entry.node, key, &format!("for example {key} = \"A crawler\""))
+    };
+    let title = line("title");
+    let asks = line("asks");
+    let run = read_run::run(walk, root.get("run").map(|entry| &entry.node));
+    let hosts = family(walk, root, "host");
+    let destinations = family(walk, root, "destination");
+    let clients = family(walk, root, "client");
+    let world = world(walk, &run, hosts, destinations, clients);
+    let expectations = expectations(walk, root, hosts, clients);
+    if let Some(world) = &world {
+        checks::amount_of_work(walk, world, &run.settings, clients);
+    }
+    Whole { title, asks, world, settings: run.settings, expectations }
+}
+
+/// Reports what is at the top and should not be.
+fn top_level(walk: &Walk, root: &Table) {
+    for entry in root.entries.iter().filter(|entry| !KEYS.contains(&entry.key.as_str())) {
+        match entry.key.as_str() {
+            "gateway" => not_modelled(
+                walk,
+                entry,
+                "gateways (NAT, proxies) are not modelled yet",
+                "take the [gateway] tables out: portsim would answer for a path without them",
+            ),
+            "change" => not_modelled(
+                walk,
+                entry,
+                "changes during a run are not modelled yet",
+                "take [[change]] out, and put what holds after it into a scenario of its own",
+            ),
+            _ => walk.unknown_key(entry, "the scenario", &KEYS),
+        }
+    }
+}
+
+fn not_modelled(walk: &Walk, entry: &Entry, message: &str, help: &str) {
+    // `[gateway.nat]` stands where its first child does.
+    let problem = Problem::at(entry.key_at, message).label("not modelled yet").help(help);
+    walk.report(problem);
+}
+
+/// The named tables below `key`: `[host.a]`, `[host.b]`.
+fn family<'a>(walk: &Walk, root: &'a Table, key: &str) -> &'a [Entry] {
+    let Some(entry) = root.get(key) else { return &[] };
+    let help = format!("write a line [{key}.NAME] with a name of your choice");
+    let Some(table) = entry.node.as_table() else {
+        walk.wrong_kind(&entry.node, &format!("[{key}]"), "a table", &help);
+        return &[];
+    };
+    // `[host]` with `ports = ...` below it lacks a name: one message, not one for each key.
+    if let Some(first) = table.entries.iter().find(|entry| entry.node.as_table().is_none())
+        && is_key_of(key, &first.key)
+    {
+        let problem = Problem::at(entry.node.at, format!("[{key}] needs a name"))
+            .label(format!("which {key}?"))
+            .help(help);
+        walk.report(problem.depends());
+        return &[];
+    }
+    for named in &table.entries {
+        check_name(walk, named, key);
+    }
+    &table.entries
+}
+
+fn is_key_of(family: &str, key: &str) -> bool {
+    match family {
+        "host" => read_host::KEYS.contains(&key),
+        "destination" => read_destination::KEYS.contains(&key),
+        _ => read_client::KEYS.contains(&key),
+    }
+}
+
+/// Names go into tables, CSV and file names: a control character in one helps nobody.
+fn check_name(walk: &Walk, entry: &Entry, what: &str) {
+    let name = &entry.key;
+    let reason = if name.trim().is_empty() {
+        "is empty"
+    } else if name.chars().any(char::is_control) {
+        "holds a control character"
+    } else if name.chars().count() > 100 {
+        "is longer than 100 characters"
+    } else {
+        return;
+    };
+    let problem = Problem::at(entry.key_at, format!("the name of this {what} {reason}"))
+        .label("not a good name")
+        .help(format!("give it a plain name: [{what}.crawler]"));
+    walk.report(problem);
+}
+
+fn world(
+    walk: &Walk,
+    run: &Run,
+    hosts: &[Entry],
+    destinations: &[Entry],
+    clients: &[Entry],
+) -> Option<World> {
+    let mut made_hosts: Vec<Option<Host>> =
+        hosts.iter().map(|entry| read_host::host(walk, entry)).collect();
+    let mut made_destinations: Vec<Option<Destination>> =
+        destinations.iter().map(|entry| read_destination::destination(walk, entry)).collect();
+    let mut host_names = names(hosts);
+    let mut destination_names = names(destinations);
+    if hosts.is_empty() {
+        host_names.push("host");
+        made_hosts.push(read_host::implicit(walk, "host"));
+    }
+    if destinations.is_empty() {
+        destination_names.push("destination");
+        made_destinations.push(Some(read_destination::implicit("destination")));
+    }
+    let around =
+        Around { hosts: &host_names, destinations: &destination_names, stationary: run.stationary };
+    if clients.is_empty() {
+        let problem = Problem::nowhere("this scenario has no client, so nothing connects");
+        walk.report(problem.help(SMALLEST).depends());
+        return None;
+    }
+    let read: Vec<ReadClient> =
+        clients.iter().map(|entry| read_client::client(walk, entry, &around)).collect();
+    let used_host = |index: usize| read.iter().any(|client| client.host == Some(index));
+    let used_destination = |index: usize| read.iter().any(|client| client.named.contains(&index));
+    // What refers to nothing known may have meant the host that now looks idle.
+    let complete = read.iter().all(|client| client.host.is_some() && !client.named.is_empty());
+    if complete {
+        warn_of_unused(walk, hosts, "host", "no client runs on it", used_host);
+        warn_of_unused(
+            walk,
+            destinations,
+            "destination",
+            "no client connects to it",
+            used_destination,
+        );
+    }
+    let kept_hosts: Vec<bool> = (0..made_hosts.len()).map(used_host).collect();
+    let kept: Vec<bool> = (0..made_destinations.len()).map(used_destination).collect();
+    assemble(made_hosts, made_destinations, read, &kept_hosts, &kept)
+}
+
+fn names(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.key.as_str()).collect()
+}
+
+fn warn_of_unused(
+    walk: &Walk,
+    entries: &[Entry],
+    what: &str,
+    reason: &str,
+    used: impl Fn(usize) -> bool,
+) {
+    for (_, entry) in entries.iter().enumerate().filter(|(index, _)| !used(*index)) {
+        let message = format!("{what} `{}` is left out: {reason}", shown(&entry.key));
+        walk.warn(Problem::at(place(entry), message).label("not used"));
+    }
+}
+
+/// A whole header where there is one, else the key.
+fn place(entry: &Entry) -> Span {
+    if entry.node.as_table().is_some() { entry.node.at } else { entry.key_at }
+}
+
+/// Puts clients onto their hosts; hosts and destinations that nobody uses are left out, so that no
+/// figure counts their ports as capacity.
+fn assemble(
+    hosts: Vec<Option<Host>>,
+    destinations: Vec<Option<Destination>>,
+    clients: Vec<ReadClient>,
+    kept_hosts: &[bool],
+    kept: &[bool],
+) -> Option<World> {
+    let mut hosts = hosts.into_iter().collect::<Option<Vec<Host>>>()?;
+    let destinations = destinations.into_iter().collect::<Option<Vec<Destination>>>()?;
+    // The new number of each destination once those that nobody uses are gone.
+    let numbers: Vec<usize> =
+        (0..kept.len()).map(|index| kept[..index].iter().filter(|&&kept| kept).count()).collect();
+    for read in clients {
+        let mut client = read.client?;
+        for target in &mut client.targets {
+            target.destination = numbers[target.destination];
+        }
+        hosts[read.host?].clients.push(client);
+    }
+    Some(World { hosts: keep(hosts, kept_hosts), destinations: keep(destinations, kept) })
+}
+
+fn keep<T>(items: Vec<T>, kept: &[bool]) -> Vec<T> {
+    items.into_iter().zip(kept).filter_map(|(item, &kept)| kept.then_some(item)).collect()
+}
+
+fn expectations(walk: &Walk, root: &Table, hosts: &[Entry], clients: &[Entry]) -> Vec<Expectation> {
+    let Some(entry) = root.get("expect") else { return Vec::new() };
+    let host_names = if hosts.is_empty() { vec!["host"] } else { names(hosts) };
+    let known = Known { clients: &names(clients), hosts: &host_names };
+    read_expect::expectations(walk, &entry.node, &known)
+}

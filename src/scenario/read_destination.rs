@@ -1,0 +1,33 @@
+//! `[destination.NAME]`: what clients connect to.
+
+use super::suggest::shown;
+use super::tree::Entry;
+use super::walk::Walk;
+use crate::model::{Destination, EndpointPick};
+
+/// The keys of `[destination.NAME]`.
+pub(super) const KEYS: [&str; 2] = ["endpoints", "pick"];
+
+const PICKS: [(&str, EndpointPick); 2] =
+    [("random", EndpointPick::Random), ("in turn", EndpointPick::InTurn)];
+
+/// Reads the destination of one entry of `[destination]`.
+pub(super) fn destination(walk: &Walk, entry: &Entry) -> Option<Destination> {
+    let name = format!("[destination.{}]", shown(&entry.key));
+    let help = format!("write a line {name} and its keys below it");
+    let table = walk.table(&entry.node, &name, &KEYS, &help)?;
+    let endpoints = match table.get("endpoints") {
+        Some(entry) => walk.small_integer(&entry.node, "endpoints", 1, 1_000_000),
+        None => Some(1),
+    };
+    let pick = match table.get("pick") {
+        Some(entry) => walk.choice(&entry.node, "pick", &PICKS),
+        None => Some(EndpointPick::Random),
+    };
+    Some(Destination { name: entry.key.clone(), endpoints: endpoints?, pick: pick? })
+}
+
+/// The destination of a file that has none: one server.
+pub(super) fn implicit(name: &str) -> Destination {
+    Destination { name: name.to_owned(), endpoints: 1, pick: EndpointPick::Random }
+}
