@@ -94,18 +94,46 @@ impl Canvas<'_> {
         &mut self,
         from: (f64, f64),
         to: (f64, f64),
+        dash_gap: (f64, f64),
+        pen: Pen,
+    ) {
+        self.dashes_along(&[from, to], dash_gap, pen);
+    }
+
+    /// A line of dashes through all of `points`, each `dash` long with `gap` between.
+    pub(super) fn dashes_along(
+        &mut self,
+        points: &[(f64, f64)],
         (dash, gap): (f64, f64),
         pen: Pen,
     ) {
-        let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let along = |at: f64| {
-            let share = at.min(length) / length;
-            (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share)
-        };
-        for index in 0..(length / (dash + gap)).ceil() as u32 {
-            let start = f64::from(index) * (dash + gap);
-            self.path(&[along(start), along(start + dash)], pen);
+        // What is left of the current dash (or of the gap after it), and the dash as far as it is.
+        let (mut inked, mut left, mut stroke) = (true, dash, Vec::new());
+        for ends in points.windows(2) {
+            let (mut at, to) = (ends[0], ends[1]);
+            loop {
+                if inked && stroke.is_empty() {
+                    stroke.push(at);
+                }
+                let rest = (to.0 - at.0).hypot(to.1 - at.1);
+                if rest <= left {
+                    left -= rest;
+                    if inked {
+                        stroke.push(to);
+                    }
+                    break;
+                }
+                at = (at.0 + (to.0 - at.0) * left / rest, at.1 + (to.1 - at.1) * left / rest);
+                if inked {
+                    stroke.push(at);
+                    self.path(&stroke, pen);
+                    stroke.clear();
+                }
+                inked = !inked;
+                left = if inked { dash } else { gap };
+            }
         }
+        self.path(&stroke, pen);
     }
 
     /// The area inside `outline`.

@@ -8,6 +8,7 @@ mod axis;
 mod bins;
 mod blocking;
 mod canvas;
+mod erlang;
 mod frame;
 mod ports;
 mod pressure;
