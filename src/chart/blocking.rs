@@ -39,6 +39,8 @@ pub fn blocking(runs: &[(&Scenario, &Outcome)]) -> Picture {
 /// One limit of one scenario.
 struct Point {
     name: String,
+    /// Its scenario has more than one.
+    one_of_several: bool,
     /// Erlangs a port.
     load: f64,
     blocked: Estimate,
@@ -59,6 +61,7 @@ fn points(runs: &[(&Scenario, &Outcome)]) -> Vec<Point> {
                 true => format!("{}, {}", scenario.name, limit.name),
                 false => scenario.name.clone(),
             },
+            one_of_several: several,
             load: limit.theory.offered_load_erl.unwrap_or(0.0) / of_one_machine(limit) as f64,
             blocked: limit.figures.blocking_ratio,
             erlang_b: limit.theory.erlang_b,
@@ -75,11 +78,12 @@ fn finding(points: &[Point]) -> String {
     };
     let blocking = points.iter().filter(|point| point.blocked.mean > 0.0).count();
     let share = percent(worst.blocked.mean);
+    let kind = if points.iter().any(|point| point.one_of_several) { "limits" } else { "scenarios" };
     match (points.len(), blocking) {
         (1, 0) => format!("{} blocks nothing at {}", worst.name, load(worst.load)),
         (1, _) => format!("{} blocks {share} at {}", worst.name, load(worst.load)),
-        (all, 0) => format!("none of {all} scenarios blocks anything"),
-        (all, some) => format!("{some} of {all} scenarios block; {} the most, {share}", worst.name),
+        (all, 0) => format!("none of {all} {kind} blocks anything"),
+        (all, some) => format!("{some} of {all} {kind} block; {} the most, {share}", worst.name),
     }
 }
 
@@ -98,7 +102,7 @@ fn context(points: &[Point]) -> String {
             "bars: 95 % intervals · furthest from Erlang B: {}, {}{} points",
             cut(&name, plain(super::style::MEDIUM, GREY), 300.0),
             if gap < 0.0 { "−" } else { "+" },
-            trimmed(gap.abs() * 100.0, 2)
+            trimmed(gap.abs() * 100.0, if gap.abs() < 0.01 { 2 } else { 1 })
         ),
         None => "bars: 95 % intervals".to_owned(),
     }
@@ -258,13 +262,16 @@ impl<'a> Blocking<'a> {
     }
 }
 
-/// `33.4 % (33.1 to 33.7), Erlang B 33.3 %`, short.
+/// `33.41 ± 0.31 %, Erlang B 33 %`.
 fn figures_of(point: &Point) -> String {
-    let mut text = percent(point.blocked.mean);
-    let half = (point.blocked.hi - point.blocked.lo) / 2.0;
-    if half > 0.0 {
-        text += &format!(" ± {}", percent(half));
-    }
+    let mut text = match (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0 {
+        half if half > 0.0 => {
+            // Two digits of the interval, and as many of the mean.
+            let places = (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize;
+            format!("{:.places$} ± {half:.places$} %", point.blocked.mean * 100.0)
+        }
+        _ => percent(point.blocked.mean),
+    };
     if let Some(expected) = point.erlang_b {
         text += &format!(", Erlang B {}", percent(expected));
     }

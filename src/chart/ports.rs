@@ -26,15 +26,20 @@ const MOST_COLUMNS: usize = (PLOT_RIGHT - PLOT_LEFT) as usize;
 const MOST_ROWS: usize = HEIGHT as usize;
 /// Longest image, in bytes: a third more as base 64, and the SVG stays below 300 kB.
 const MOST_BYTES: usize = 200_000;
-/// A moment at which less of the ports than this is free counts as "none left": a cell's share
-/// is a mean over its time.
-const NONE_LEFT: f64 = 0.002;
+/// A moment with fewer free ports than this counts as "none left": cells are means over their
+/// time, so a port that is taken again at once leaves a trace of being free.
+const NONE_LEFT: f64 = 0.5;
 
 /// Time across, port number up: each port's state.
 pub fn ports(scenario: &Scenario, map: &PortMap) -> Picture {
     let cells = Cells::of(map);
     let finding = format!("{}: {}", scenario.name, finding(map, &cells));
-    let facts = format!(" · {}, {} · one replication", map.host, map.key.replace("->", "→"));
+    let facts = format!(
+        " · {}, {} · one replication · seed {}",
+        map.host,
+        map.key.replace("->", "→"),
+        scenario.settings.seed
+    );
     let heading = Heading::new(&finding, &scenario.title, &facts);
     let top = heading.height() + 34.0;
     let (lowest, highest) = (map.ports.min_ephemeral(), map.ports.max_ephemeral());
@@ -177,21 +182,23 @@ fn finding(map: &PortMap, cells: &Cells) -> String {
     let free = cells.free_by_column();
     let lost = cells.cells.iter().map(|cell| f64::from(cell.lost)).sum::<f64>();
     let to_be_had = 1.0 - lost / (cells.cells.len().max(1) as f64);
-    let usable = (f64::from(map.ports.num_ephemeral()) * to_be_had).round() as u64;
+    let usable = (f64::from(map.ports.num_ephemeral()) * to_be_had).round();
     if free.is_empty() {
         return "nothing was watched".to_owned();
     }
-    if usable == 0 {
+    if usable < 1.0 {
         return format!("not one of {} can be had", ports_of(map));
     }
-    let usable = plural(usable, "usable port");
-    match free.iter().position(|&share| share < NONE_LEFT) {
+    let none_left = NONE_LEFT / usable;
+    let kind = if lost > 0.0 { "usable port" } else { "port" };
+    let usable = plural(usable as u64, kind);
+    match free.iter().position(|&share| share < none_left) {
         Some(column) => {
-            let (full, moments) =
-                (free.iter().filter(|&&share| share < NONE_LEFT).count(), free.len());
-            let from = map.duration.as_secs_f64() * column as f64 / moments as f64;
-            let share = percent(full as f64 / moments as f64);
-            format!("none of {usable} left from {}, and for {share} of the time", seconds(from))
+            let full = free.iter().filter(|&&share| share < none_left).count() as f64;
+            let moments = free.len() as f64;
+            let from = map.duration.as_secs_f64() * column as f64 / moments;
+            let share = percent(full / moments);
+            format!("none of {usable} left at {}, and for {share} of the time", seconds(from))
         }
         None => {
             let most = 1.0 - free.iter().copied().fold(1.0, f64::min);
@@ -255,9 +262,9 @@ mod tests {
         };
         let full = map(10, 4, half_time);
         let said = finding(&full, &Cells::of(&full));
-        assert_eq!(said, "none of 16,384 usable ports left from 30.0 s, and for 50 % of the time");
+        assert_eq!(said, "none of 16,384 ports left at 30.0 s, and for 50 % of the time");
         let quarter = map(10, 4, |_| PortCell { established: 0.25, ..PortCell::default() });
         let said = finding(&quarter, &Cells::of(&quarter));
-        assert_eq!(said, "at most 25 % of 16,384 usable ports taken at once");
+        assert_eq!(said, "at most 25 % of 16,384 ports taken at once");
     }
 }

@@ -1,5 +1,7 @@
 //! How soon a port is used again, on a logarithmic axis of time.
 
+use plotters::style::RGBColor;
+
 use super::Picture;
 use super::axis::{Panel, Scale, log_time_ticks, percent_ticks};
 use super::canvas::{Align, Canvas, bold, paint, text_width};
@@ -15,7 +17,9 @@ use crate::units::SimDuration;
 const HEIGHT: f64 = 330.0;
 const BENEATH: f64 = 52.0;
 /// Room for the labels of the marks, above the highest step.
-const MARKS: f64 = 62.0;
+const MARKS: f64 = 72.0;
+/// The axis leaves out this share at both ends: one late port would squeeze all others together.
+const OUTLIERS: f64 = 0.001;
 /// Steps of the distribution.
 const STEPS: usize = 100;
 /// Marks of TIME-WAIT beyond these would only be in each other's way.
@@ -24,12 +28,17 @@ const MOST_HOLDS: usize = 2;
 /// Time between two uses of a port.
 pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
     let intervals = &outcome.whole.reuse_interval;
-    let finding = format!("{}: {}", scenario.name, finding(intervals));
-    let facts = format!(" · {} reuses{}", count(intervals.histogram.len()), facts(outcome));
-    let heading = Heading::new(&finding, &scenario.title, &facts);
-    let top = heading.height() + 30.0;
     let holds = holds(scenario);
     let (lo, hi) = ends(intervals, &holds);
+    let finding = format!("{}: {}", scenario.name, finding(intervals));
+    let facts = format!(
+        " · {} reuses{}{}",
+        count(intervals.histogram.len()),
+        beyond(intervals, lo, hi),
+        facts(outcome)
+    );
+    let heading = Heading::new(&finding, &scenario.title, &facts);
+    let top = heading.height() + 30.0;
     let steps = steps(intervals, lo, hi);
     let highest = steps.iter().copied().fold(0.0, f64::max);
     let panel = Panel {
@@ -53,7 +62,7 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
             &log_time_ticks(lo, hi),
             "time from one use of a port to the next (logarithmic)",
         );
-        draw_marks(canvas, &panel, intervals, &holds);
+        draw_marks(canvas, &panel, &marks(intervals, &holds));
         if intervals.histogram.is_empty() {
             panel.says(canvas, "no port was used twice");
         }
@@ -88,20 +97,35 @@ fn holds(scenario: &Scenario) -> Vec<SimDuration> {
 
 /// Where the time axis begins and ends, in seconds: around all that is shown, with some room.
 fn ends(intervals: &Quantiles, holds: &[SimDuration]) -> (f64, f64) {
-    let histogram = &intervals.histogram;
-    let recorded = [histogram.min_nz(), histogram.max()];
-    let recorded = recorded.into_iter().filter(|_| histogram.max() > 0);
+    let recorded = [OUTLIERS, 1.0 - OUTLIERS].map(|quantile| at_quantile(intervals, quantile));
     let shown = recorded
-        .map(|value| value as f64 * intervals.scale)
+        .into_iter()
         .chain(holds.iter().map(|hold| hold.as_secs_f64()))
         .filter(|secs| secs.is_finite() && *secs > 0.0);
     let (lo, hi) = shown.fold((f64::INFINITY, 0.0), |(lo, hi), secs| (secs.min(lo), secs.max(hi)));
     if lo > hi {
         return (1.0, 100.0);
     }
-    // A twentieth of the axis to both sides, and never so narrow that rounding would show.
-    let room = (hi / lo).powf(0.06).max(1.05);
+    // A tenth of the axis to both sides, and never so narrow that the histogram's rounding shows.
+    let room = (hi / lo).powf(0.12).max(1.015);
     (lo / room, hi * room)
+}
+
+fn at_quantile(intervals: &Quantiles, quantile: f64) -> f64 {
+    intervals.histogram.value_at_quantile(quantile) as f64 * intervals.scale
+}
+
+/// What lies beyond the axis, in words.
+fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
+    let (least, most) = (at_quantile(intervals, 0.0), at_quantile(intervals, 1.0));
+    let mut text = String::new();
+    if least < lo {
+        text += &format!(", earliest {}", seconds(least));
+    }
+    if most > hi {
+        text += &format!(", latest {}", seconds(most));
+    }
+    text
 }
 
 /// The share of all reuses in each of [`STEPS`] equal parts of the axis.
@@ -109,7 +133,11 @@ fn steps(intervals: &Quantiles, lo: f64, hi: f64) -> Vec<f64> {
     let mut counts = vec![0u64; STEPS];
     let axis = Scale::Log(lo, hi);
     for value in intervals.histogram.iter_recorded() {
-        let at = axis.share(value.value_iterated_to() as f64 * intervals.scale);
+        let secs = value.value_iterated_to() as f64 * intervals.scale;
+        if !(lo..=hi).contains(&secs) {
+            continue;
+        }
+        let at = axis.share(secs);
         counts[((at * STEPS as f64) as usize).min(STEPS - 1)] += value.count_at_value();
     }
     let all = intervals.histogram.len().max(1) as f64;
@@ -131,39 +159,56 @@ fn draw_steps(canvas: &mut Canvas<'_>, panel: &Panel, steps: &[f64]) {
     }
 }
 
-/// The median, the 99th percentile and TIME-WAIT, each with a stroke and a row of its own.
-fn draw_marks(
-    canvas: &mut Canvas<'_>,
-    panel: &Panel,
-    intervals: &Quantiles,
-    holds: &[SimDuration],
-) {
-    let (solid, long, short) = ((f64::INFINITY, 0.0), (8.0, 4.0), (2.0, 3.0));
-    let mut marks: Vec<(f64, String, (f64, f64), Pen)> = Vec::new();
-    if !intervals.histogram.is_empty() {
-        let (p50, p99) = (intervals.p50, intervals.p99);
-        marks.push((p50, format!("half within {}", seconds(p50)), solid, line(INK, 1.4)));
-        marks.push((p99, format!("99 % within {}", seconds(p99)), long, line(INK, 1.4)));
-    }
-    for hold in holds {
-        let text = format!("TIME-WAIT {}", span(*hold));
-        marks.push((hold.as_secs_f64(), text, short, line(BLOCKED, 2.0)));
-    }
-    for (row, (secs, text, dash, pen)) in marks.into_iter().enumerate() {
-        let x = panel.x_of(secs);
-        let y = panel.top + 10.0 + row as f64 * 15.0;
-        stroke(canvas, (x, y - 10.0), (x, panel.bottom), dash, pen);
-        let look = bold(SMALL, if pen.width > 1.5 { BLOCKED } else { INK });
-        let fits = x + 6.0 + text_width(&text, look) < panel.right;
-        let (at, align) = if fits { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
-        canvas.label(&text, (at, y), align, look);
-    }
+/// A vertical line with its label.
+struct Mark {
+    secs: f64,
+    text: String,
+    /// Dash and gap; none for a solid line.
+    dash: Option<(f64, f64)>,
+    pen: Pen,
+    colour: RGBColor,
 }
 
-fn stroke(canvas: &mut Canvas<'_>, from: (f64, f64), to: (f64, f64), dash: (f64, f64), pen: Pen) {
-    if dash.0.is_finite() {
-        canvas.dashes(from, to, dash, pen);
-    } else {
-        canvas.path(&[from, to], pen);
+/// The median, the 99th percentile and TIME-WAIT.
+fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
+    let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| Mark {
+        secs,
+        text: format!("{share} within {}", seconds(secs)),
+        dash,
+        pen: line(INK, 1.4),
+        colour: INK,
+    };
+    let of_hold = |hold: &SimDuration| Mark {
+        secs: hold.as_secs_f64(),
+        text: format!("TIME-WAIT {}", span(*hold)),
+        dash: Some((2.0, 3.0)),
+        pen: line(BLOCKED, 2.0),
+        colour: BLOCKED,
+    };
+    let mut marks: Vec<Mark> = holds.iter().map(of_hold).collect();
+    if !intervals.histogram.is_empty() {
+        marks.push(of_distribution(intervals.p50, "half", None));
+        marks.push(of_distribution(intervals.p99, "99 %", Some((8.0, 4.0))));
+    }
+    // From the left downwards: a label then ends above the lines to its right.
+    marks.sort_by(|a, b| a.secs.total_cmp(&b.secs));
+    marks
+}
+
+fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
+    let y_of = |row: usize| panel.top + 10.0 + row as f64 * 15.0;
+    for (row, mark) in marks.iter().enumerate() {
+        let x = panel.x_of(mark.secs);
+        let (from, to) = ((x, y_of(row) - 10.0), (x, panel.bottom));
+        match mark.dash {
+            Some(dash) => canvas.dashes(from, to, dash, mark.pen),
+            None => canvas.path(&[from, to], mark.pen),
+        }
+    }
+    for (row, mark) in marks.iter().enumerate() {
+        let (x, look) = (panel.x_of(mark.secs), bold(SMALL, mark.colour));
+        let fits = x + 6.0 + text_width(&mark.text, look) < panel.right;
+        let (at, align) = if fits { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
+        canvas.label(&mark.text, (at, y_of(row)), align, look);
     }
 }

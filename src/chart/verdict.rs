@@ -3,8 +3,8 @@
 use super::wording::{count, percent, plural, seconds, span};
 use crate::stats::{LimitFigures, Outcome};
 
-/// A run that is free of refusals for its last tenth has recovered, as far as it can tell.
-const QUIET_END: f64 = 0.1;
+/// A run that refuses nothing for this share of its length at the end is worth a word.
+const QUIET_END: f64 = 0.25;
 
 /// What must not be cut off a subtitle: ` · 20 replications · seed 1`.
 pub(super) fn facts(outcome: &Outcome) -> String {
@@ -38,7 +38,7 @@ pub(super) fn pressure_finding(outcome: &Outcome) -> String {
         recovered.share_of_replications >= share && recovered.latest < length * (1.0 - QUIET_END)
     });
     if let Some(recovered) = quiet_from {
-        finding += &format!(", recovers by {}", seconds(recovered.latest));
+        finding += &format!(", nothing refused after {}", seconds(recovered.latest));
     }
     match whole.blocking_ratio.mean {
         refused if refused > 0.0 => {
