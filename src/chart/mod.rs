@@ -1,7 +1,31 @@
 //! Pictures of finished results: SVG by plotters, PNG from the same SVG.
+//!
+//! One file a chart; each is laid out and drawn from finished figures and nothing else, so that
+//! the same result is the same bytes. `canvas` is the sheet and the font, `style` the colours,
+//! `axis` and `frame` what charts have in common, `wording` and `verdict` put figures into words.
 
-use crate::scenario::Scenario;
-use crate::stats::{Outcome, PortMap};
+mod axis;
+mod bins;
+mod blocking;
+mod canvas;
+mod erlang;
+mod frame;
+mod ports;
+mod pressure;
+mod raster;
+mod reuse;
+#[cfg(test)]
+mod sample;
+mod style;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod wording;
+
+pub use blocking::blocking;
+pub use ports::ports;
+pub use pressure::pressure;
+pub use reuse::reuse;
 
 /// A finished picture in both forms.
 #[derive(Clone, Debug)]
@@ -10,24 +34,4 @@ pub struct Picture {
     pub svg: String,
     /// PNG bytes, 1800 pixels wide.
     pub png: Vec<u8>,
-}
-
-/// Ports by state over time, the ceiling, the first refusal; blocked per second beneath.
-pub fn pressure(_scenario: &Scenario, _outcome: &Outcome) -> Picture {
-    unimplemented!()
-}
-
-/// Blocked share against offered load for scenarios that ran together, beside Erlang B.
-pub fn blocking(_runs: &[(&Scenario, &Outcome)]) -> Picture {
-    unimplemented!()
-}
-
-/// Time across, port number up: each port's state.
-pub fn ports(_scenario: &Scenario, _map: &PortMap) -> Picture {
-    unimplemented!()
-}
-
-/// Time between two uses of a port.
-pub fn reuse(_scenario: &Scenario, _outcome: &Outcome) -> Picture {
-    unimplemented!()
 }

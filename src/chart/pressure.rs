@@ -1,0 +1,281 @@
+//! Will it run dry, and when? Ports by state over time under their ceiling, what is blocked below.
+
+use plotters::style::RGBColor;
+
+use super::Picture;
+use super::axis::{Panel, Scale, count_ticks, number_ticks, time_ticks};
+use super::bins::{Bin, bins, curve};
+use super::canvas::{Align, Canvas, bold, paint, plain, text_width};
+use super::frame::{Heading, Key, Sign, legend};
+use super::style::{
+    BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
+    TIME_WAIT, line, sheer,
+};
+use super::verdict::{ceiling, facts, pressure_finding};
+use super::wording::seconds;
+use crate::scenario::Scenario;
+use crate::stats::{Moments, Outcome};
+
+/// Heights of both panels and of what lies between and beneath them.
+const PORTS_HEIGHT: f64 = 280.0;
+const BETWEEN: f64 = 44.0;
+const BLOCKED_HEIGHT: f64 = 92.0;
+const BENEATH: f64 = 52.0;
+
+/// Below this share of the ceiling, what is in use would be a thin line: the axis ends lower then
+/// and the ceiling is named, not drawn.
+const CEILING_OUT_OF_SIGHT: f64 = 0.2;
+
+/// One state of ports: its name, its colour, how many.
+type State = (&'static str, RGBColor, fn(&Bin) -> f64);
+
+/// From the bottom of the stack to its top.
+const STATES: [State; 4] = [
+    ("established", ESTABLISHED, |bin| bin.established),
+    ("connecting", CONNECTING, |bin| bin.connecting),
+    ("closing", CLOSING, |bin| bin.closing),
+    ("TIME-WAIT", TIME_WAIT, |bin| bin.time_wait),
+];
+
+/// Ports by state over time, the ceiling, the first refusal; blocked per second beneath.
+pub fn pressure(scenario: &Scenario, outcome: &Outcome) -> Picture {
+    let finding = format!("{}: {}", scenario.name, pressure_finding(outcome));
+    let heading = Heading::new(&finding, &scenario.title, &facts(outcome));
+    let chart = Pressure::new(outcome, heading.height() + 34.0);
+    let height = chart.blocked.bottom + BENEATH;
+    paint(height, &heading.finding(), |canvas| {
+        heading.draw(canvas);
+        chart.draw(canvas);
+    })
+}
+
+/// Everything the chart is made of, laid out.
+struct Pressure<'a> {
+    outcome: &'a Outcome,
+    bins: Vec<Bin>,
+    ports: Panel,
+    blocked: Panel,
+    /// Length of the time axis in seconds.
+    length: f64,
+    ceiling_in_sight: bool,
+}
+
+impl<'a> Pressure<'a> {
+    fn new(outcome: &'a Outcome, top: f64) -> Self {
+        let bins = bins(&outcome.timeline, outcome.duration);
+        let length = outcome.duration.as_secs_f64().max(1e-9);
+        let most = |value: fn(&Bin) -> f64| bins.iter().map(value).fold(0.0, f64::max);
+        let used = most(|bin| bin.total().max(bin.in_use.1));
+        let capacity = outcome.timeline.capacity as f64;
+        let ceiling_in_sight = capacity > 0.0 && used >= CEILING_OUT_OF_SIGHT * capacity;
+        // Room above the ceiling for its label and the date of the first refusal.
+        let highest = if ceiling_in_sight { used.max(capacity) * 1.16 } else { used * 1.3 };
+        let side = |top: f64, height: f64, most: f64| Panel {
+            left: PLOT_LEFT,
+            right: PLOT_RIGHT,
+            top,
+            bottom: top + height,
+            x: Scale::Linear(0.0, length),
+            y: Scale::Linear(0.0, if most > 0.0 { most } else { 1.0 }),
+        };
+        let ports = side(top, PORTS_HEIGHT, highest);
+        let rate = most(|bin| bin.blocked.max.max(bin.attempts));
+        let blocked = side(ports.bottom + BETWEEN, BLOCKED_HEIGHT, rate * 1.08);
+        Self { outcome, bins, ports, blocked, length, ceiling_in_sight }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>) {
+        let (unit, times) = time_ticks(self.length);
+        self.draw_ports(canvas);
+        self.ports.base_line(canvas, &times);
+        self.draw_blocked(canvas);
+        self.blocked.x_axis(canvas, &times, &format!("time since the start ({unit})"));
+        self.draw_warm_up(canvas);
+        if let Some(first) = &self.outcome.whole.first_blocked {
+            self.draw_first_refusal(canvas, first);
+        }
+    }
+
+    fn draw_ports(&self, canvas: &mut Canvas<'_>) {
+        let panel = &self.ports;
+        panel.caption(canvas, "ports in use");
+        let Scale::Linear(_, highest) = panel.y else { unreachable!("ports lie evenly") };
+        panel.y_axis(canvas, &count_ticks(highest));
+        if self.bins.is_empty() {
+            panel.says(canvas, "no timeline was recorded");
+            return;
+        }
+        let shown = STATES.map(|(_, _, value)| self.bins.iter().any(|bin| value(bin) > 0.0));
+        self.draw_stack(canvas, shown);
+        let mut keys = self.legend_of_states(shown);
+        if self.outcome.replications > 1 && self.outcome.timeline.capacity > 0 {
+            keys.push(self.draw_range(canvas));
+        }
+        legend(canvas, &keys, panel.top - 8.0);
+        self.draw_ceiling(canvas);
+    }
+
+    fn draw_stack(&self, canvas: &mut Canvas<'_>, shown: [bool; 4]) {
+        let mut below = curve(&self.bins, |_| 0.0);
+        for ((_, colour, value), _) in STATES.iter().zip(shown).filter(|(_, shown)| *shown) {
+            let heights = curve(&self.bins, value);
+            let above: Vec<(f64, f64)> = below
+                .iter()
+                .zip(&heights)
+                .map(|(&(time, floor), &(_, height))| (time, floor + height))
+                .collect();
+            area_between(canvas, &self.ports, &below, &above, line(*colour, 0.0));
+            // A gap of paper keeps neighbours apart whatever their colours look like in print.
+            outline(canvas, &self.ports, &above, line(PAPER, 0.9));
+            below = above;
+        }
+        outline(canvas, &self.ports, &below, line(INK, 1.0));
+    }
+
+    fn legend_of_states(&self, shown: [bool; 4]) -> Vec<Key> {
+        let entries = STATES.iter().zip(shown).filter(|(_, shown)| *shown);
+        entries
+            .map(|((name, colour, _), _)| Key {
+                text: (*name).to_owned(),
+                sign: Sign::Area(*colour),
+            })
+            .collect()
+    }
+
+    /// The range over replications of the ports in use, around the edge of the stack.
+    fn draw_range(&self, canvas: &mut Canvas<'_>) -> Key {
+        let low = curve(&self.bins, |bin| bin.in_use.0);
+        let high = curve(&self.bins, |bin| bin.in_use.1);
+        let (area, edge) = (sheer(INK, 0.28, 0.0), sheer(INK, 0.55, 0.5));
+        area_between(canvas, &self.ports, &low, &high, area);
+        outline(canvas, &self.ports, &low, edge);
+        outline(canvas, &self.ports, &high, edge);
+        let text = format!("least to most of {} replications", self.outcome.replications);
+        Key { text, sign: Sign::Band(area, edge) }
+    }
+
+    fn draw_ceiling(&self, canvas: &mut Canvas<'_>) {
+        let (panel, capacity) = (&self.ports, self.outcome.timeline.capacity);
+        let look = bold(SMALL, INK);
+        if capacity == 0 {
+            panel.says(canvas, "capacity 0: there is no port to be had");
+        } else if self.ceiling_in_sight {
+            let y = panel.y_of(capacity as f64);
+            canvas.dashes((panel.left, y), (panel.right, y), (9.0, 5.0), line(INK, 1.4));
+            let (x, align) = self.side_without_first_refusal();
+            canvas.label(&ceiling(self.outcome), (x, y - 7.0), align, look);
+        } else {
+            let text = format!("↑ {}, far above", ceiling(self.outcome));
+            canvas.label(&text, (panel.right, panel.top + 12.0), Align::Right, look);
+        }
+    }
+
+    /// Where the ceiling's label does not meet the date of the first refusal.
+    fn side_without_first_refusal(&self) -> (f64, Align) {
+        let (left, right) = (self.ports.left + 4.0, self.ports.right);
+        let first = self.outcome.whole.first_blocked.map(|first| self.ports.x_of(first.median));
+        match first {
+            Some(x) if x > (left + right) / 2.0 => (left, Align::Left),
+            _ => (right, Align::Right),
+        }
+    }
+
+    fn draw_first_refusal(&self, canvas: &mut Canvas<'_>, first: &Moments) {
+        let pen = line(BLOCKED, 1.6);
+        let top = self.ports.top;
+        let x = self.ports.x_of(first.median);
+        let (early, late) = (self.ports.x_of(first.earliest), self.ports.x_of(first.latest));
+        if late - early > 3.0 {
+            canvas.block(early, top, late, self.ports.bottom, sheer(BLOCKED, 0.13, 0.0));
+        }
+        for panel in [&self.ports, &self.blocked] {
+            canvas.path(&[(x, panel.top), (x, panel.bottom)], pen);
+        }
+        let text = self.date_of(first);
+        let look = bold(SMALL, BLOCKED);
+        let fits_right = x + 6.0 + text_width(&text, look) < self.ports.right;
+        let (at, align) = if fits_right { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
+        canvas.label(&text, (at, top + 10.0), align, look);
+    }
+
+    fn date_of(&self, first: &Moments) -> String {
+        let mut text = format!("first refusal {}", seconds(first.median));
+        let (earliest, latest) = (seconds(first.earliest), seconds(first.latest));
+        if earliest != latest {
+            text += &format!(" ({earliest} to {latest})");
+        }
+        let replications = f64::from(self.outcome.replications);
+        let having = (first.share_of_replications * replications).round();
+        if having < replications {
+            text += &format!(", in {having} of {replications} replications");
+        }
+        text
+    }
+
+    /// Where the steady-state figures begin.
+    fn draw_warm_up(&self, canvas: &mut Canvas<'_>) {
+        if self.outcome.warm_up.is_zero() {
+            return;
+        }
+        let x = self.ports.x_of(self.outcome.warm_up.as_secs_f64());
+        for panel in [&self.ports, &self.blocked] {
+            canvas.dashes((x, panel.top), (x, panel.bottom), (2.0, 3.0), line(GREY, 1.0));
+        }
+        let (at, align) = if x < (self.ports.left + self.ports.right) / 2.0 {
+            (x + 5.0, Align::Left)
+        } else {
+            (x - 5.0, Align::Right)
+        };
+        let look = plain(SMALL, GREY);
+        canvas.label("shares count from here", (at, self.ports.bottom - 7.0), align, look);
+    }
+
+    fn draw_blocked(&self, canvas: &mut Canvas<'_>) {
+        let panel = &self.blocked;
+        panel.caption(canvas, "blocked attempts a second");
+        let anything = self.bins.iter().any(|bin| bin.blocked.max > 0.0);
+        let Scale::Linear(_, highest) = panel.y else { unreachable!("rates lie evenly") };
+        panel.y_axis(canvas, &number_ticks(highest, 3));
+        let attempts = curve(&self.bins, |bin| bin.attempts);
+        outline(canvas, panel, &attempts, line(GREY, 1.0));
+        let mut keys = Vec::new();
+        if anything {
+            let mean = curve(&self.bins, |bin| bin.blocked.mean);
+            let floor = curve(&self.bins, |_| 0.0);
+            area_between(canvas, panel, &floor, &mean, sheer(BLOCKED, 0.45, 0.0));
+            if self.outcome.replications > 1 {
+                let low = curve(&self.bins, |bin| bin.blocked.min);
+                let high = curve(&self.bins, |bin| bin.blocked.max);
+                area_between(canvas, panel, &low, &high, sheer(INK, 0.22, 0.0));
+            }
+            outline(canvas, panel, &mean, line(BLOCKED, 1.4));
+            let sign = Sign::Band(sheer(BLOCKED, 0.45, 0.0), line(BLOCKED, 1.4));
+            keys.push(Key { text: "blocked".to_owned(), sign });
+        }
+        keys.push(Key { text: "all attempts".to_owned(), sign: Sign::Line(line(GREY, 1.2)) });
+        legend(canvas, &keys, panel.top - 8.0);
+        if !anything {
+            panel.says(canvas, "nothing is blocked in any replication");
+        }
+    }
+}
+
+/// A line through values of a panel.
+fn outline(canvas: &mut Canvas<'_>, panel: &Panel, values: &[(f64, f64)], pen: Pen) {
+    let points: Vec<(f64, f64)> = values.iter().map(|&(x, y)| panel.at(x, y)).collect();
+    canvas.path(&points, pen);
+}
+
+/// The area between two lines that have the same times.
+fn area_between(
+    canvas: &mut Canvas<'_>,
+    panel: &Panel,
+    low: &[(f64, f64)],
+    high: &[(f64, f64)],
+    pen: Pen,
+) {
+    let there = high.iter();
+    let points: Vec<(f64, f64)> =
+        there.chain(low.iter().rev()).map(|&(x, y)| panel.at(x, y)).collect();
+    canvas.area(&points, pen);
+}

@@ -1,0 +1,214 @@
+//! How soon a port is used again, on a logarithmic axis of time.
+
+use plotters::style::RGBColor;
+
+use super::Picture;
+use super::axis::{Panel, Scale, log_time_ticks, percent_ticks};
+use super::canvas::{Align, Canvas, bold, paint, text_width};
+use super::frame::Heading;
+use super::style::{BLOCKED, ESTABLISHED, INK, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL, line, sheer};
+use super::verdict::facts;
+use super::wording::{count, seconds, span};
+use crate::scenario::Scenario;
+use crate::stats::{Outcome, Quantiles};
+use crate::units::SimDuration;
+
+/// Height of the panel in nominal pixels, and of what lies beneath it.
+const HEIGHT: f64 = 330.0;
+const BENEATH: f64 = 52.0;
+/// Room for the labels of the marks, above the highest step.
+const MARKS: f64 = 72.0;
+/// The axis leaves out this share at both ends: one late port would squeeze all others together.
+const OUTLIERS: f64 = 0.001;
+/// Steps of the distribution.
+const STEPS: usize = 100;
+/// Marks of TIME-WAIT beyond these would only be in each other's way.
+const MOST_HOLDS: usize = 2;
+
+/// Time between two uses of a port.
+pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
+    let intervals = &outcome.whole.reuse_interval;
+    let holds = holds(scenario);
+    let (lo, hi) = ends(intervals, &holds);
+    let finding = format!("{}: {}", scenario.name, finding(intervals));
+    let facts = format!(
+        " · {} reuses{}{}",
+        count(intervals.histogram.len()),
+        beyond(intervals, lo, hi),
+        facts(outcome)
+    );
+    let heading = Heading::new(&finding, &scenario.title, &facts);
+    let top = heading.height() + 30.0;
+    let steps = steps(intervals, lo, hi);
+    let highest = steps.iter().copied().fold(0.0, f64::max);
+    let panel = Panel {
+        left: PLOT_LEFT,
+        right: PLOT_RIGHT,
+        top,
+        bottom: top + HEIGHT,
+        x: Scale::Log(lo, hi),
+        y: Scale::Linear(
+            0.0,
+            if highest > 0.0 { highest * HEIGHT / (HEIGHT - MARKS) } else { 1.0 },
+        ),
+    };
+    paint(panel.bottom + BENEATH, &heading.finding(), |canvas| {
+        heading.draw(canvas);
+        panel.caption(canvas, "share of reuses (each step)");
+        panel.y_axis(canvas, &if highest > 0.0 { percent_ticks(highest) } else { Vec::new() });
+        draw_steps(canvas, &panel, &steps);
+        panel.x_axis(
+            canvas,
+            &log_time_ticks(lo, hi),
+            "time from one use of a port to the next (logarithmic)",
+        );
+        draw_marks(canvas, &panel, &marks(intervals, &holds));
+        if intervals.histogram.is_empty() {
+            panel.says(canvas, "no port was used twice");
+        }
+    })
+}
+
+fn finding(intervals: &Quantiles) -> String {
+    if intervals.histogram.is_empty() {
+        return "no port was used twice".to_owned();
+    }
+    format!(
+        "a port is used again after {} (median), 1 % after {} or more",
+        seconds(intervals.p50),
+        seconds(intervals.p99)
+    )
+}
+
+/// The lengths of TIME-WAIT of the scenario's hosts, each once, the shortest first.
+fn holds(scenario: &Scenario) -> Vec<SimDuration> {
+    let mut holds: Vec<SimDuration> = scenario
+        .world
+        .hosts
+        .iter()
+        .map(|host| host.time_wait)
+        .filter(|hold| !hold.is_zero() && *hold != SimDuration::FOREVER)
+        .collect();
+    holds.sort_unstable();
+    holds.dedup();
+    holds.truncate(MOST_HOLDS);
+    holds
+}
+
+/// Where the time axis begins and ends, in seconds: around all that is shown, with some room.
+fn ends(intervals: &Quantiles, holds: &[SimDuration]) -> (f64, f64) {
+    let recorded = [OUTLIERS, 1.0 - OUTLIERS].map(|quantile| at_quantile(intervals, quantile));
+    let shown = recorded
+        .into_iter()
+        .chain(holds.iter().map(|hold| hold.as_secs_f64()))
+        .filter(|secs| secs.is_finite() && *secs > 0.0);
+    let (lo, hi) = shown.fold((f64::INFINITY, 0.0), |(lo, hi), secs| (secs.min(lo), secs.max(hi)));
+    if lo > hi {
+        return (1.0, 100.0);
+    }
+    // A tenth of the axis to both sides, and never so narrow that the histogram's rounding shows.
+    let room = (hi / lo).powf(0.12).max(1.015);
+    (lo / room, hi * room)
+}
+
+fn at_quantile(intervals: &Quantiles, quantile: f64) -> f64 {
+    intervals.histogram.value_at_quantile(quantile) as f64 * intervals.scale
+}
+
+/// What lies beyond the axis, in words.
+fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
+    let (least, most) = (at_quantile(intervals, 0.0), at_quantile(intervals, 1.0));
+    let mut text = String::new();
+    if least < lo {
+        text += &format!(", earliest {}", seconds(least));
+    }
+    if most > hi {
+        text += &format!(", latest {}", seconds(most));
+    }
+    text
+}
+
+/// The share of all reuses in each of [`STEPS`] equal parts of the axis.
+fn steps(intervals: &Quantiles, lo: f64, hi: f64) -> Vec<f64> {
+    let mut counts = vec![0u64; STEPS];
+    let axis = Scale::Log(lo, hi);
+    for value in intervals.histogram.iter_recorded() {
+        let secs = value.value_iterated_to() as f64 * intervals.scale;
+        if !(lo..=hi).contains(&secs) {
+            continue;
+        }
+        let at = axis.share(secs);
+        counts[((at * STEPS as f64) as usize).min(STEPS - 1)] += value.count_at_value();
+    }
+    let all = intervals.histogram.len().max(1) as f64;
+    counts.into_iter().map(|count| count as f64 / all).collect()
+}
+
+fn draw_steps(canvas: &mut Canvas<'_>, panel: &Panel, steps: &[f64]) {
+    let width = (panel.right - panel.left) / steps.len() as f64;
+    let corners = steps.iter().enumerate().flat_map(|(index, &share)| {
+        let (x, y) = (panel.left + index as f64 * width, panel.y_of(share));
+        [(x, y), (x + width, y)]
+    });
+    let edge: Vec<(f64, f64)> = corners.collect();
+    if steps.iter().any(|&share| share > 0.0) {
+        let mut outline = edge.clone();
+        outline.extend([(panel.right, panel.bottom), (panel.left, panel.bottom)]);
+        canvas.area(&outline, sheer(ESTABLISHED, 0.35, 0.0));
+        canvas.path(&edge, line(ESTABLISHED, 1.4));
+    }
+}
+
+/// A vertical line with its label.
+struct Mark {
+    secs: f64,
+    text: String,
+    /// Dash and gap; none for a solid line.
+    dash: Option<(f64, f64)>,
+    pen: Pen,
+    colour: RGBColor,
+}
+
+/// The median, the 99th percentile and TIME-WAIT.
+fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
+    let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| Mark {
+        secs,
+        text: format!("{share} within {}", seconds(secs)),
+        dash,
+        pen: line(INK, 1.4),
+        colour: INK,
+    };
+    let of_hold = |hold: &SimDuration| Mark {
+        secs: hold.as_secs_f64(),
+        text: format!("TIME-WAIT {}", span(*hold)),
+        dash: Some((2.0, 3.0)),
+        pen: line(BLOCKED, 2.0),
+        colour: BLOCKED,
+    };
+    let mut marks: Vec<Mark> = holds.iter().map(of_hold).collect();
+    if !intervals.histogram.is_empty() {
+        marks.push(of_distribution(intervals.p50, "half", None));
+        marks.push(of_distribution(intervals.p99, "99 %", Some((8.0, 4.0))));
+    }
+    // From the left downwards: a label then ends above the lines to its right.
+    marks.sort_by(|a, b| a.secs.total_cmp(&b.secs));
+    marks
+}
+
+fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
+    let y_of = |row: usize| panel.top + 10.0 + row as f64 * 15.0;
+    for (row, mark) in marks.iter().enumerate() {
+        let x = panel.x_of(mark.secs);
+        let (from, to) = ((x, y_of(row) - 10.0), (x, panel.bottom));
+        match mark.dash {
+            Some(dash) => canvas.dashes(from, to, dash, mark.pen),
+            None => canvas.path(&[from, to], mark.pen),
+        }
+    }
+    for (row, mark) in marks.iter().enumerate() {
+        let (x, look) = (panel.x_of(mark.secs), bold(SMALL, mark.colour));
+        let fits = x + 6.0 + text_width(&mark.text, look) < panel.right;
+        let (at, align) = if fits { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
+        canvas.label(&mark.text, (at, y_of(row)), align, look);
+    }
+}

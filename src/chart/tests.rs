@@ -1,0 +1,307 @@
+//! What every chart promises, whatever it is given.
+
+use std::fs;
+
+use hdrhistogram::Histogram;
+use proptest::prelude::*;
+
+use super::sample::{BURSTY, HOLDING, OVERLOAD, Sample, TINY, blank};
+use super::*;
+use crate::model::PortRange;
+use crate::scenario::Scenario;
+use crate::stats::{
+    Estimate, LimitFigures, Moments, Outcome, PortCell, PortMap, Spread, Timeline, TimelineRow,
+};
+use crate::theory::Expected;
+use crate::units::{SimDuration, SimTime};
+
+/// Width and height that a PNG's header names (RFC 2083 section 4.1.1).
+fn size_of(png: &[u8]) -> (u32, u32) {
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+/// What holds for every picture.
+fn check(picture: &Picture) {
+    assert_eq!(size_of(&picture.png).0, 1_800);
+    assert!(picture.svg.starts_with("<svg width=\"900\" height=\""));
+    assert!(picture.svg.contains(" viewBox=\"0 0 7200 "));
+    assert!(picture.svg.len() < 300_000, "{} bytes", picture.svg.len());
+    for bad in ["NaN", "inf", ">\n-0\n<", "2147483647"] {
+        assert!(!picture.svg.contains(bad), "{bad} in {}", picture.svg);
+    }
+    let tree = resvg::usvg::Tree::from_str(&picture.svg, &resvg::usvg::Options::default());
+    assert!(tree.is_ok(), "{tree:?}");
+}
+
+/// All charts of one result.
+fn all(scenario: &Scenario, outcome: &Outcome, map: &PortMap) -> [Picture; 4] {
+    [
+        pressure(scenario, outcome),
+        blocking(&[(scenario, outcome)]),
+        ports(scenario, map),
+        reuse(scenario, outcome),
+    ]
+}
+
+/// A result in which nothing happened.
+fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
+    let outcome = Outcome {
+        seed: 0,
+        replications: 1,
+        partial: false,
+        duration,
+        warm_up: SimDuration::ZERO,
+        whole: blank(),
+        clients: Vec::new(),
+        limits: Vec::new(),
+        timeline: Timeline::default(),
+    };
+    let map = PortMap {
+        host: String::new(),
+        key: String::new(),
+        ports: PortRange::new(1, 1).unwrap(),
+        duration,
+        columns: 0,
+        rows: 0,
+        cells: Vec::new(),
+    };
+    (outcome, map)
+}
+
+#[test]
+fn a_result_gives_the_same_bytes_each_time() {
+    let (scenario, (outcome, map)) = (TINY.scenario(), TINY.outcome());
+    let (first, second) = (all(&scenario, &outcome, &map), all(&scenario, &outcome, &map));
+    for (first, second) in first.iter().zip(&second) {
+        check(first);
+        assert_eq!((&first.svg, &first.png), (&second.svg, &second.png));
+    }
+}
+
+#[test]
+fn titles_say_what_was_found() {
+    let (scenario, (outcome, map)) = (TINY.scenario(), TINY.outcome());
+    let [pressure, blocking, ports, reuse] = all(&scenario, &outcome, &map);
+    assert!(pressure.svg.contains("tiny: runs dry after 40.2 s; 40 % of attempts refused"));
+    assert!(blocking.svg.contains("tiny blocks 40 % at 1.24 erlangs a port"));
+    assert!(ports.svg.contains("tiny: none of 5 ports left at 38.4 s"));
+    assert!(reuse.svg.contains("tiny: a port is used again after"));
+}
+
+#[test]
+fn a_result_of_nothing_is_a_chart_that_says_so() {
+    let scenario = TINY.scenario();
+    for duration in [SimDuration::ZERO, SimDuration::from_secs(1), SimDuration::FOREVER] {
+        let (outcome, map) = nothing(duration);
+        let [pressure, blocking, ports, reuse] = all(&scenario, &outcome, &map);
+        [&pressure, &blocking, &ports, &reuse].into_iter().for_each(check);
+        assert!(pressure.svg.contains("no timeline was recorded"));
+        assert!(blocking.svg.contains("no scenario has a load in erlangs"));
+        assert!(ports.svg.contains("no port was watched"));
+        assert!(reuse.svg.contains("no port was used twice"));
+    }
+    check(&super::blocking(&[]));
+}
+
+#[test]
+fn names_are_shown_as_they_are_whatever_is_in_them() {
+    let (outcome, map) = nothing(SimDuration::from_secs(1));
+    let mut scenario = TINY.scenario();
+    for name in
+        ["<&>\"'", "порт 端口 🦀", "a\u{0}\u{7}b\nc", &"long ".repeat(300), &"x".repeat(3_000)]
+    {
+        scenario.name = name.to_owned();
+        scenario.title = name.to_owned();
+        all(&scenario, &outcome, &map).iter().for_each(check);
+    }
+}
+
+/// Twenty-six limits, many of them at the same load, and one far beyond the axis.
+fn crowd() -> Vec<(Scenario, Outcome)> {
+    let one = |index: u32| {
+        let load = [0.6, 0.98, 1.0, 1.02, 1.3, 7.5][index as usize % 6] + f64::from(index) * 0.002;
+        let (ports, mean) = ([50, 16_384, 28_232][index as usize % 3], (1.0 - 1.0 / load).max(0.0));
+        let mut figures = blank();
+        (figures.num_ephemeral, figures.capacity) = (ports, ports);
+        figures.blocking_ratio = Estimate { mean, lo: mean * 0.9, hi: mean * 1.1 };
+        let theory = Expected {
+            offered_load_erl: Some(load * ports as f64),
+            erlang_b: Some(mean),
+            ..Expected::default()
+        };
+        let (mut outcome, _) = nothing(SimDuration::from_secs(600));
+        outcome.limits =
+            vec![LimitFigures { name: "host".to_owned(), machines: 1, figures, theory }];
+        let mut scenario = TINY.scenario();
+        scenario.name = format!("scenario-number-{index}-with-quite-a-long-name");
+        (scenario, outcome)
+    };
+    (0..26).map(one).collect()
+}
+
+#[test]
+fn many_scenarios_share_one_chart() {
+    let runs = crowd();
+    let runs: Vec<_> = runs.iter().map(|(scenario, outcome)| (scenario, outcome)).collect();
+    let picture = blocking(&runs);
+    check(&picture);
+    assert!(picture.svg.contains("and 2 more"));
+    assert!(picture.svg.contains("6 → 7.5"));
+}
+
+/// A few rows of whatever numbers.
+fn any_timeline() -> impl Strategy<Value = (Timeline, u64)> {
+    let spread = prop_oneof![Just(0.0), 0.0..10.0, 0.0..6e7, Just(f64::NAN),]
+        .prop_map(|mean| Spread { mean, min: mean * 0.9, max: mean * 1.2 });
+    let rows = prop::collection::vec(prop::array::uniform7(spread), 0..500);
+    let capacity = prop_oneof![Just(0), Just(1), 1u64..70_000, Just(60_000_000)];
+    // A bin of a microsecond to one of a day.
+    (rows, capacity, 3u32..14).prop_map(|(rows, capacity, power)| {
+        let bin = 10u64.pow(power);
+        let row = |(index, s): (usize, [Spread; 7])| TimelineRow {
+            time: SimTime::from_nanos(bin * index as u64),
+            opened: s[0],
+            blocked: s[1],
+            connecting: s[2],
+            established: s[3],
+            closing: s[4],
+            time_wait: s[5],
+            free: s[6],
+        };
+        let length = bin * rows.len() as u64;
+        let rows = rows.into_iter().enumerate().map(row).collect();
+        (Timeline { bin: SimDuration::from_nanos(bin), rows, capacity }, length)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_timeline_makes_a_pressure_chart(
+        (timeline, nanos) in any_timeline(),
+        replications in 1u32..30,
+        moments in prop::option::of((0.0..1.0f64, 0.0..1.0f64)),
+        warm_up in 0.0..1.0f64,
+        ratio in 0.0..1.0f64,
+    ) {
+        let (mut outcome, _) = nothing(SimDuration::from_nanos(nanos));
+        let length = outcome.duration.as_secs_f64();
+        outcome.warm_up = SimDuration::from_secs_f64(length * warm_up);
+        outcome.timeline = timeline;
+        outcome.replications = replications;
+        outcome.whole.first_blocked = moments.map(|(at, share)| Moments {
+            median: at * length,
+            lo: at * length,
+            hi: length,
+            earliest: at * length * 0.9,
+            latest: length,
+            share_of_replications: share,
+        });
+        outcome.whole.blocking_ratio.mean = ratio;
+        check(&pressure(&TINY.scenario(), &outcome));
+    }
+
+    #[test]
+    fn any_histogram_makes_a_reuse_chart(
+        values in prop::collection::vec(0u64..u64::MAX / 4, 0..20),
+        power in 0u32..60,
+        scale in prop_oneof![Just(1e-9), Just(1e-6), Just(1.0)],
+        hold in 0u64..100_000,
+    ) {
+        let mut histogram = Histogram::new(3).unwrap();
+        for value in values {
+            histogram.record(value >> power).unwrap();
+        }
+        let (mut outcome, _) = nothing(SimDuration::from_secs(1));
+        let intervals = &mut outcome.whole.reuse_interval;
+        intervals.p50 = histogram.value_at_quantile(0.5) as f64 * scale;
+        intervals.p99 = histogram.value_at_quantile(0.99) as f64 * scale;
+        (intervals.histogram, intervals.scale) = (histogram, scale);
+        let mut scenario = TINY.scenario();
+        scenario.world.hosts[0].time_wait = SimDuration::from_millis(hold);
+        check(&reuse(&scenario, &outcome));
+    }
+
+    #[test]
+    fn any_map_makes_a_ports_chart(
+        columns in 0usize..900,
+        rows in 0usize..500,
+        (min, more) in (1u16..60_000, 0u16..5_000),
+        shares in prop::array::uniform3(prop_oneof![Just(0.0f32), Just(1.0), Just(f32::NAN), 0.0..2.0f32]),
+    ) {
+        let (_, mut map) = nothing(SimDuration::from_secs(100));
+        map.ports = PortRange::new(min, min + more).unwrap();
+        (map.columns, map.rows) = (columns, rows);
+        let [established, time_wait, lost] = shares;
+        map.cells = vec![PortCell { established, time_wait, lost }; columns * rows];
+        check(&ports(&TINY.scenario(), &map));
+    }
+
+    #[test]
+    fn any_load_makes_a_blocking_chart(
+        limits in prop::collection::vec((0u64..100_000, 0u32..20, 0.0..1e9f64, 0.0..1.0f64), 0..8),
+    ) {
+        let (mut outcome, _) = nothing(SimDuration::from_secs(1));
+        for (capacity, machines, load, mean) in limits {
+            let mut figures = blank();
+            (figures.num_ephemeral, figures.capacity) = (capacity, capacity * u64::from(machines));
+            figures.blocking_ratio = Estimate { mean, lo: mean / 2.0, hi: mean * 2.0 };
+            let theory = Expected { offered_load_erl: Some(load), ..Expected::default() };
+            outcome.limits.push(LimitFigures { name: "h".to_owned(), machines, figures, theory });
+        }
+        check(&blocking(&[(&TINY.scenario(), &outcome)]));
+    }
+}
+
+/// Goal: charts that a person can look at. Method: all samples into the directory for temporary
+/// files; run by hand with `cargo test --lib chart -- --ignored`.
+#[test]
+#[ignore = "writes pictures to look at"]
+fn every_sample_is_drawn_into_the_temporary_directory() {
+    let directory = std::env::temp_dir().join("portsim-charts");
+    fs::create_dir_all(&directory).unwrap();
+    let save = |name: String, picture: Picture| {
+        fs::write(directory.join(format!("{name}.svg")), &picture.svg).unwrap();
+        fs::write(directory.join(format!("{name}.png")), &picture.png).unwrap();
+    };
+    let samples: [Sample; 4] = [OVERLOAD, HOLDING, BURSTY, TINY];
+    let mut runs = Vec::new();
+    for sample in samples {
+        let (scenario, (outcome, map)) = (sample.scenario(), sample.outcome());
+        save(format!("pressure-{}", sample.name), pressure(&scenario, &outcome));
+        save(format!("ports-{}", sample.name), ports(&scenario, &map));
+        save(format!("reuse-{}", sample.name), reuse(&scenario, &outcome));
+        runs.push((scenario, outcome));
+    }
+    let together: Vec<_> = runs.iter().map(|(scenario, outcome)| (scenario, outcome)).collect();
+    save("blocking".to_owned(), blocking(&together));
+    let runs = crowd();
+    let together: Vec<_> = runs.iter().map(|(scenario, outcome)| (scenario, outcome)).collect();
+    save("blocking-crowd".to_owned(), blocking(&together));
+    // Long words, one machine of many, a warm-up, refusals in some replications only.
+    let (mut scenario, (mut outcome, mut map)) = (OVERLOAD.scenario(), OVERLOAD.outcome());
+    scenario.name = "a-name-that-says-rather-much-about-what-the-scenario-is-about".to_owned();
+    scenario.title = "<&> порт 端口 ".repeat(20);
+    outcome.warm_up = SimDuration::from_secs(120);
+    outcome.partial = true;
+    outcome.whole.first_blocked = outcome.whole.first_blocked.map(|first| Moments {
+        share_of_replications: 0.5,
+        median: 250.0,
+        ..first
+    });
+    outcome.limits[0].machines = 4;
+    outcome.limits[0].figures.num_ephemeral = 4_096;
+    for (_, cell) in map.cells.iter_mut().enumerate().filter(|(index, _)| index / 400 % 64 < 2) {
+        *cell = PortCell { lost: 1.0, ..PortCell::default() };
+    }
+    save("odd-pressure".to_owned(), pressure(&scenario, &outcome));
+    save("odd-ports".to_owned(), ports(&scenario, &map));
+    save("odd-reuse".to_owned(), reuse(&scenario, &outcome));
+    let (outcome, map) = nothing(SimDuration::from_secs(1));
+    let pictures = all(&scenario, &outcome, &map);
+    for (picture, name) in pictures.into_iter().zip(["pressure", "blocking", "ports", "reuse"]) {
+        save(format!("nothing-{name}"), picture);
+    }
+}
