@@ -179,7 +179,15 @@ mod tests {
     #[test]
     fn the_flags_own_overrides_come_last() {
         let cli = Cli::parse_from([
-            "portsim", "run", "a.toml", "--seed", "7", "--set", "run.seed = 3", "--replications", "2",
+            "portsim",
+            "run",
+            "a.toml",
+            "--seed",
+            "7",
+            "--set",
+            "run.seed = 3",
+            "--replications",
+            "2",
         ]);
         let Command::Run(args) = cli.command else { panic!("not run") };
         let keys: Vec<String> =

@@ -50,7 +50,7 @@ impl Progress {
         Part { progress: self, weight }
     }
 
-    /// Shows progress until [`Progress::finish`]; for a thread of its own.
+    /// Shows progress until the value of [`Progress::finish_on_drop`] is dropped; for a thread of its own.
     pub fn show(&self) {
         let on_terminal = std::io::stderr().is_terminal();
         let mut heartbeat = HEARTBEAT;
@@ -76,11 +76,17 @@ impl Progress {
         }
     }
 
-    /// Ends [`Progress::show`].
-    pub fn finish(&self) {
-        let _bar = self.lock();
-        self.finished.store(true, Ordering::SeqCst);
-        self.wake.notify_all();
+    /// Ends [`Progress::show`] when dropped, also by a panic: nobody would wait for it otherwise.
+    pub fn finish_on_drop(&self) -> impl Drop + '_ {
+        struct Finish<'a>(&'a Progress);
+        impl Drop for Finish<'_> {
+            fn drop(&mut self) {
+                let _bar = self.0.lock();
+                self.0.finished.store(true, Ordering::SeqCst);
+                self.0.wake.notify_all();
+            }
+        }
+        Finish(self)
     }
 
     /// Does something that prints, with the bar out of the way.

@@ -87,9 +87,8 @@ pub fn colour_on_stderr() -> bool {
 /// Columns of the terminal that stdout goes to; 80 when it is none, unless COLUMNS says otherwise.
 pub fn width() -> usize {
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let seen = || {
-        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
-    };
+    let seen =
+        || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
     told.or_else(seen).filter(|&columns| columns > 0).unwrap_or(80)
 }
 

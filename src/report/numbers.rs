@@ -23,7 +23,7 @@ pub fn percent(share: f64) -> String {
     // Rounding must not turn "nearly all" into "all", nor "hardly any" into "none".
     let places = match value.abs() {
         v if v == 0.0 || v == 100.0 => 0,
-        v if v >= 99.5 && v < 100.0 => 2,
+        v if (99.5..100.0).contains(&v) => 2,
         v => decimals(v, 2),
     };
     format!("{} %", fixed(value, places))

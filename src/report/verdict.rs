@@ -39,7 +39,8 @@ pub fn word(outcome: &Outcome) -> &'static str {
 }
 
 /// The limit that decides: the one that blocked most, else the fullest.
-fn tightest(outcome: &Outcome) -> Option<&LimitFigures> {
+#[must_use]
+pub fn tightest(outcome: &Outcome) -> Option<&LimitFigures> {
     // Of equals the first in the scenario; `max_by` would take the last.
     outcome.limits.iter().rev().max_by(|a, b| {
         let (a, b) = (&a.figures, &b.figures);
