@@ -4,6 +4,7 @@ pub mod chart;
 pub mod engine;
 pub mod model;
 pub mod replicate;
+pub mod report;
 pub mod scenario;
 pub mod stats;
 pub mod theory;

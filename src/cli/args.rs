@@ -1,0 +1,204 @@
+//! Verbs and flags, and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use portsim::scenario::Override;
+
+const ABOUT: &str = "Says whether, when and why a machine runs out of ephemeral ports.
+
+Every outgoing connection takes a port and keeps it, with TIME-WAIT, for about a minute after it is
+closed. A machine has 28,232 of them (Linux) or 16,384 (the registry's 49152-65535). portsim
+simulates each port and answers: will I run out, when, for how long, and which rate would hold?";
+
+const EXAMPLES: &str = "Examples:
+  portsim run crawler.toml                     one scenario: a verdict, a table, charts
+  portsim run scenarios/ --no-charts           every scenario of a directory, in parallel
+  portsim run crawler.toml --set host.crawler.time_wait='30 s'
+  portsim presets                              the platforms that are built in
+  portsim completions bash > ~/.local/share/bash-completion/completions/portsim
+
+Exit status:
+  0    done, and every expectation held
+  1    it could not finish: disk, permission, a fault of portsim
+  2    the command line or a file is wrong; nothing was run
+  3    an expectation did not hold
+  130  interrupted; what was finished is saved and marked as partial
+
+`portsim run --help` shows the smallest scenario.";
+
+const RUN_EXAMPLES: &str = "The smallest scenario, crawler.toml:
+  [host.crawler]
+  preset = \"linux\"
+
+  [client.fetcher]
+  on       = \"crawler\"
+  arrivals = { process = \"poisson\", rate = \"600 / s\" }
+  lifetime = { distribution = \"exponential\", mean = \"200 ms\" }
+
+Examples:
+  portsim run crawler.toml
+  portsim run crawler.toml --set client.fetcher.arrivals.rate='400 / s' --replications 50
+  portsim run scenarios/ --out results --jobs 8
+  portsim run crawler.toml --format json | jq .whole.blocking_ratio.mean
+
+Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports and
+reuse (.svg and .png); several scenarios together also give OUT/summary.csv and OUT/blocking.svg.
+With --format json, stdout is one document: the summary of the scenario, or
+{\"scenarios\": [...]} with one summary each when several files were given.
+
+Exit status: 0 done, every expectation held; 1 could not finish; 2 wrong input, nothing run;
+3 an expectation did not hold (an inconclusive one only with --strict); 130 interrupted.";
+
+/// Says whether, when and why a machine runs out of ephemeral ports.
+#[derive(Debug, Parser)]
+#[command(name = "portsim", version, about, long_about = ABOUT, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and say what comes out.
+    Run(RunArgs),
+    /// List the platforms that are built in, each value with its source.
+    Presets(PresetsArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// `portsim run`.
+#[derive(Debug, Args)]
+#[command(after_long_help = RUN_EXAMPLES, after_help = "See --help for a scenario to start from.")]
+pub struct RunArgs {
+    /// Scenario files, or directories whose *.toml are all run.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Where results go: DIR/NAME/ for each scenario.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Random seed; same scenario and seed, same bytes.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Independent replications; more make the intervals narrower.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub replications: Option<u32>,
+    /// Set any key of the scenario: --set run.duration='1 min' (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub overrides: Vec<Override>,
+    /// What stdout gets.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Draw no charts.
+    #[arg(long)]
+    pub no_charts: bool,
+    /// Threads to use [default: all cores].
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Exit 3 for inconclusive expectations too.
+    #[arg(long)]
+    pub strict: bool,
+    /// Run even what looks too long or too large for this machine.
+    #[arg(long)]
+    pub force: bool,
+    /// Results and errors only: no progress, notes or warnings.
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: what is run, how long it took, every scenario's table.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+impl RunArgs {
+    /// All overrides in the order in which they apply: a flag's own wins over `--set`.
+    pub fn all_overrides(&self) -> Vec<Override> {
+        let flag = |key: &str, value: Option<String>| {
+            value.map(|value| Override { key: key.to_owned(), value })
+        };
+        let seed = flag("run.seed", self.seed.map(|seed| seed.to_string()));
+        let replications = flag("run.replications", self.replications.map(|n| n.to_string()));
+        self.overrides.iter().cloned().chain(seed).chain(replications).collect()
+    }
+}
+
+/// What stdout gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A verdict and a table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// A row for each limit and client, under a header.
+    Csv,
+    /// A table for a ticket.
+    Markdown,
+}
+
+/// `portsim presets`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portsim presets linux")]
+pub struct PresetsArgs {
+    /// Show only this one.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `portsim completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portsim completions zsh > ~/.zfunc/_portsim")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn key_value(text: &str) -> Result<Override, String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok(Override { key: key.trim().to_owned(), value: value.trim().to_owned() })
+        }
+        _ => Err("write KEY=VALUE, for example run.duration='1 min'".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_flags_own_overrides_come_last() {
+        let cli = Cli::parse_from([
+            "portsim",
+            "run",
+            "a.toml",
+            "--seed",
+            "7",
+            "--set",
+            "run.seed = 3",
+            "--replications",
+            "2",
+        ]);
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        let keys: Vec<String> =
+            args.all_overrides().iter().map(|o| format!("{}={}", o.key, o.value)).collect();
+        assert_eq!(keys, ["run.seed=3", "run.seed=7", "run.replications=2"]);
+    }
+
+    #[test]
+    fn an_override_without_a_key_is_refused() {
+        assert!(key_value("=3").is_err());
+        assert!(key_value("run.seed").is_err());
+        assert_eq!(key_value("a=b=c").unwrap().value, "b=c");
+    }
+}

@@ -1,0 +1,47 @@
+//! Ctrl-C: the first one asks for an end, the second one is the end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use portsim::report::file;
+
+use super::Status;
+use super::terminal::talk;
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Catches interrupts from now on (also SIGTERM, and SIGHUP where it was not ignored).
+pub fn catch() {
+    if hang_up_is_ignored() {
+        // Under nohup the catcher would turn the closing of the terminal into an interrupt.
+        return;
+    }
+    let caught = ctrlc::set_handler(|| {
+        if STOPPED.swap(true, Ordering::SeqCst) {
+            // Held to the end, so that no writer begins another file.
+            let _writers_wait = file::abandon();
+            std::process::exit(Status::Interrupted as i32);
+        }
+        talk(
+            "\nStopping: replications that are running are finished and saved. \
+             Press Ctrl-C again to leave at once.",
+        );
+    });
+    if let Err(error) = caught {
+        talk(&format!("note: Ctrl-C will not save what is finished ({error})"));
+    }
+}
+
+/// Has an end been asked for?
+pub fn stopped() -> bool {
+    STOPPED.load(Ordering::SeqCst)
+}
+
+/// Linux says which signals are ignored, as a mask in hexadecimal; SIGHUP is its first bit.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
+}

@@ -1,0 +1,167 @@
+//! The directory that results go to: seen to be writable before a run, filled after it.
+
+use std::path::{Path, PathBuf};
+
+use portsim::chart::Picture;
+use portsim::report::file::{self, WriteError};
+
+/// The files that portsim writes for one scenario.
+const OURS: [&str; 9] = [
+    "summary.json",
+    "timeline.csv",
+    "run.json",
+    "pressure.svg",
+    "pressure.png",
+    "ports.svg",
+    "ports.png",
+    "reuse.svg",
+    "reuse.png",
+];
+
+/// `OUT` and the directories in it that were made for this run.
+pub struct Output {
+    root: PathBuf,
+    made: Vec<PathBuf>,
+}
+
+impl Output {
+    /// Makes `root` and a directory in it for each of `names`, and sees that files can be made.
+    ///
+    /// # Errors
+    /// What stands in the way; what was made until then is removed again.
+    pub fn prepare<'a>(
+        root: &Path,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, WriteError> {
+        let mut output = Self { root: root.to_owned(), made: Vec::new() };
+        let prepared = output.make_writable(root).and_then(|()| {
+            names.map(|name| root.join(name)).try_for_each(|path| output.make_writable(&path))
+        });
+        match prepared {
+            Ok(()) => Ok(output),
+            Err(error) => {
+                output.remove_empty();
+                Err(error)
+            }
+        }
+    }
+
+    fn make_writable(&mut self, path: &Path) -> Result<(), WriteError> {
+        // Outermost first, so that removing in reverse order finds them empty.
+        let mut missing: Vec<PathBuf> = path
+            .ancestors()
+            .take_while(|p| !p.as_os_str().is_empty() && !p.exists())
+            .map(Path::to_owned)
+            .collect();
+        missing.reverse();
+        let made = std::fs::create_dir_all(path);
+        self.made.extend(missing.into_iter().filter(|path| path.is_dir()));
+        made.map_err(|source| WriteError { path: path.to_owned(), source })?;
+        file::probe(path)
+    }
+
+    /// Removes the directories of this run that nothing came into.
+    pub fn remove_empty(&self) {
+        for path in self.made.iter().rev() {
+            // Refused by the system when there is something in it.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+
+    /// The folder of one scenario.
+    pub fn folder(&self, name: &str) -> Folder {
+        Folder { path: self.root.join(name), written: Vec::new() }
+    }
+
+    /// The folder of what many scenarios have in common.
+    pub fn common(&self) -> Folder {
+        Folder { path: self.root.clone(), written: Vec::new() }
+    }
+}
+
+/// One directory of results.
+pub struct Folder {
+    path: PathBuf,
+    written: Vec<String>,
+}
+
+impl Folder {
+    /// Writes a file whole or not at all.
+    ///
+    /// # Errors
+    /// What the system says, with the file's name.
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+        file::write_whole(&self.path.join(name), bytes)?;
+        self.written.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Writes `NAME.svg` and `NAME.png`.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn write_picture(&mut self, name: &str, picture: &Picture) -> Result<(), WriteError> {
+        self.write(&format!("{name}.svg"), picture.svg.as_bytes())?;
+        self.write(&format!("{name}.png"), &picture.png)
+    }
+
+    /// Removes files of an earlier run that this one has not written: charts of other figures
+    /// beside a new summary would mislead.
+    pub fn remove_stale(&self) {
+        for name in OURS {
+            if !self.written.iter().any(|written| written == name) {
+                let _ = std::fs::remove_file(self.path.join(name));
+            }
+        }
+    }
+
+    /// `results/crawler/: summary.json, timeline.csv`.
+    pub fn listing(&self) -> String {
+        // `join("")` puts the separator of this system at the end.
+        format!("{}: {}", self.path.join("").display(), self.written.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_that_stay_empty_are_removed_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("deep/results");
+        let output = Output::prepare(&root, ["a", "b"].into_iter()).unwrap();
+        output.folder("b").write("summary.json", b"{}").unwrap();
+        output.remove_empty();
+        assert!(!root.join("a").exists());
+        assert!(root.join("b/summary.json").exists());
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_found_before_the_run_and_nothing_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("in-the-way"), "").unwrap();
+        let root = directory.path().join("in-the-way/results");
+        assert!(Output::prepare(&root, ["a"].into_iter()).is_err());
+        let root = directory.path().join("results");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join("b"), "").unwrap();
+        assert!(Output::prepare(&root, ["a", "b"].into_iter()).is_err());
+        assert!(!root.join("a").exists());
+    }
+
+    #[test]
+    fn an_earlier_runs_charts_do_not_stay_beside_new_figures() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Output::prepare(directory.path(), ["a"].into_iter()).unwrap();
+        let folder = directory.path().join("a");
+        for name in ["pressure.svg", "notes.md"] {
+            std::fs::write(folder.join(name), "old").unwrap();
+        }
+        let mut written = output.folder("a");
+        written.write("summary.json", b"{}").unwrap();
+        written.remove_stale();
+        assert!(!folder.join("pressure.svg").exists());
+        assert!(folder.join("notes.md").exists(), "what is not ours stays");
+    }
+}

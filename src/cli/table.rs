@@ -1,0 +1,177 @@
+//! Tables for a terminal: as wide as it is, and lists where it is too narrow for a table.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use portsim::report::numbers::{count, percent};
+use portsim::report::sheet::{self, Column, NONE, Sheet};
+use portsim::report::verdict;
+use portsim::report::{Checked, Verdict};
+use portsim::scenario::Scenario;
+use portsim::stats::Outcome;
+
+use super::terminal::tame;
+
+/// A rule under the header, no other lines: easy on the eye and to cut and paste.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-'));
+/// Blanks that comfy-table puts around each cell.
+const PADDING: usize = 2;
+
+/// A sheet as one or more tables, none wider than `width`.
+pub fn of_sheet(sheet: &Sheet, width: usize) -> String {
+    let mut parts = Vec::new();
+    let mut rest = &sheet.columns[..];
+    while !rest.is_empty() {
+        let taken = fitting(sheet, rest, width);
+        let (now, later) = rest.split_at(taken.max(1));
+        parts.push(if taken == 0 { list(sheet, &now[0]) } else { table(sheet, now) });
+        rest = later;
+    }
+    parts.join("\n")
+}
+
+/// How many of `columns` fit beside the labels.
+fn fitting(sheet: &Sheet, columns: &[Column], width: usize) -> usize {
+    let mut used = widest(sheet.labels.iter().copied()) + PADDING;
+    let mut fits = 0;
+    for column in columns {
+        let cells = column.cells.iter().map(String::as_str);
+        used += widest(cells.chain([column.title.as_str()])) + PADDING;
+        if used > width {
+            break;
+        }
+        fits += 1;
+    }
+    fits
+}
+
+fn widest<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+}
+
+fn table(sheet: &Sheet, columns: &[Column]) -> String {
+    let titles = columns.iter().map(|column| tame(&column.title));
+    let mut table = plain(std::iter::once(String::new()).chain(titles).collect());
+    for (row, label) in sheet.labels.iter().enumerate() {
+        let cells: Vec<&str> = columns.iter().map(|column| column.cells[row].as_str()).collect();
+        if cells.iter().any(|cell| *cell != NONE) {
+            table.add_row(std::iter::once(*label).chain(cells));
+        }
+    }
+    finish(table)
+}
+
+/// `label: figure`, a line each.
+fn list(sheet: &Sheet, column: &Column) -> String {
+    let mut text = format!("{}\n", tame(&column.title));
+    for (label, cell) in sheet.labels.iter().zip(&column.cells) {
+        if cell != NONE {
+            text.push_str(&format!("  {label}: {cell}\n"));
+        }
+    }
+    text
+}
+
+/// Many scenarios, a row each.
+pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) -> String {
+    let head = [
+        "scenario",
+        "verdict",
+        "blocking",
+        "first blocked",
+        "peak in use",
+        "utilisation",
+        "expected",
+    ];
+    let mut table = plain(head.map(str::to_owned).to_vec());
+    let mut text = String::new();
+    for (scenario, outcome, checked) in runs {
+        let cells = row(scenario, outcome, checked);
+        text.push_str(&format!("{}\n", cells[0]));
+        for (name, cell) in head.iter().zip(&cells).skip(1) {
+            text.push_str(&format!("  {name}: {cell}\n"));
+        }
+        table.add_row(cells);
+    }
+    // Wrapped cells are still a table; below this they are a puzzle.
+    if width < 60 {
+        return text;
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    finish(table)
+}
+
+fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec<String> {
+    let whole = &outcome.whole;
+    vec![
+        tame(&scenario.name),
+        verdict::word(outcome).to_owned() + if outcome.partial { " (partial)" } else { "" },
+        percent(whole.blocking_ratio.mean),
+        sheet::first_blocked(whole.first_blocked),
+        count(whole.peak_in_use),
+        percent(whole.utilisation.mean),
+        tally(checked),
+    ]
+}
+
+/// `2 held`, `1 NOT held, 1 held`, `-`.
+fn tally(checked: &[Checked]) -> String {
+    let of = |verdict: Verdict| {
+        let many = checked.iter().filter(|one| one.verdict == verdict).count();
+        (many > 0).then(|| format!("{many} {}", verdict.in_words()))
+    };
+    let parts: Vec<String> = [Verdict::Broken, Verdict::Inconclusive, Verdict::Held]
+        .into_iter()
+        .filter_map(of)
+        .collect();
+    if parts.is_empty() { NONE.to_owned() } else { parts.join(", ") }
+}
+
+/// A table whose first column is words and whose others are figures.
+fn plain(head: Vec<String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(head);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn finish(table: Table) -> String {
+    table.trim_fmt() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(columns: usize) -> Sheet {
+        let column = |index: usize| Column {
+            title: format!("host-{index} (limit)"),
+            cells: vec!["4,800,000".to_owned(), "33.02 % ± 0.05".to_owned()],
+        };
+        Sheet {
+            labels: vec!["attempts", "blocking ratio"],
+            columns: (0..columns).map(column).collect(),
+        }
+    }
+
+    #[test]
+    fn a_table_is_never_wider_than_the_terminal() {
+        for width in [40, 60, 80, 132] {
+            let text = of_sheet(&sheet(7), width);
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= width, "{longest} columns in {width}:\n{text}");
+            assert_eq!(text.matches("4,800,000").count(), 7);
+        }
+    }
+
+    #[test]
+    fn a_terminal_too_narrow_for_a_table_gets_a_list() {
+        let text = of_sheet(&sheet(1), 20);
+        assert_eq!(
+            text,
+            "host-0 (limit)\n  attempts: 4,800,000\n  blocking ratio: 33.02 % ± 0.05\n"
+        );
+    }
+}

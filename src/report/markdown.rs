@@ -1,0 +1,84 @@
+//! Markdown tables, fit for a ticket.
+
+use std::fmt::Write;
+
+use crate::report::expectations::Checked;
+use crate::report::numbers::plural;
+use crate::report::sheet::Sheet;
+use crate::report::verdict;
+use crate::scenario::Scenario;
+use crate::stats::Outcome;
+
+/// One scenario: its title, its verdict, its figures and its expectations.
+#[must_use]
+pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> String {
+    let sheet = Sheet::new(outcome);
+    let mut text = format!(
+        "### {}\n\n{}\n\n",
+        escape(&scenario.title),
+        escape(&verdict::sentence(scenario, outcome))
+    );
+    let titles = sheet.columns.iter().map(|column| column.title.as_str());
+    row(&mut text, std::iter::once("").chain(titles));
+    let rules = sheet.columns.iter().map(|_| "---:");
+    row(&mut text, std::iter::once(":---").chain(rules));
+    for (index, label) in sheet.labels.iter().enumerate() {
+        let cells = sheet.columns.iter().map(|column| column.cells[index].as_str());
+        row(&mut text, std::iter::once(*label).chain(cells));
+    }
+    if !checked.is_empty() {
+        text.push('\n');
+    }
+    for one in checked {
+        let words = escape(&one.in_words());
+        writeln!(text, "- **{}**: {words}", one.verdict.in_words()).expect("a string takes all");
+    }
+    writeln!(
+        text,
+        "\n`{}`, seed {}, {} of {}; intervals are 95 %; portsim {}.",
+        scenario.name,
+        outcome.seed,
+        plural(outcome.replications.into(), "replication", "replications"),
+        outcome.duration,
+        env!("CARGO_PKG_VERSION")
+    )
+    .expect("a string takes all");
+    text
+}
+
+fn row<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>) {
+    text.push('|');
+    for cell in cells {
+        write!(text, " {} |", escape(cell)).expect("a string takes all");
+    }
+    text.push('\n');
+}
+
+/// Names and titles are the user's: a bar or a line break in one must not break the table.
+fn escape(cell: &str) -> String {
+    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{expectations, samples};
+
+    #[test]
+    fn a_ticket_gets_verdict_table_and_expectations() {
+        let (scenario, outcome) = samples::overloaded();
+        let checked = expectations::check(&scenario, &outcome);
+        let text = section(&scenario, &outcome, &checked);
+        assert!(text.starts_with("### A crawler that opens"), "{text}");
+        assert!(text.contains("| blocked | 1,585,000 | - | 1,585,000 |\n"), "{text}");
+        assert!(text.contains("- **NOT held**: blocking_ratio at most 25 %"), "{text}");
+        assert!(text.contains("seed 1, 20 replications of 10 min"), "{text}");
+    }
+
+    #[test]
+    fn a_bar_in_a_name_does_not_break_the_table() {
+        let (scenario, mut outcome) = samples::overloaded();
+        outcome.clients[0].name = "a|b".into();
+        assert!(section(&scenario, &outcome, &[]).contains("| a\\|b (client) |"));
+    }
+}

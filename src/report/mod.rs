@@ -1,0 +1,23 @@
+//! Finished results as a person or a program reads them: JSON, CSV, Markdown, plain words.
+//!
+//! Everything here is a pure function of a scenario and its outcome, so the same result gives the
+//! same bytes; only [`record`] (what differs from run to run) and [`file`] (the disk) touch the
+//! world.
+
+pub mod csv;
+pub mod expectations;
+pub mod file;
+pub mod markdown;
+pub mod numbers;
+pub mod record;
+pub mod sheet;
+pub mod summary;
+pub mod timeline;
+pub mod verdict;
+pub mod warnings;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use expectations::{Checked, Verdict};
+pub use summary::Summary;

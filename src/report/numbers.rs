@@ -1,0 +1,208 @@
+//! Figures as a person reads them: thousands separated, a unit on each, no more digits than known.
+
+/// A whole number with thousands separated: `28,232`.
+///
+/// ```
+/// assert_eq!(portsim::report::numbers::count(1_234_567), "1,234,567");
+/// ```
+#[must_use]
+pub fn count(value: u64) -> String {
+    group(&value.to_string())
+}
+
+/// A number of things that need not be whole, three digits at least: `17,321`, `41.2`, `0.0031`.
+#[must_use]
+pub fn amount(value: f64) -> String {
+    fixed(value, decimals(value, 3))
+}
+
+/// A share of 1 as a per cent: `33 %`, `0.02 %`, `61.4 %`.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    // Rounding must not turn "nearly all" into "all", nor "hardly any" into "none".
+    let places = match value.abs() {
+        v if v == 0.0 || v == 100.0 => 0,
+        v if (99.5..100.0).contains(&v) => 2,
+        v => decimals(v, 2),
+    };
+    format!("{} %", fixed(value, places))
+}
+
+/// A share of 1 as a per cent with one digit more than [`percent`], for comparing: `33.0 %`, `25 %`.
+#[must_use]
+pub fn fine_percent(share: f64) -> String {
+    let value = share * 100.0;
+    let places = if (value - value.round()).abs() < 1e-9 { 0 } else { decimals(value, 3).max(1) };
+    format!("{} %", fixed(value, places))
+}
+
+/// An estimate of a share with its 95 % interval, both with the digits that the interval bears out:
+/// `33.02 % ± 0.05`. With `known` false (one replication) there is no interval to show.
+#[must_use]
+pub fn percent_with_interval(mean: f64, lo: f64, hi: f64, known: bool) -> String {
+    if !known || lo == hi {
+        return percent(mean);
+    }
+    let half = half_width(lo, hi) * 100.0;
+    let places = decimals(half, 1);
+    format!("{} % ± {}", fixed(mean * 100.0, places), fixed(half, places))
+}
+
+/// An estimate with its 95 % interval: `17,321 ± 12`.
+#[must_use]
+pub fn amount_with_interval(mean: f64, lo: f64, hi: f64, known: bool) -> String {
+    if !known || lo == hi {
+        return amount(mean);
+    }
+    let half = half_width(lo, hi);
+    let places = decimals(half, 1);
+    format!("{} ± {}", fixed(mean, places), fixed(half, places))
+}
+
+/// A span in seconds in the unit that a person would choose: `250 ms`, `41.0 s`, `12.5 min`.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    if seconds == 0.0 {
+        return "0 s".to_owned();
+    }
+    let (size, unit) = time_unit(seconds);
+    let value = seconds / size;
+    format!("{} {unit}", fixed(value, decimals(value, 3)))
+}
+
+/// A moment and the interval around it, in one unit: `41.0 s (40.8-41.2)`.
+#[must_use]
+pub fn span_with_interval(seconds: f64, lo: f64, hi: f64) -> String {
+    if lo == hi {
+        return span(seconds);
+    }
+    let (size, unit) = time_unit(seconds);
+    let places = decimals((hi - lo) / size / 2.0, 1);
+    let [mid, lo, hi] = [seconds, lo, hi].map(|s| fixed(s / size, places));
+    format!("{mid} {unit} ({lo}-{hi})")
+}
+
+/// A rate: `400 / s`.
+#[must_use]
+pub fn rate(per_second: f64) -> String {
+    format!("{} / s", amount(per_second))
+}
+
+/// `1 port`, `2 ports`.
+#[must_use]
+pub fn plural(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(value), if value == 1 { one } else { many })
+}
+
+fn half_width(lo: f64, hi: f64) -> f64 {
+    (hi - lo) / 2.0
+}
+
+fn time_unit(seconds: f64) -> (f64, &'static str) {
+    match seconds.abs() {
+        s if s < 1e-6 => (1e-9, "ns"),
+        s if s < 1e-3 => (1e-6, "us"),
+        s if s < 1.0 => (1e-3, "ms"),
+        s if s < 120.0 => (1.0, "s"),
+        s if s < 7_200.0 => (60.0, "min"),
+        s if s < 172_800.0 => (3_600.0, "h"),
+        _ => (86_400.0, "d"),
+    }
+}
+
+/// Decimals after the point that show `digits` significant digits of `value`, at most 9.
+fn decimals(value: f64, digits: i32) -> usize {
+    if value == 0.0 || !value.is_finite() {
+        return 0;
+    }
+    let magnitude = value.abs().log10().floor() as i32;
+    (digits - 1 - magnitude).clamp(0, 9) as usize
+}
+
+/// `value` with that many decimals, trailing zeros of whole numbers dropped, thousands separated.
+fn fixed(value: f64, places: usize) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "-".to_owned() } else { "unbounded".to_owned() };
+    }
+    let text = format!("{value:.places$}");
+    let text = if text.trim_start_matches(['-', '0', '.']).is_empty() { "0" } else { &text };
+    group(text)
+}
+
+fn group(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
+    let mut grouped = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        grouped.push('.');
+        grouped.push_str(fraction);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (value, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (28_232, "28,232")] {
+            assert_eq!(count(value), shown);
+        }
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn an_amount_shows_three_digits_and_never_cuts_a_whole_number() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (17_321.4, "17,321"),
+            (268.49, "268"),
+            (41.04, "41.0"),
+            (0.003_14, "0.00314"),
+            (-1_234.0, "-1,234"),
+            (f64::INFINITY, "unbounded"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(amount(value), shown);
+        }
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_to_all_or_nothing() {
+        for (share, shown) in [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.33, "33 %"),
+            (0.054_1, "5.4 %"),
+            (0.000_2, "0.020 %"),
+            (0.999, "99.90 %"),
+        ] {
+            assert_eq!(percent(share), shown);
+        }
+    }
+
+    #[test]
+    fn an_interval_decides_how_many_digits_are_shown() {
+        assert_eq!(percent_with_interval(0.330_21, 0.329_7, 0.330_7, true), "33.02 % ± 0.05");
+        assert_eq!(percent_with_interval(0.330_21, 0.31, 0.35, true), "33 % ± 2");
+        assert_eq!(percent_with_interval(0.25, 0.25, 0.25, false), "25 %");
+        assert_eq!(amount_with_interval(17_321.0, 17_309.0, 17_333.0, true), "17,321 ± 12");
+    }
+
+    #[test]
+    fn moments_and_their_interval_share_a_unit() {
+        assert_eq!(span_with_interval(41.04, 40.83, 41.21), "41.0 s (40.8-41.2)");
+        assert_eq!(span_with_interval(41.0, 41.0, 41.0), "41.0 s");
+        assert_eq!(span(0.25), "250 ms");
+        assert_eq!(span(750.0), "12.5 min");
+        assert_eq!(span(0.0), "0 s");
+    }
+}
