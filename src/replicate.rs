@@ -188,7 +188,7 @@ impl<'a> Runner<'a> {
                 name: host.name.clone(),
                 machines: host.count,
                 figures: figures(&samples, ground, window, probes, reuse),
-                theory: Expected::default(),
+                theory: Expected::of(self.world, index, self.settings.start),
             });
             for (number, client) in host.clients.iter().enumerate() {
                 let samples: Vec<Sample> =
