@@ -1,0 +1,281 @@
+//! What holds in every run, whatever the scenario: conservation, order, and the same bytes.
+
+mod support;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use portsim::engine::{Job, Observer, run};
+use portsim::model::{
+    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PoolId,
+    Replications, ReuseKey, RunSettings, SelectionKind, Spacing, Target, TimerGrid, World,
+};
+use portsim::replicate::{Unwatched, replicate};
+use portsim::stats::{BinRow, HostTally, Outcome, Window};
+use portsim::units::{SimDuration, SimTime};
+use proptest::prelude::*;
+use support::{client, host, settings, world};
+
+/// Checks every opening against those before it, and adds up what ports were held.
+#[derive(Default)]
+struct Auditor {
+    /// Until when each (pool, port) is held.
+    held: HashMap<(PoolId, u16), SimTime>,
+    opened: u64,
+    established: u128,
+    time_wait: u128,
+    end: u64,
+    last: SimTime,
+}
+
+impl Observer for Auditor {
+    fn opened(&mut self, pool: PoolId, port: u16, open: SimTime, close: SimTime, release: SimTime) {
+        assert!(self.last <= open && open <= close && close <= release, "time ran backwards");
+        self.last = open;
+        if let Some(until) = self.held.insert((pool, port), release) {
+            assert!(until <= open, "port {port} was taken at {open} but held until {until}");
+        }
+        let cut = |time: SimTime| u128::from(time.as_nanos().min(self.end));
+        self.opened += 1;
+        self.established += cut(close) - cut(open);
+        self.time_wait += cut(release) - cut(close);
+    }
+
+    fn reached(&mut self, _: SimTime) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+fn durations() -> impl Strategy<Value = Distribution> {
+    let ms = SimDuration::from_millis;
+    prop_oneof![
+        (0_u64..3_000).prop_map(move |x| Distribution::Constant(ms(x))),
+        (1_u64..3_000).prop_map(move |x| Distribution::Exponential { mean: ms(x) }),
+        (0_u64..900).prop_map(move |x| Distribution::Uniform { min: ms(x), max: ms(2 * x) }),
+        (1_u64..900).prop_map(move |x| Distribution::Pareto { minimum: ms(x), shape: 1.3 }),
+        (1_u64..900).prop_map(move |x| Distribution::Empirical([ms(x), ms(0), ms(7 * x)].into())),
+    ]
+}
+
+fn arrivals() -> impl Strategy<Value = Arrivals> {
+    let batches = |(every, size, poisson)| Arrivals::Batches {
+        every: SimDuration::from_millis(every),
+        size,
+        spacing: if poisson { Spacing::Poisson } else { Spacing::Constant },
+    };
+    prop_oneof![
+        (0.5_f64..80.0).prop_map(|rate_per_s| Arrivals::Poisson { rate_per_s }),
+        (0.5_f64..80.0).prop_map(|rate_per_s| Arrivals::Constant { rate_per_s }),
+        (100_u64..5_000, 1_u32..60, any::<bool>()).prop_map(batches),
+        (1_u32..60, durations())
+            .prop_filter("a loop without any time never ends", |(_, think)| {
+                think.mean_s().is_none_or(|mean| mean > 0.01)
+                    && !matches!(think, Distribution::Empirical(_))
+            })
+            .prop_map(|(workers, think)| Arrivals::ClosedLoop { workers, think }),
+    ]
+}
+
+fn clients() -> impl Strategy<Value = Client> {
+    let endings = prop_oneof![
+        Just(vec![(Ending::Client, 1.0)]),
+        Just(vec![(Ending::Server, 1.0)]),
+        Just(vec![(Ending::Reset, 1.0), (Ending::Client, 3.0), (Ending::Never, 0.02)]),
+    ];
+    let binds = prop_oneof![Just(Binds::Connect), Just(Binds::Bind), Just(Binds::BindNoPort)];
+    (arrivals(), durations(), endings, binds, any::<bool>()).prop_map(
+        |(arrivals, lifetime, closes, binds, two)| {
+            let mut targets = vec![Target { destination: 0, weight: 1.0 }];
+            targets.extend(two.then_some(Target { destination: 1, weight: 0.4 }));
+            Client { targets, closes, binds, ..client(arrivals, lifetime) }
+        },
+    )
+}
+
+fn hosts() -> impl Strategy<Value = Host> {
+    let selection = prop::sample::select(vec![
+        SelectionKind::Linux,
+        SelectionKind::SimpleRandomization,
+        SelectionKind::AnotherSimpleRandomization,
+        SelectionKind::SimpleHash,
+        SelectionKind::DoubleHash,
+        SelectionKind::RandomIncrements,
+        SelectionKind::Sequential,
+    ]);
+    let key =
+        prop::sample::select(vec![ReuseKey::FourTuple, ReuseKey::SourceAddress, ReuseKey::Host]);
+    let many = prop::collection::vec(clients(), 1..4);
+    (1_u32..90, 1_u32..4, 0_u64..20, selection, key, many, prop::collection::vec(0_u16..90, 0..6))
+        .prop_map(|(ports, addresses, wait, selection, reuse_key, clients, reserved)| {
+            let mut host = host(ports, clients);
+            for (number, client) in host.clients.iter_mut().enumerate() {
+                client.name = format!("client-{number}");
+            }
+            let lowest = host.ports.min_ephemeral();
+            host.reserved =
+                reserved.into_iter().map(|offset| lowest.saturating_add(offset)).collect();
+            host.timer_grid =
+                if wait % 2 == 0 { TimerGrid::Exact } else { TimerGrid::LinuxWheel { hz: 250 } };
+            host.time_wait = SimDuration::from_secs(wait);
+            Host { addresses, selection, reuse_key, ..host }
+        })
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    hosts().prop_map(|host| {
+        let mut world = world(host);
+        world.destinations.push(Destination {
+            name: "second".into(),
+            endpoints: 3,
+            pick: EndpointPick::InTurn,
+        });
+        world
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Laws: a port is never given out while it is held; what the statistics say was held is what was
+    /// held (Little's law, to the nanosecond); every attempt is opened or blocked, in the totals and
+    /// in the timeline.
+    #[test]
+    fn what_is_counted_is_what_happened(world in worlds(), seed in any::<u64>()) {
+        let settings = RunSettings { seed, ..settings(60.0, 1) };
+        let window = Window::new(settings.warm_up, settings.duration);
+        let mut tally = HostTally::new(world.hosts[0].clients.len(), window);
+        let mut auditor = Auditor { end: window.end(), ..Auditor::default() };
+        let job = Job { world: &world, settings: &settings, host: 0, machine: 0, replication: 0 };
+        prop_assert!(run(job, &mut tally, &mut auditor).is_continue());
+
+        let opened: u64 = tally.clients.iter().map(|client| client.opened).sum();
+        let attempts: u64 = tally.clients.iter().map(|client| client.attempts).sum();
+        prop_assert_eq!(opened, auditor.opened);
+        prop_assert_eq!(tally.clients.iter().map(|c| c.established).sum::<u128>(), auditor.established);
+        prop_assert_eq!(tally.clients.iter().map(|c| c.time_wait).sum::<u128>(), auditor.time_wait);
+
+        let rows: Vec<BinRow> = tally.bins.rows().collect();
+        prop_assert_eq!(rows.iter().map(|row| row.opened).sum::<u64>(), opened);
+        prop_assert_eq!(rows.iter().map(|row| row.blocked).sum::<u64>(), attempts - opened);
+        let in_bins: i128 = rows.iter().map(|row| row.established + row.time_wait).sum();
+        prop_assert_eq!(in_bins as u128, auditor.established + auditor.time_wait);
+
+        // Probes are counted once for each attempt, and the reuses are all openings but the first of
+        // each port.
+        prop_assert_eq!(tally.limit.probes.histogram().len(), attempts);
+        let first_uses = auditor.held.len() as u64;
+        prop_assert_eq!(tally.limit.reuse.histogram().len(), opened - first_uses);
+    }
+
+    /// Law: the most ports in use at once is never more than there are, and free ones never negative.
+    #[test]
+    fn ports_in_use_and_free_make_up_the_range(world in worlds(), seed in any::<u64>()) {
+        let settings = RunSettings { seed, ..settings(60.0, 2) };
+        let outcome = replicate(&world, &settings, &Unwatched).unwrap();
+        let whole = &outcome.whole;
+        prop_assert!(whole.peak_in_use <= whole.capacity);
+        prop_assert!(whole.utilisation.mean <= 1.0 + 1e-12);
+        prop_assert!((0.0..=1.0 + 1e-12).contains(&whole.blocked_time_share.mean));
+        prop_assert_eq!(whole.opened + whole.blocked, whole.attempts);
+        for row in &outcome.timeline.rows {
+            let sum = row.established.mean + row.time_wait.mean + row.free.mean;
+            prop_assert!(row.free.min >= 0.0);
+            prop_assert!((sum - whole.capacity as f64).abs() < 1e-6 * whole.capacity.max(1) as f64);
+        }
+    }
+}
+
+fn on_threads(threads: usize, world: &World, settings: &RunSettings) -> Outcome {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| replicate(world, settings, &Unwatched)).unwrap()
+}
+
+/// Law: an outcome does not depend on the number of threads.
+#[test]
+fn one_thread_and_eight_give_the_same_outcome() {
+    let poisson = Arrivals::Poisson { rate_per_s: 90.0 };
+    let lifetime = Distribution::Lognormal { mean: SimDuration::from_secs(1), sigma: 1.0 };
+    let mut host = host(80, vec![client(poisson, lifetime)]);
+    host.count = 37;
+    let (world, settings) = (world(host), settings(40.0, 9));
+    let one = format!("{:?}", on_threads(1, &world, &settings));
+    for threads in [2, 8] {
+        assert_eq!(
+            format!("{:?}", on_threads(threads, &world, &settings)),
+            one,
+            "{threads} threads"
+        );
+    }
+}
+
+/// Law: on average, ports that are added never block more. (On one history they may: an extra port
+/// can admit a long connection that blocks two short ones.)
+#[test]
+fn more_ports_block_no_more_on_the_same_demand() {
+    let blocked = |ports| {
+        let poisson = Arrivals::Poisson { rate_per_s: 60.0 };
+        let lifetime = Distribution::Exponential { mean: SimDuration::from_secs(1) };
+        let world = world(host(ports, vec![client(poisson, lifetime)]));
+        replicate(&world, &settings(300.0, 10), &Unwatched).unwrap().whole.blocked
+    };
+    let series: Vec<u64> = [30, 40, 50, 60, 70, 90].map(blocked).into();
+    assert!(series.is_sorted_by(|a, b| a > b || *a == 0), "{series:?}");
+}
+
+/// Law: two variants see the same demand: attempts do not depend on what becomes of them, nor on how
+/// ports are chosen, nor on who else is there.
+#[test]
+fn variants_see_the_same_demand() {
+    let attempts = |change: &dyn Fn(&mut Host)| {
+        let poisson = Arrivals::Poisson { rate_per_s: 60.0 };
+        let lifetime = Distribution::Exponential { mean: SimDuration::from_secs(1) };
+        let mut host = host(50, vec![client(poisson, lifetime)]);
+        change(&mut host);
+        let outcome = replicate(&world(host), &settings(100.0, 3), &Unwatched).unwrap();
+        outcome.clients[0].figures.attempts
+    };
+    let base = attempts(&|_| {});
+    assert_eq!(attempts(&|host| host.selection = SelectionKind::RandomIncrements), base);
+    assert_eq!(attempts(&|host| host.clients[0].closes = vec![(Ending::Client, 1.0)]), base);
+    assert_eq!(
+        attempts(&|host| {
+            let mut other = host.clients[0].clone();
+            other.name = "other".into();
+            host.clients.push(other);
+        }),
+        base
+    );
+}
+
+/// A connection that opens and is released at one instant keeps its port until all attempts of that
+/// instant are made; one released at the instant of an attempt makes room for it.
+#[test]
+fn simultaneous_things_happen_in_the_order_they_were_scheduled() {
+    let batch =
+        Arrivals::Batches { every: SimDuration::from_secs(1), size: 3, spacing: Spacing::Constant };
+    // Two ports, three at once, gone at once: the third finds both taken, each second anew.
+    let nothing = Distribution::Constant(SimDuration::ZERO);
+    let outcome =
+        replicate(&world(host(2, vec![client(batch, nothing)])), &settings(10.0, 1), &Unwatched);
+    assert_eq!(outcome.unwrap().whole.blocked, 10);
+    // One port, one attempt a second, each lasting exactly until the next: never refused.
+    let second = Distribution::Constant(SimDuration::from_secs(1));
+    let every = Arrivals::Constant { rate_per_s: 1.0 };
+    let outcome =
+        replicate(&world(host(1, vec![client(every, second)])), &settings(10.0, 1), &Unwatched);
+    assert_eq!(outcome.unwrap().whole.blocked, 0);
+}
+
+/// The precision asked for is reached, by adding replications.
+#[test]
+fn replications_are_added_until_the_interval_is_narrow() {
+    let poisson = Arrivals::Poisson { rate_per_s: 60.0 };
+    let lifetime = Distribution::Exponential { mean: SimDuration::from_secs(1) };
+    let world = world(host(50, vec![client(poisson, lifetime)]));
+    let settings =
+        RunSettings { replications: Replications::Precision(0.01), ..settings(100.0, 1) };
+    let outcome = replicate(&world, &settings, &Unwatched).unwrap();
+    let ratio = outcome.whole.blocking_ratio;
+    assert!((ratio.hi - ratio.lo) / 2.0 <= 0.01 * ratio.mean, "{ratio:?}");
+    assert!(outcome.replications > 20 && !outcome.partial, "{}", outcome.replications);
+}
