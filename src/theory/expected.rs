@@ -107,7 +107,7 @@ impl Expected {
 struct Demand<'a> {
     clients: &'a [Client],
     ports: u64,
-    /// Attempts a second of each client; of a closed loop, those it would make if none were blocked.
+    /// Attempts a second of each client; of a closed loop, those it makes while none is blocked.
     rates: Vec<f64>,
     /// Hold of each client.
     holds: Vec<HoldLaw<'a>>,
@@ -211,8 +211,8 @@ impl<'a> Demand<'a> {
     }
 }
 
-/// Attempts a second of `client` when none is blocked. In a closed loop the mean cycle of a worker is
-/// think time and lifetime; where that is infinite so is the hold, and any rate will do.
+/// Attempts a second of `client` when none is blocked. In a closed loop the mean cycle of a worker
+/// is think time and lifetime; where that is infinite so is the hold, and any rate will do.
 fn unhindered_rate_per_s(client: &Client) -> f64 {
     if let Some(rate) = rate_per_s(&client.arrivals) {
         return rate;

@@ -167,7 +167,8 @@ mod tests {
         assert_eq!(second_moment_s2(&pareto(4.0)), Some(2.0));
     }
 
-    /// Method: the second moment is the integral of `2 (mean - g(t))`, `g` the limited mean, here by the midpoint rule up to 400 s.
+    /// Method: the second moment is the integral of `2 (mean - g(t))`, `g` the limited mean, here
+    /// by the midpoint rule up to 400 s.
     #[test]
     fn second_moments_follow_from_limited_means() {
         for law in laws() {
