@@ -4,6 +4,7 @@
 //! * W1: 16,384 ports, one destination, Poisson 300/s, exponential lifetimes of mean 1 s: 18,300
 //!   erlangs, so it blocks (Erlang B 0.105162).
 //! * W2: the same at 250/s, which never fills the range.
+//! * Overload: W1 at 3,000/s, eleven times what it carries: nine in ten attempts search a full range.
 //! * W3: 1,000 hosts of 28,232 ports, each towards 100 destinations, 400/s a host, lognormal
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
 
@@ -32,6 +33,11 @@ pub fn w1() -> World {
 /// W2.
 pub fn w2() -> World {
     world(1, PortRange::IANA_DYNAMIC, 1, 250.0, exponential())
+}
+
+/// W1 at ten times its rate.
+pub fn overload() -> World {
+    world(1, PortRange::IANA_DYNAMIC, 1, 3_000.0, exponential())
 }
 
 /// W3 with `hosts` hosts instead of 1,000.
