@@ -28,7 +28,8 @@ const MOST_HOLDS: usize = 2;
 /// Time between two uses of a port.
 pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
     let intervals = &outcome.whole.reuse_interval;
-    let holds = holds(scenario);
+    // Without a single reuse there is nothing to hold TIME-WAIT against.
+    let holds = if intervals.histogram.is_empty() { Vec::new() } else { holds(scenario) };
     let (lo, hi) = ends(intervals, &holds);
     let finding = format!("{}: {}", scenario.name, finding(intervals));
     let facts = format!(
@@ -119,6 +120,9 @@ fn at_quantile(intervals: &Quantiles, quantile: f64) -> f64 {
 fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
     let (least, most) = (at_quantile(intervals, 0.0), at_quantile(intervals, 1.0));
     let mut text = String::new();
+    if intervals.histogram.is_empty() {
+        return text;
+    }
     if least < lo {
         text += &format!(", earliest {}", seconds(least));
     }

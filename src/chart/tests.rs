@@ -176,7 +176,7 @@ fn any_timeline() -> impl Strategy<Value = (Timeline, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
     fn any_timeline_makes_a_pressure_chart(
