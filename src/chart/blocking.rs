@@ -86,7 +86,9 @@ fn finding(points: &[Point]) -> String {
         (1, 0) => format!("{} blocks nothing at {}", worst.name, load(worst.load)),
         (1, _) => format!("{} blocks {share} at {}", worst.name, load(worst.load)),
         (all, 0) => format!("none of {all} {kind} blocks anything"),
-        (all, some) => format!("{some} of {all} {kind} block; {} the most, {share}", worst.name),
+        (all, some) => {
+            format!("{some} of {all} {kind} block attempts; {} the most, {share}", worst.name)
+        }
     }
 }
 
@@ -149,13 +151,13 @@ impl<'a> Blocking<'a> {
             unreachable!("both axes are even")
         };
         panel.caption(canvas, "attempts blocked");
-        panel.y_axis(canvas, &percent_ticks(share.min(1.0)));
-        panel.x_axis(canvas, &number_ticks(load, 6), "offered load (erlangs a port)");
         if self.points.is_empty() {
             panel
                 .says(canvas, "closed loops and connections that never close have no offered load");
             return;
         }
+        panel.y_axis(canvas, &percent_ticks(share.min(1.0)));
+        panel.x_axis(canvas, &number_ticks(load, 6), "offered load (erlangs a port)");
         self.draw_capacity(canvas);
         self.draw_curves(canvas);
         self.draw_points(canvas);
@@ -270,7 +272,12 @@ fn tall_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
     canvas.text(&cut(&point.name, name, room), (x, y), Align::Left, name);
     let mut text = measured(point);
     if let Some(expected) = point.erlang_b {
-        text += &format!(", Erlang B {}", percent(expected));
+        // To the digits of what is measured: the two are to be compared.
+        let expected = match places_of(point) {
+            Some(places) => format!("{:.places$} %", expected * 100.0),
+            None => percent(expected),
+        };
+        text += &format!(", Erlang B {expected}");
     }
     canvas.text(&cut(&text, figures, room), (x, y + 13.5), Align::Left, figures);
 }
@@ -287,14 +294,24 @@ fn short_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
 
 /// `33.41 ± 0.31 %`.
 fn measured(point: &Point) -> String {
-    match (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0 {
-        half if half > 0.0 => {
-            // Two digits of the interval, and as many of the mean.
-            let places = (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize;
+    match places_of(point) {
+        Some(places) => {
+            let half = half_interval(point);
             format!("{:.places$} ± {half:.places$} %", point.blocked.mean * 100.0)
         }
-        _ => percent(point.blocked.mean),
+        None => percent(point.blocked.mean),
     }
+}
+
+/// Decimals of a percentage that show two digits of the interval; `None` where there is none.
+fn places_of(point: &Point) -> Option<usize> {
+    let half = half_interval(point);
+    (half > 0.0).then(|| (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize)
+}
+
+/// Half the 95 % interval in percentage points.
+fn half_interval(point: &Point) -> f64 {
+    (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0
 }
 
 /// How the curves are told apart: the smallest pool's is solid.

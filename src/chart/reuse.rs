@@ -63,7 +63,7 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
             &log_time_ticks(lo, hi),
             "time from one use of a port to the next (logarithmic)",
         );
-        draw_marks(canvas, &panel, &marks(intervals, &holds));
+        draw_marks(canvas, &panel, marks(intervals, &holds));
         if intervals.histogram.is_empty() {
             panel.says(canvas, "no port was used twice");
         }
@@ -194,14 +194,24 @@ fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
         marks.push(of_distribution(intervals.p50, "half", None));
         marks.push(of_distribution(intervals.p99, "99 %", Some((8.0, 4.0))));
     }
-    // From the left downwards: a label then ends above the lines to its right.
-    marks.sort_by(|a, b| a.secs.total_cmp(&b.secs));
     marks
 }
 
-fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
+/// Draws each mark with its label in a row of its own, to the right of its line if it fits there.
+///
+/// Lines begin at their label, so a row lower is free of the lines further out: the rows go down
+/// from the left, and from the right for the labels to the left of their lines.
+fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: Vec<Mark>) {
+    let look = |mark: &Mark| bold(SMALL, mark.colour);
+    let fits = |mark: &Mark| {
+        panel.x_of(mark.secs) + 6.0 + text_width(&mark.text, look(mark)) < panel.right
+    };
+    let (mut rightward, mut leftward): (Vec<Mark>, Vec<Mark>) = marks.into_iter().partition(fits);
+    rightward.sort_by(|a, b| a.secs.total_cmp(&b.secs));
+    leftward.sort_by(|a, b| b.secs.total_cmp(&a.secs));
     let y_of = |row: usize| panel.top + 10.0 + row as f64 * 15.0;
-    for (row, mark) in marks.iter().enumerate() {
+    let ordered = || rightward.iter().chain(&leftward).enumerate();
+    for (row, mark) in ordered() {
         let x = panel.x_of(mark.secs);
         let (from, to) = ((x, y_of(row) - 10.0), (x, panel.bottom));
         match mark.dash {
@@ -209,10 +219,10 @@ fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
             None => canvas.path(&[from, to], mark.pen),
         }
     }
-    for (row, mark) in marks.iter().enumerate() {
-        let (x, look) = (panel.x_of(mark.secs), bold(SMALL, mark.colour));
-        let fits = x + 6.0 + text_width(&mark.text, look) < panel.right;
-        let (at, align) = if fits { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
-        canvas.label(&mark.text, (at, y_of(row)), align, look);
+    for (row, mark) in ordered() {
+        let (x, y) = (panel.x_of(mark.secs), y_of(row));
+        let right = row < rightward.len();
+        let (at, align) = if right { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
+        canvas.label(&mark.text, (at, y), align, look(mark));
     }
 }
