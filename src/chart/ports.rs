@@ -142,7 +142,13 @@ fn colour(cell: &PortCell, shades: f32) -> RGBColor {
         (rounded(cell.established), rounded(cell.time_wait), rounded(cell.lost));
     let taken = established + time_wait;
     let held = if taken > 0.0 { mix(TIME_WAIT, ESTABLISHED, established / taken) } else { FREE };
-    mix(mix(FREE, held, taken.min(1.0)), LOST, lost)
+    mix(mix(FREE, held, strength(taken.min(1.0))), LOST, lost)
+}
+
+/// How strongly the colour of a state shows that holds `share` of a cell: the waves in which ports
+/// come free are small shares of a full range, so colours fade fast at the upper end.
+pub(super) fn strength(share: f64) -> f64 {
+    share * share
 }
 
 fn keys(cells: &Cells) -> Vec<Key> {
@@ -253,7 +259,7 @@ mod tests {
         assert_eq!(colour(cell(1.0, 0.0, 0.0)), ESTABLISHED);
         assert_eq!(colour(cell(0.0, 1.0, 0.0)), TIME_WAIT);
         assert_eq!(colour(cell(0.0, 0.0, 1.0)), LOST);
-        assert_eq!(colour(cell(0.0, 0.5, 0.0)), mix(FREE, TIME_WAIT, 0.5));
+        assert_eq!(colour(cell(0.0, 0.5, 0.0)), mix(FREE, TIME_WAIT, 0.25));
     }
 
     #[test]

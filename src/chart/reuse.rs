@@ -133,19 +133,33 @@ fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
 }
 
 /// The share of all reuses in each of [`STEPS`] equal parts of the axis.
+///
+/// A bucket of the histogram counts in each step by how much of it lies there: counted whole, two
+/// buckets in one step and three in the next would look like waves.
 fn steps(intervals: &Quantiles, lo: f64, hi: f64) -> Vec<f64> {
-    let mut counts = vec![0u64; STEPS];
-    let axis = Scale::Log(lo, hi);
-    for value in intervals.histogram.iter_recorded() {
-        let secs = value.value_iterated_to() as f64 * intervals.scale;
-        if !(lo..=hi).contains(&secs) {
+    let mut shares = vec![0.0; STEPS];
+    let histogram = &intervals.histogram;
+    let step_of = |secs: f64| (secs.max(lo) / lo).ln() / (hi / lo).ln() * STEPS as f64;
+    let all = histogram.len().max(1) as f64;
+    for value in histogram.iter_recorded() {
+        let (least, most) = (
+            histogram.lowest_equivalent(value.value_iterated_to()) as f64 * intervals.scale,
+            (histogram.highest_equivalent(value.value_iterated_to()) as f64 + 1.0)
+                * intervals.scale,
+        );
+        if most < lo || least > hi {
             continue;
         }
-        let at = axis.share(secs);
-        counts[((at * STEPS as f64) as usize).min(STEPS - 1)] += value.count_at_value();
+        let (from, to) = (step_of(least), step_of(most));
+        let share = value.count_at_value() as f64 / all;
+        let width = (to - from).max(1e-9);
+        let reached = shares.iter_mut().enumerate().take(to.ceil() as usize).skip(from as usize);
+        for (step, sum) in reached {
+            let inside = to.min(step as f64 + 1.0) - from.max(step as f64);
+            *sum += share * (inside / width).clamp(0.0, 1.0);
+        }
     }
-    let all = intervals.histogram.len().max(1) as f64;
-    counts.into_iter().map(|count| count as f64 / all).collect()
+    shares
 }
 
 fn draw_steps(canvas: &mut Canvas<'_>, panel: &Panel, steps: &[f64]) {
@@ -224,5 +238,27 @@ fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: Vec<Mark>) {
         let right = row < rightward.len();
         let (at, align) = if right { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
         canvas.label(&mark.text, (at, y), align, look(mark));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+
+    use super::*;
+
+    /// Goal: steps show the distribution, not the histogram's buckets. Method: the same count of
+    /// each value from 60 to 64 s must rise no faster than the steps widen.
+    #[test]
+    fn an_even_distribution_has_even_steps_that_sum_to_all() {
+        let mut histogram = Histogram::new(3).unwrap();
+        (60_000_000..64_000_000).step_by(500).for_each(|value| histogram.record(value).unwrap());
+        let intervals =
+            Quantiles { p50: 0.0, p90: 0.0, p99: 0.0, max: 0.0, histogram, scale: 1e-6 };
+        let steps = steps(&intervals, 59.0, 65.0);
+        assert!((steps.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let inner = &steps[20..80];
+        let (least, most) = inner.iter().fold((1.0f64, 0.0f64), |(l, m), &s| (l.min(s), m.max(s)));
+        assert!(most / least < 1.08, "{least} to {most}");
     }
 }
