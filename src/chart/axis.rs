@@ -236,7 +236,7 @@ pub(super) fn log_time_ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
 fn compact(value: f64, hi: f64) -> String {
     let unit = match hi {
         // Holds of a minute or two are compared with timers that are written in seconds.
-        hi if (1.5..600.0).contains(&hi) => &TIME_UNITS[3],
+        hi if (1.5..301.0).contains(&hi) => &TIME_UNITS[3],
         hi => TIME_UNITS.iter().find(|unit| hi >= unit.from).unwrap_or(&TIME_UNITS[5]),
     };
     format!("{} {}", trimmed(value / unit.seconds, 6), unit.name)

@@ -83,10 +83,11 @@ pub(super) fn curve(bins: &[Bin], value: impl Fn(&Bin) -> f64) -> Vec<(f64, f64)
             .flat_map(|bin| [(bin.start, value(bin)), (bin.end, value(bin))])
             .collect();
     }
-    let ends = [bins.first().map(|bin| (bin.start, value(bin)))];
-    let middles = bins.iter().map(|bin| Some(((bin.start + bin.end) / 2.0, value(bin))));
-    let last = [bins.last().map(|bin| (bin.end, value(bin)))];
-    ends.into_iter().chain(middles).chain(last).flatten().collect()
+    // An empty machine fills from nothing: half a bin earlier it was on the same slope, only lower.
+    let at_start = (1.5 * value(&bins[0]) - 0.5 * value(&bins[1])).clamp(0.0, value(&bins[0]));
+    let middles = bins.iter().map(|bin| ((bin.start + bin.end) / 2.0, value(bin)));
+    let last = bins.last().map(|bin| (bin.end, value(bin)));
+    [(bins[0].start, at_start)].into_iter().chain(middles).chain(last).collect()
 }
 
 #[cfg(test)]

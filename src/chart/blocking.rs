@@ -2,12 +2,12 @@
 
 use super::Picture;
 use super::axis::{Panel, Scale, number_ticks, percent_ticks};
-use super::canvas::{Align, Canvas, bold, paint, plain, text_width};
+use super::canvas::{Align, Canvas, Type, bold, paint, plain, text_width};
 use super::erlang::{Curve, curves};
 use super::frame::{Heading, cut};
 use super::style::{ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, RIM, SMALL, WIDTH, line};
 use super::verdict::of_one_machine;
-use super::wording::{count, percent, plural, trimmed};
+use super::wording::{count, percent, plural, short, trimmed};
 use crate::scenario::Scenario;
 use crate::stats::{Estimate, LimitFigures, Outcome};
 
@@ -15,9 +15,12 @@ use crate::stats::{Estimate, LimitFigures, Outcome};
 const PANEL_RIGHT: f64 = 590.0;
 const LEAST_HEIGHT: f64 = 380.0;
 const BENEATH: f64 = 52.0;
-/// Left edge of the key, and the height of one of its entries.
+/// Left edge of the key.
 const KEY_LEFT: f64 = 622.0;
-const ENTRY: f64 = 34.0;
+/// Heights of its entries: two lines each as long as there are few.
+const TALL_ENTRY: f64 = 34.0;
+const SHORT_ENTRY: f64 = 18.0;
+const MOST_TALL_ENTRIES: usize = 10;
 /// The key names this many points; the rest stay numbered dots.
 const MOST_ENTRIES: usize = 24;
 /// Loads beyond this many erlangs a port stand at the edge with their figure.
@@ -83,7 +86,9 @@ fn finding(points: &[Point]) -> String {
         (1, 0) => format!("{} blocks nothing at {}", worst.name, load(worst.load)),
         (1, _) => format!("{} blocks {share} at {}", worst.name, load(worst.load)),
         (all, 0) => format!("none of {all} {kind} blocks anything"),
-        (all, some) => format!("{some} of {all} {kind} block; {} the most, {share}", worst.name),
+        (all, some) => {
+            format!("{some} of {all} {kind} block attempts; {} the most, {share}", worst.name)
+        }
     }
 }
 
@@ -98,6 +103,7 @@ fn context(points: &[Point]) -> String {
     };
     let widest = points.iter().filter_map(gap).max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
     match widest {
+        Some((gap, _)) if gap.abs() < 5e-5 => "bars: 95 % intervals · all on Erlang B".to_owned(),
         Some((gap, name)) => format!(
             "bars: 95 % intervals · furthest from Erlang B: {}, {}{} points",
             cut(&name, plain(super::style::MEDIUM, GREY), 300.0),
@@ -123,12 +129,16 @@ impl<'a> Blocking<'a> {
         let expected = curves.iter().filter_map(|curve| curve.points.last());
         let expected = expected.map(|&(_, share)| share).fold(0.0, f64::max);
         let highest = (measured.max(expected) * 1.1).clamp(0.02, 1.04);
-        let entries = points.len().min(MOST_ENTRIES) + 1;
+        let entries = match points.len() {
+            few if few <= MOST_TALL_ENTRIES => few as f64 * TALL_ENTRY,
+            many => (many.min(MOST_ENTRIES) + 1) as f64 * SHORT_ENTRY,
+        };
+        let key = 12.0 + curves.len() as f64 * 17.0 + entries;
         let panel = Panel {
             left: PLOT_LEFT,
             right: PANEL_RIGHT,
             top,
-            bottom: top + LEAST_HEIGHT.max(entries as f64 * ENTRY),
+            bottom: top + LEAST_HEIGHT.max(key),
             x: Scale::Linear(0.0, highest_load),
             y: Scale::Linear(0.0, highest),
         };
@@ -141,13 +151,13 @@ impl<'a> Blocking<'a> {
             unreachable!("both axes are even")
         };
         panel.caption(canvas, "attempts blocked");
-        panel.y_axis(canvas, &percent_ticks(share.min(1.0)));
-        panel.x_axis(canvas, &number_ticks(load, 6), "offered load (erlangs a port)");
         if self.points.is_empty() {
             panel
                 .says(canvas, "closed loops and connections that never close have no offered load");
             return;
         }
+        panel.y_axis(canvas, &percent_ticks(share.min(1.0)));
+        panel.x_axis(canvas, &number_ticks(load, 6), "offered load (erlangs a port)");
         self.draw_capacity(canvas);
         self.draw_curves(canvas);
         self.draw_points(canvas);
@@ -188,47 +198,40 @@ impl<'a> Blocking<'a> {
             canvas.dot(dot, 5.5, line(PAPER, 1.0));
             canvas.dot(dot, 4.3, line(ESTABLISHED, 1.0));
         }
-        let mut taken: Vec<Spot> = dots.iter().map(|&dot| Spot::around(dot, 5.0, 5.0)).collect();
-        for (index, (point, &dot)) in self.points.iter().zip(&dots).enumerate() {
-            let beyond = point.load > MOST_LOAD;
-            let text = match beyond {
-                true => format!("{} → {}", index + 1, trimmed(point.load, 1)),
-                false => (index + 1).to_string(),
-            };
-            self.draw_number(canvas, &text, dot, &mut taken);
+        let numbers = self.numbers(&dots);
+        for (_, spot, _) in &numbers {
+            // Beneath all numbers: a line may have to pass another number.
+            if let Some(dot) = spot.far_from {
+                canvas.path(&[dot, spot.centre()], line(GREY, 0.7));
+            }
+        }
+        for (text, spot, look) in numbers {
+            let (x, y) = spot.centre();
+            canvas.label(&text, (x, y + 0.36 * SMALL), Align::Middle, look);
         }
     }
 
-    /// A point's number beside it, where no other dot or number is; further away with a thin line
-    /// to its dot when there is no room beside it.
-    fn draw_number(
-        &self,
-        canvas: &mut Canvas<'_>,
-        text: &str,
-        dot: (f64, f64),
-        taken: &mut Vec<Spot>,
-    ) {
+    /// Each point's number and where it stands: beside its dot where no other dot or number is,
+    /// further away when there is no room.
+    fn numbers(&self, dots: &[(f64, f64)]) -> Vec<(String, Spot, Type)> {
         let look = bold(SMALL, INK);
-        let half = (text_width(text, look) / 2.0 + 1.0, SMALL * 0.45);
-        let spots = RINGS.iter().flat_map(|&ring| DIRECTIONS.iter().map(move |&way| (ring, way)));
-        let candidates = spots.map(|(ring, (right, down))| {
-            let x = dot.0 + right * (ring + half.0);
-            let y = dot.1 + down * (ring + half.1);
-            (ring, Spot::around((x, y), half.0, half.1))
-        });
-        let free =
-            |spot: &Spot| spot.inside(&self.panel) && taken.iter().all(|other| !spot.meets(other));
-        let (ring, spot) = candidates
-            .clone()
-            .find(|(_, spot)| free(spot))
-            .or_else(|| candidates.clone().next())
-            .expect("there are candidates");
-        let centre = spot.centre();
-        if ring > RINGS[0] {
-            canvas.path(&[dot, centre], line(GREY, 0.7));
+        let mut taken: Vec<Spot> = dots.iter().map(|&dot| Spot::around(dot, 5.0, 5.0)).collect();
+        let mut numbers = Vec::new();
+        for (index, (point, &dot)) in self.points.iter().zip(dots).enumerate() {
+            let text = match point.load > MOST_LOAD {
+                true => format!("{} → {}", index + 1, short((point.load * 10.0).round() / 10.0)),
+                false => (index + 1).to_string(),
+            };
+            let half = (text_width(&text, look) / 2.0 + 1.0, SMALL * 0.45);
+            let free = |spot: &Spot| {
+                spot.inside(&self.panel) && taken.iter().all(|other| !spot.meets(other))
+            };
+            let spots = || Spot::beside(dot, half);
+            let spot = spots().find(free).or_else(|| spots().next()).expect("there are spots");
+            taken.push(spot);
+            numbers.push((text, spot, look));
         }
-        canvas.label(text, (centre.0, centre.1 + 0.36 * SMALL), Align::Middle, look);
-        taken.push(spot);
+        numbers
     }
 
     fn draw_key(&self, canvas: &mut Canvas<'_>) {
@@ -244,16 +247,16 @@ impl<'a> Blocking<'a> {
             y += 17.0;
         }
         y += 8.0;
-        let lines = (self.panel.bottom - y) / self.points.len().min(MOST_ENTRIES) as f64;
-        let room = WIDTH - RIM - KEY_LEFT - 22.0;
         for (index, point) in self.points.iter().enumerate().take(MOST_ENTRIES) {
             let number = (index + 1).to_string();
             canvas.text(&number, (KEY_LEFT + 14.0, y), Align::Right, bold(SMALL, INK));
-            let (name, figures) = (plain(SMALL, INK), plain(SMALL - 1.0, GREY));
-            canvas.text(&cut(&point.name, name, room), (KEY_LEFT + 22.0, y), Align::Left, name);
-            let text = cut(&figures_of(point), figures, room);
-            canvas.text(&text, (KEY_LEFT + 22.0, y + 13.5), Align::Left, figures);
-            y += lines.min(ENTRY);
+            if self.points.len() > MOST_TALL_ENTRIES {
+                short_entry(canvas, point, y);
+                y += SHORT_ENTRY;
+            } else {
+                tall_entry(canvas, point, y);
+                y += TALL_ENTRY;
+            }
         }
         if self.points.len() > MOST_ENTRIES {
             let text = format!("and {} more", self.points.len() - MOST_ENTRIES);
@@ -262,20 +265,53 @@ impl<'a> Blocking<'a> {
     }
 }
 
-/// `33.41 ± 0.31 %, Erlang B 33 %`.
-fn figures_of(point: &Point) -> String {
-    let mut text = match (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0 {
-        half if half > 0.0 => {
-            // Two digits of the interval, and as many of the mean.
-            let places = (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize;
+/// A point's name, and its figures beneath.
+fn tall_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
+    let (name, figures) = (plain(SMALL, INK), plain(SMALL - 1.0, GREY));
+    let (x, room) = (KEY_LEFT + 22.0, WIDTH - RIM - KEY_LEFT - 22.0);
+    canvas.text(&cut(&point.name, name, room), (x, y), Align::Left, name);
+    let mut text = measured(point);
+    if let Some(expected) = point.erlang_b {
+        // To the digits of what is measured: the two are to be compared.
+        let expected = match places_of(point) {
+            Some(places) => format!("{:.places$} %", expected * 100.0),
+            None => percent(expected),
+        };
+        text += &format!(", Erlang B {expected}");
+    }
+    canvas.text(&cut(&text, figures, room), (x, y + 13.5), Align::Left, figures);
+}
+
+/// A point's name and what was measured, in one line.
+fn short_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
+    let (name, figures) = (plain(SMALL - 1.0, INK), plain(SMALL - 1.0, GREY));
+    let text = measured(point);
+    let (x, right) = (KEY_LEFT + 22.0, WIDTH - RIM);
+    let room = right - x - text_width(&text, figures) - 8.0;
+    canvas.text(&cut(&point.name, name, room), (x, y), Align::Left, name);
+    canvas.text(&text, (right, y), Align::Right, figures);
+}
+
+/// `33.41 ± 0.31 %`.
+fn measured(point: &Point) -> String {
+    match places_of(point) {
+        Some(places) => {
+            let half = half_interval(point);
             format!("{:.places$} ± {half:.places$} %", point.blocked.mean * 100.0)
         }
-        _ => percent(point.blocked.mean),
-    };
-    if let Some(expected) = point.erlang_b {
-        text += &format!(", Erlang B {}", percent(expected));
+        None => percent(point.blocked.mean),
     }
-    text
+}
+
+/// Decimals of a percentage that show two digits of the interval; `None` where there is none.
+fn places_of(point: &Point) -> Option<usize> {
+    let half = half_interval(point);
+    (half > 0.0).then(|| (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize)
+}
+
+/// Half the 95 % interval in percentage points.
+fn half_interval(point: &Point) -> f64 {
+    (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0
 }
 
 /// How the curves are told apart: the smallest pool's is solid.
@@ -310,12 +346,25 @@ struct Spot {
     top: f64,
     right: f64,
     bottom: f64,
+    /// The dot it belongs to, when it is not right beside it.
+    far_from: Option<(f64, f64)>,
 }
 
 impl Spot {
+    /// Where a number may stand, the best first.
+    fn beside(dot: (f64, f64), half: (f64, f64)) -> impl Iterator<Item = Self> {
+        let ways = RINGS.iter().flat_map(|&ring| DIRECTIONS.iter().map(move |&way| (ring, way)));
+        ways.map(move |(ring, (right, down))| {
+            let x = dot.0 + right * (ring + half.0);
+            let y = dot.1 + down * (ring + half.1);
+            let far_from = (ring > RINGS[0]).then_some(dot);
+            Self { far_from, ..Self::around((x, y), half.0, half.1) }
+        })
+    }
+
     fn around((x, y): (f64, f64), half_width: f64, half_height: f64) -> Self {
         let (left, right) = (x - half_width, x + half_width);
-        Self { left, top: y - half_height, right, bottom: y + half_height }
+        Self { left, top: y - half_height, right, bottom: y + half_height, far_from: None }
     }
 
     fn centre(&self) -> (f64, f64) {

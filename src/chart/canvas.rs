@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Once};
 use plotters::backend::SVGBackend;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, FontTransform, IntoFont, RGBColor, TextStyle, register_font};
+use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle, register_font};
 use resvg::tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 use resvg::usvg;
 
@@ -291,7 +291,8 @@ fn register() {
 fn font(look: Type) -> TextStyle<'static> {
     let style = if look.bold { FontStyle::Bold } else { FontStyle::Normal };
     let size = look.size * K * PLOTTERS_FONT_FACTOR;
-    ("sans-serif", size).into_font().style(style).transform(FontTransform::None).into()
+    // Not `FontDesc::style`, which keeps the metrics of the style before.
+    FontDesc::new(FontFamily::SansSerif, size, style).into()
 }
 
 /// Nominal pixels to plotters' own.
@@ -323,6 +324,9 @@ mod tests {
         // DejaVu Sans: a digit advances 1303 of 2048 units.
         let width = text_width("0000000000", plain(20.0, INK));
         assert!((width - 10.0 * 20.0 * 1303.0 / 2048.0).abs() < 0.5, "{width}");
+        // DejaVu Sans Bold: 1425.
+        let width = text_width("0000000000", bold(20.0, INK));
+        assert!((width - 10.0 * 20.0 * 1425.0 / 2048.0).abs() < 0.5, "{width}");
     }
 
     #[test]

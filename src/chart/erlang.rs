@@ -12,8 +12,8 @@ pub(super) fn erlang_b(servers: u64, offered_erl: f64) -> f64 {
     1.0 / inverse
 }
 
-/// More servers than this give the same curve to a tenth of a percent, at any cost.
-const SAME_CURVE: u64 = 100_000;
+/// More servers than this give the same curve to a quarter of a percent, for a sum over them all.
+const SAME_CURVE: u64 = 20_000;
 /// Two curves nearer than this everywhere are drawn as one.
 const ONE_CURVE: f64 = 0.01;
 /// Points of a curve.

@@ -133,7 +133,7 @@ pub(super) enum Sign {
     Band(Pen, Pen),
     /// A line.
     Line(Pen),
-    /// Areas from the first colour to the second.
+    /// A quarter to all of the second colour in the first, as the port map mixes them.
     Blend(RGBColor, RGBColor),
 }
 
@@ -176,7 +176,11 @@ impl Sign {
                 canvas.block(x, top, right, bottom, line(GREY, 1.0));
                 for step in 0..4 {
                     let left = x + 0.75 + f64::from(step) * 10.625;
-                    let colour = super::style::mix(from, to, f64::from(step + 1) / 4.0);
+                    let colour = super::style::mix(
+                        from,
+                        to,
+                        super::ports::strength(f64::from(step + 1) / 4.0),
+                    );
                     canvas.block(left, top + 0.75, left + 10.625, bottom - 0.75, line(colour, 1.0));
                 }
             }

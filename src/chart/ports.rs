@@ -26,9 +26,9 @@ const MOST_COLUMNS: usize = (PLOT_RIGHT - PLOT_LEFT) as usize;
 const MOST_ROWS: usize = HEIGHT as usize;
 /// Longest image, in bytes: a third more as base 64, and the SVG stays below 300 kB.
 const MOST_BYTES: usize = 200_000;
-/// A moment with fewer free ports than this counts as "none left": cells are means over their
+/// A moment with less than this share of the ports free counts as full: cells are means over their
 /// time, so a port that is taken again at once leaves a trace of being free.
-const NONE_LEFT: f64 = 0.5;
+const FULL: f64 = 0.001;
 
 /// Time across, port number up: each port's state.
 pub fn ports(scenario: &Scenario, map: &PortMap) -> Picture {
@@ -77,7 +77,7 @@ struct Cells {
 
 impl Cells {
     fn of(map: &PortMap) -> Self {
-        let rows = if map.columns == 0 { 0 } else { map.cells.len() / map.columns };
+        let rows = map.cells.len().checked_div(map.columns).unwrap_or(0);
         let (wide, high) =
             (map.columns.div_ceil(MOST_COLUMNS).max(1), rows.div_ceil(MOST_ROWS).max(1));
         let (columns, merged_rows) = (map.columns.div_ceil(wide), rows.div_ceil(high));
@@ -142,7 +142,13 @@ fn colour(cell: &PortCell, shades: f32) -> RGBColor {
         (rounded(cell.established), rounded(cell.time_wait), rounded(cell.lost));
     let taken = established + time_wait;
     let held = if taken > 0.0 { mix(TIME_WAIT, ESTABLISHED, established / taken) } else { FREE };
-    mix(mix(FREE, held, taken.min(1.0)), LOST, lost)
+    mix(mix(FREE, held, strength(taken.min(1.0))), LOST, lost)
+}
+
+/// How strongly the colour of a state shows that holds `share` of a cell: the waves in which ports
+/// come free are small shares of a full range, so colours fade fast at the upper end.
+pub(super) fn strength(share: f64) -> f64 {
+    share * share
 }
 
 fn keys(cells: &Cells) -> Vec<Key> {
@@ -189,20 +195,22 @@ fn finding(map: &PortMap, cells: &Cells) -> String {
     if usable < 1.0 {
         return format!("not one of {} can be had", ports_of(map));
     }
-    let none_left = NONE_LEFT / usable;
+    // Of few ports the one that is missing is always more than that share.
+    let all_but = FULL.max(0.5 / usable);
     let kind = if lost > 0.0 { "usable port" } else { "port" };
-    let usable = plural(usable as u64, kind);
-    match free.iter().position(|&share| share < none_left) {
+    let (ports, few) = (plural(usable as u64, kind), usable * FULL < 0.5);
+    match free.iter().position(|&share| share < all_but) {
         Some(column) => {
-            let full = free.iter().filter(|&&share| share < none_left).count() as f64;
+            let full = free.iter().filter(|&&share| share < all_but).count() as f64;
             let moments = free.len() as f64;
-            let from = map.duration.as_secs_f64() * column as f64 / moments;
+            let at = seconds(map.duration.as_secs_f64() * column as f64 / moments);
             let share = percent(full / moments);
-            format!("none of {usable} left at {}, and for {share} of the time", seconds(from))
+            let taken = if few { "all" } else { "99.9 %" };
+            format!("{taken} of {ports} taken at {at}, and for {share} of the time")
         }
         None => {
             let most = 1.0 - free.iter().copied().fold(1.0, f64::min);
-            format!("at most {} of {usable} taken at once", percent(most))
+            format!("at most {} of {ports} taken at once", percent(most))
         }
     }
 }
@@ -251,7 +259,7 @@ mod tests {
         assert_eq!(colour(cell(1.0, 0.0, 0.0)), ESTABLISHED);
         assert_eq!(colour(cell(0.0, 1.0, 0.0)), TIME_WAIT);
         assert_eq!(colour(cell(0.0, 0.0, 1.0)), LOST);
-        assert_eq!(colour(cell(0.0, 0.5, 0.0)), mix(FREE, TIME_WAIT, 0.5));
+        assert_eq!(colour(cell(0.0, 0.5, 0.0)), mix(FREE, TIME_WAIT, 0.25));
     }
 
     #[test]
@@ -262,7 +270,7 @@ mod tests {
         };
         let full = map(10, 4, half_time);
         let said = finding(&full, &Cells::of(&full));
-        assert_eq!(said, "none of 16,384 ports left at 30.0 s, and for 50 % of the time");
+        assert_eq!(said, "99.9 % of 16,384 ports taken at 30.0 s, and for 50 % of the time");
         let quarter = map(10, 4, |_| PortCell { established: 0.25, ..PortCell::default() });
         let said = finding(&quarter, &Cells::of(&quarter));
         assert_eq!(said, "at most 25 % of 16,384 ports taken at once");

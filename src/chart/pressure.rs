@@ -11,7 +11,7 @@ use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
     TIME_WAIT, line, sheer,
 };
-use super::verdict::{ceiling, facts, pressure_finding};
+use super::verdict::{ceiling, facts, of_replications, pressure_finding};
 use super::wording::seconds;
 use crate::scenario::Scenario;
 use crate::stats::{Moments, Outcome};
@@ -100,11 +100,11 @@ impl<'a> Pressure<'a> {
         let panel = &self.ports;
         panel.caption(canvas, "ports in use");
         let Scale::Linear(_, highest) = panel.y else { unreachable!("ports lie evenly") };
-        panel.y_axis(canvas, &count_ticks(highest));
         if self.bins.is_empty() {
             panel.says(canvas, "no timeline was recorded");
             return;
         }
+        panel.y_axis(canvas, &count_ticks(highest));
         let shown = STATES.map(|(_, _, value)| self.bins.iter().any(|bin| value(bin) > 0.0));
         self.draw_stack(canvas, shown);
         let mut keys = self.legend_of_states(shown);
@@ -204,10 +204,9 @@ impl<'a> Pressure<'a> {
         if earliest != latest {
             text += &format!(" ({earliest} to {latest})");
         }
-        let replications = f64::from(self.outcome.replications);
-        let having = (first.share_of_replications * replications).round();
-        if having < replications {
-            text += &format!(", in {having} of {replications} replications");
+        if first.share_of_replications < 1.0 {
+            let some = of_replications(self.outcome, first.share_of_replications);
+            text += &format!(", in {some} replications");
         }
         text
     }
@@ -233,6 +232,9 @@ impl<'a> Pressure<'a> {
     fn draw_blocked(&self, canvas: &mut Canvas<'_>) {
         let panel = &self.blocked;
         panel.caption(canvas, "blocked attempts a second");
+        if self.bins.is_empty() {
+            return;
+        }
         let anything = self.bins.iter().any(|bin| bin.blocked.max > 0.0);
         let Scale::Linear(_, highest) = panel.y else { unreachable!("rates lie evenly") };
         panel.y_axis(canvas, &number_ticks(highest, 3));

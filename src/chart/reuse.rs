@@ -28,7 +28,8 @@ const MOST_HOLDS: usize = 2;
 /// Time between two uses of a port.
 pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
     let intervals = &outcome.whole.reuse_interval;
-    let holds = holds(scenario);
+    // Without a single reuse there is nothing to hold TIME-WAIT against.
+    let holds = if intervals.histogram.is_empty() { Vec::new() } else { holds(scenario) };
     let (lo, hi) = ends(intervals, &holds);
     let finding = format!("{}: {}", scenario.name, finding(intervals));
     let facts = format!(
@@ -62,7 +63,7 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
             &log_time_ticks(lo, hi),
             "time from one use of a port to the next (logarithmic)",
         );
-        draw_marks(canvas, &panel, &marks(intervals, &holds));
+        draw_marks(canvas, &panel, marks(intervals, &holds));
         if intervals.histogram.is_empty() {
             panel.says(canvas, "no port was used twice");
         }
@@ -119,6 +120,9 @@ fn at_quantile(intervals: &Quantiles, quantile: f64) -> f64 {
 fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
     let (least, most) = (at_quantile(intervals, 0.0), at_quantile(intervals, 1.0));
     let mut text = String::new();
+    if intervals.histogram.is_empty() {
+        return text;
+    }
     if least < lo {
         text += &format!(", earliest {}", seconds(least));
     }
@@ -129,19 +133,33 @@ fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
 }
 
 /// The share of all reuses in each of [`STEPS`] equal parts of the axis.
+///
+/// A bucket of the histogram counts in each step by how much of it lies there: counted whole, two
+/// buckets in one step and three in the next would look like waves.
 fn steps(intervals: &Quantiles, lo: f64, hi: f64) -> Vec<f64> {
-    let mut counts = vec![0u64; STEPS];
-    let axis = Scale::Log(lo, hi);
-    for value in intervals.histogram.iter_recorded() {
-        let secs = value.value_iterated_to() as f64 * intervals.scale;
-        if !(lo..=hi).contains(&secs) {
+    let mut shares = vec![0.0; STEPS];
+    let histogram = &intervals.histogram;
+    let step_of = |secs: f64| (secs.max(lo) / lo).ln() / (hi / lo).ln() * STEPS as f64;
+    let all = histogram.len().max(1) as f64;
+    for value in histogram.iter_recorded() {
+        let (least, most) = (
+            histogram.lowest_equivalent(value.value_iterated_to()) as f64 * intervals.scale,
+            (histogram.highest_equivalent(value.value_iterated_to()) as f64 + 1.0)
+                * intervals.scale,
+        );
+        if most < lo || least > hi {
             continue;
         }
-        let at = axis.share(secs);
-        counts[((at * STEPS as f64) as usize).min(STEPS - 1)] += value.count_at_value();
+        let (from, to) = (step_of(least), step_of(most));
+        let share = value.count_at_value() as f64 / all;
+        let width = (to - from).max(1e-9);
+        let reached = shares.iter_mut().enumerate().take(to.ceil() as usize).skip(from as usize);
+        for (step, sum) in reached {
+            let inside = to.min(step as f64 + 1.0) - from.max(step as f64);
+            *sum += share * (inside / width).clamp(0.0, 1.0);
+        }
     }
-    let all = intervals.histogram.len().max(1) as f64;
-    counts.into_iter().map(|count| count as f64 / all).collect()
+    shares
 }
 
 fn draw_steps(canvas: &mut Canvas<'_>, panel: &Panel, steps: &[f64]) {
@@ -190,14 +208,24 @@ fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
         marks.push(of_distribution(intervals.p50, "half", None));
         marks.push(of_distribution(intervals.p99, "99 %", Some((8.0, 4.0))));
     }
-    // From the left downwards: a label then ends above the lines to its right.
-    marks.sort_by(|a, b| a.secs.total_cmp(&b.secs));
     marks
 }
 
-fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
+/// Draws each mark with its label in a row of its own, to the right of its line if it fits there.
+///
+/// Lines begin at their label, so a row lower is free of the lines further out: the rows go down
+/// from the left, and from the right for the labels to the left of their lines.
+fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: Vec<Mark>) {
+    let look = |mark: &Mark| bold(SMALL, mark.colour);
+    let fits = |mark: &Mark| {
+        panel.x_of(mark.secs) + 6.0 + text_width(&mark.text, look(mark)) < panel.right
+    };
+    let (mut rightward, mut leftward): (Vec<Mark>, Vec<Mark>) = marks.into_iter().partition(fits);
+    rightward.sort_by(|a, b| a.secs.total_cmp(&b.secs));
+    leftward.sort_by(|a, b| b.secs.total_cmp(&a.secs));
     let y_of = |row: usize| panel.top + 10.0 + row as f64 * 15.0;
-    for (row, mark) in marks.iter().enumerate() {
+    let ordered = || rightward.iter().chain(&leftward).enumerate();
+    for (row, mark) in ordered() {
         let x = panel.x_of(mark.secs);
         let (from, to) = ((x, y_of(row) - 10.0), (x, panel.bottom));
         match mark.dash {
@@ -205,10 +233,32 @@ fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: &[Mark]) {
             None => canvas.path(&[from, to], mark.pen),
         }
     }
-    for (row, mark) in marks.iter().enumerate() {
-        let (x, look) = (panel.x_of(mark.secs), bold(SMALL, mark.colour));
-        let fits = x + 6.0 + text_width(&mark.text, look) < panel.right;
-        let (at, align) = if fits { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
-        canvas.label(&mark.text, (at, y_of(row)), align, look);
+    for (row, mark) in ordered() {
+        let (x, y) = (panel.x_of(mark.secs), y_of(row));
+        let right = row < rightward.len();
+        let (at, align) = if right { (x + 6.0, Align::Left) } else { (x - 6.0, Align::Right) };
+        canvas.label(&mark.text, (at, y), align, look(mark));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+
+    use super::*;
+
+    /// Goal: steps show the distribution, not the histogram's buckets. Method: the same count of
+    /// each value from 60 to 64 s must rise no faster than the steps widen.
+    #[test]
+    fn an_even_distribution_has_even_steps_that_sum_to_all() {
+        let mut histogram = Histogram::new(3).unwrap();
+        (60_000_000..64_000_000).step_by(500).for_each(|value| histogram.record(value).unwrap());
+        let intervals =
+            Quantiles { p50: 0.0, p90: 0.0, p99: 0.0, max: 0.0, histogram, scale: 1e-6 };
+        let steps = steps(&intervals, 59.0, 65.0);
+        assert!((steps.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let inner = &steps[20..80];
+        let (least, most) = inner.iter().fold((1.0f64, 0.0f64), |(l, m), &s| (l.min(s), m.max(s)));
+        assert!(most / least < 1.08, "{least} to {most}");
     }
 }

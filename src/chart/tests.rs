@@ -85,7 +85,7 @@ fn titles_say_what_was_found() {
     let [pressure, blocking, ports, reuse] = all(&scenario, &outcome, &map);
     assert!(pressure.svg.contains("tiny: runs dry after 40.2 s; 40 % of attempts refused"));
     assert!(blocking.svg.contains("tiny blocks 40 % at 1.24 erlangs a port"));
-    assert!(ports.svg.contains("tiny: none of 5 ports left at 38.4 s"));
+    assert!(ports.svg.contains("tiny: all of 5 ports taken at 38.4 s"));
     assert!(reuse.svg.contains("tiny: a port is used again after"));
 }
 
@@ -176,7 +176,7 @@ fn any_timeline() -> impl Strategy<Value = (Timeline, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
     fn any_timeline_makes_a_pressure_chart(

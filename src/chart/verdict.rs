@@ -28,7 +28,7 @@ pub(super) fn pressure_finding(outcome: &Outcome) -> String {
     };
     let share = first.share_of_replications;
     let mut finding = if share < 1.0 {
-        format!("runs dry in {} of the replications, first after", percent(share))
+        format!("runs dry in {} replications, after", of_replications(outcome, share))
     } else {
         "runs dry after".to_owned()
     };
@@ -47,6 +47,12 @@ pub(super) fn pressure_finding(outcome: &Outcome) -> String {
         }
         _ => format!("{finding}, never once warm"),
     }
+}
+
+/// `4 of 8`.
+pub(super) fn of_replications(outcome: &Outcome, share: f64) -> String {
+    let all = outcome.replications;
+    format!("{} of {}", count((share * f64::from(all)).round() as u64), count(u64::from(all)))
 }
 
 /// How much of the tightest limit is used at most.

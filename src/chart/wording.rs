@@ -1,4 +1,4 @@
-//! Figures as people write them: `16,384`, `33 %`, `41.0 s`, `2 min 44 s`, `16k`.
+//! Figures as people write them: `16,384`, `33 %`, `41.0 s`, `5 min 4 s`, `16k`.
 
 use crate::units::SimDuration;
 
@@ -35,7 +35,8 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// A moment or a span of `secs` seconds, to three digits or to the second.
+/// A moment or a span of `secs` seconds, to three digits or to the second; minutes begin where they
+/// do on the time axis.
 pub(super) fn seconds(secs: f64) -> String {
     let secs = if secs.is_finite() { secs.max(0.0) } else { 0.0 };
     let whole = secs.round() as u64;
@@ -43,7 +44,7 @@ pub(super) fn seconds(secs: f64) -> String {
         0.0 => "0 s".to_owned(),
         s if s < 0.000_999_5 => format!("{} µs", digits(s * 1e6)),
         s if s < 0.999_5 => format!("{} ms", digits(s * 1e3)),
-        s if s < 119.95 => format!("{} s", digits(s)),
+        s if s < 299.5 => format!("{} s", digits(s)),
         s if s < 7_199.5 => two_units(whole, 60, "min", "s"),
         s if s < 172_770.0 => two_units((secs / 60.0).round() as u64, 60, "h", "min"),
         s => format!("{} d", digits(s / 86_400.0)),
@@ -100,15 +101,15 @@ mod tests {
         let shares = [0.0, 1e-7, 0.004, 0.0543, 0.334, 0.9999, 1.0, f64::NAN];
         let shown = ["0 %", "under 0.01 %", "0.40 %", "5.4 %", "33 %", "99.9 %", "100 %", "0 %"];
         assert_eq!(shares.map(percent), shown);
-        let moments = [0.0, 2e-5, 0.25, 5.247, 41.0, 119.0, 164.0, 7_199.0, 7_380.0, 3.2e7];
+        let moments = [0.0, 2e-5, 0.25, 5.247, 41.0, 164.0, 304.0, 7_199.0, 7_380.0, 3.2e7];
         let shown = [
             "0 s",
             "20.0 µs",
             "250 ms",
             "5.25 s",
             "41.0 s",
-            "119 s",
-            "2 min 44 s",
+            "164 s",
+            "5 min 4 s",
             "119 min 59 s",
             "2 h 3 min",
             "370 d",
