@@ -1,19 +1,7 @@
 //! The curves beside which measured blocking is read.
 
-/// Erlang's loss formula for `servers` and `offered_erl` erlangs.
-///
-/// To be replaced by the one of `theory` once that is there.
-pub(super) fn erlang_b(servers: u64, offered_erl: f64) -> f64 {
-    if offered_erl <= 0.0 {
-        return if servers == 0 { 1.0 } else { 0.0 };
-    }
-    // 1/B(n) = 1 + n/a * 1/B(n-1): only sums, so nothing cancels.
-    let inverse = (1..=servers).fold(1.0, |inverse, n| 1.0 + inverse * n as f64 / offered_erl);
-    1.0 / inverse
-}
+use crate::theory::erlang_b;
 
-/// More servers than this give the same curve to a quarter of a percent, for a sum over them all.
-const SAME_CURVE: u64 = 20_000;
 /// Two curves nearer than this everywhere are drawn as one.
 const ONE_CURVE: f64 = 0.01;
 /// Points of a curve.
@@ -51,10 +39,9 @@ pub(super) fn curves(mut sizes: Vec<u64>, highest: f64) -> Vec<Curve> {
 }
 
 fn curve(size: u64, highest: f64) -> Vec<(f64, f64)> {
-    let servers = size.min(SAME_CURVE);
     let at = |index: u32| {
         let load = highest * f64::from(index) / f64::from(POINTS);
-        (load, erlang_b(servers, load * servers as f64))
+        (load, erlang_b(size, load * size as f64))
     };
     (0..=POINTS).map(at).collect()
 }
@@ -66,14 +53,6 @@ fn apart(a: &[(f64, f64)], b: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Goal: the recursion is Erlang's formula. Method: 50 ports, 45 erlangs: 0.0541.
-    #[test]
-    fn erlang_b_of_50_ports_and_45_erlangs_is_known() {
-        assert!((erlang_b(50, 45.0) - 0.0541).abs() < 5e-5);
-        assert_eq!(erlang_b(0, 3.0), 1.0);
-        assert_eq!(erlang_b(3, 0.0), 0.0);
-    }
 
     #[test]
     fn pools_whose_curves_are_one_share_a_curve() {

@@ -2,7 +2,7 @@
 
 use crate::model::{Arrivals, Client, Distribution, Ending, Host};
 
-use super::moments::{limited_mean_s, mean_s};
+use super::moments::limited_mean_s;
 
 /// Mean attempts a second of `arrivals`; `None` for a closed loop, whose rate depends on how its
 /// attempts fare.
@@ -62,7 +62,7 @@ impl<'a> HoldLaw<'a> {
         if self.never > 0.0 {
             return None;
         }
-        Some(mean_s(self.lifetime)? + self.by_client * self.time_wait_s)
+        Some(self.lifetime.mean_s()? + self.by_client * self.time_wait_s)
     }
 
     /// Mean of the part of a hold that lies within `limit_s` of its start, in seconds.

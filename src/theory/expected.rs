@@ -6,7 +6,6 @@ use super::demand::{HoldLaw, rate_per_s};
 use super::engset::engset_call_congestion;
 use super::erlang::erlang_b;
 use super::fluid::fluid_fill_time_s;
-use super::moments::mean_s;
 use super::pools::{PoolClass, pool_classes};
 
 /// Closed forms for one limit. All are for one machine.
@@ -184,7 +183,7 @@ impl<'a> Demand<'a> {
         if !self.holds[0].ends_with_the_connection() {
             return None;
         }
-        let idle_load_erl = mean_s(&client.lifetime)? / mean_s(think)?;
+        let idle_load_erl = client.lifetime.mean_s()? / think.mean_s()?;
         let known = idle_load_erl.is_finite();
         known.then(|| engset_call_congestion(u64::from(*workers), self.ports, idle_load_erl))
     }
@@ -218,7 +217,7 @@ fn unhindered_rate_per_s(client: &Client) -> f64 {
         return rate;
     }
     let Arrivals::ClosedLoop { workers, think } = &client.arrivals else { return 0.0 };
-    match (mean_s(think), mean_s(&client.lifetime)) {
+    match (think.mean_s(), client.lifetime.mean_s()) {
         (Some(think_s), Some(lifetime_s)) => f64::from(*workers) / (think_s + lifetime_s),
         _ => f64::from(*workers),
     }

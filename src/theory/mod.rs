@@ -16,5 +16,5 @@ pub use engset::{engset_call_congestion, engset_time_congestion};
 pub use erlang::{erlang_b, erlang_b_offered, erlang_b_servers};
 pub use expected::Expected;
 pub use fluid::{GammaFillTime, fill_time_s, sustainable_rate_per_s};
-pub use moments::{limited_mean_s, mean_s, second_moment_s2};
+pub use moments::{limited_mean_s, second_moment_s2};
 pub use pools::{capacity, key_of, pools};

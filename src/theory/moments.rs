@@ -1,37 +1,8 @@
 //! Means of the laws of durations, whole and cut off.
 
 use crate::model::Distribution;
-use crate::units::NANOS_PER_SECOND;
 
 use super::special::normal_cdf;
-
-/// Mean of `law` in seconds; `None` when it is infinite (Pareto with a shape of 1 or less).
-///
-/// ```
-/// use portsim::model::Distribution;
-/// use portsim::theory::mean_s;
-/// use portsim::units::SimDuration;
-/// let minimum = SimDuration::from_secs(2);
-/// assert_eq!(mean_s(&Distribution::Pareto { minimum, shape: 1.5 }), Some(6.0));
-/// assert_eq!(mean_s(&Distribution::Pareto { minimum, shape: 1.0 }), None);
-/// ```
-#[must_use]
-pub fn mean_s(law: &Distribution) -> Option<f64> {
-    match law {
-        Distribution::Constant(value) => Some(value.as_secs_f64()),
-        Distribution::Exponential { mean } | Distribution::Lognormal { mean, .. } => {
-            Some(mean.as_secs_f64())
-        }
-        Distribution::Pareto { minimum, shape } => {
-            (*shape > 1.0).then(|| minimum.as_secs_f64() * shape / (shape - 1.0))
-        }
-        Distribution::Uniform { min, max } => Some((min.as_secs_f64() + max.as_secs_f64()) / 2.0),
-        Distribution::Empirical(samples) => {
-            let total: u128 = samples.iter().map(|sample| u128::from(sample.as_nanos())).sum();
-            Some(total as f64 / samples.len() as f64 / NANOS_PER_SECOND as f64)
-        }
-    }
-}
 
 /// Mean of the square of `law` in seconds squared; `None` when it is infinite (Pareto with a shape
 /// of 2 or less).
@@ -154,15 +125,15 @@ mod tests {
     #[test]
     fn every_law_here_has_a_mean_of_three_seconds() {
         for law in laws() {
-            assert!((mean_s(&law).unwrap() - 3.0).abs() < 1e-12, "{law:?}");
+            assert!((law.mean_s().unwrap() - 3.0).abs() < 1e-12, "{law:?}");
         }
     }
 
     #[test]
     fn heavy_tails_have_no_mean_or_no_second_moment() {
         let pareto = |shape| Distribution::Pareto { minimum: secs(1.0), shape };
-        assert_eq!(mean_s(&pareto(0.9)), None);
-        assert_eq!(mean_s(&pareto(2.0)), Some(2.0));
+        assert_eq!(pareto(0.9).mean_s(), None);
+        assert_eq!(pareto(2.0).mean_s(), Some(2.0));
         assert_eq!(second_moment_s2(&pareto(2.0)), None);
         assert_eq!(second_moment_s2(&pareto(4.0)), Some(2.0));
     }
