@@ -153,8 +153,12 @@ fn world(
         destination_names.push("destination");
         made_destinations.push(Some(read_destination::implicit("destination")));
     }
-    let around =
-        Around { hosts: &host_names, destinations: &destination_names, stationary: run.stationary };
+    let around = Around {
+        hosts: &host_names,
+        destinations: &destination_names,
+        implicit: [hosts.is_empty(), destinations.is_empty()],
+        stationary: run.stationary,
+    };
     if clients.is_empty() {
         let problem = Problem::nowhere("this scenario has no client, so nothing connects");
         walk.report(problem.help(SMALLEST).depends());
