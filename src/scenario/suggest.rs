@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// More names than a person writes: a generated file with thousands of wrong references must not
 /// take minutes to be refused.
-const MOST_COMPARED: usize = 300;
+const MOST_COMPARED: usize = 100;
 
 /// The name most like `written`, if any is alike enough to be meant.
 pub(super) fn nearest<'a>(
