@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::Scenario;
 use super::overrides::{self, Override};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Standing};
 use super::read;
 use super::source::{Source, Span};
 use super::suggest::{listed, nearest, shown};
-use super::syntax;
+use super::syntax::{self, BrokenLines};
 use super::walk::Walk;
 
 /// Largest scenario file that is read: a thousand times any that a person writes.
@@ -26,7 +26,7 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Scenario, Problems> {
         path.file_stem().map_or_else(|| origin.clone(), |stem| stem.to_string_lossy().into());
     match read_file(path) {
         Ok(bytes) => parse(&name, &origin, &bytes, overrides),
-        Err(problem) => Err(problems_of(&origin, "", problem)),
+        Err(problem) => Err(problems_of(&origin, "", *problem)),
     }
 }
 
@@ -51,11 +51,14 @@ pub fn parse(
 ) -> Result<Scenario, Problems> {
     let text = match decode(text.as_ref()) {
         Ok(text) => text,
-        Err((text, problem)) => return Err(problems_of(origin, &text, problem)),
+        Err(unreadable) => {
+            let (text, problem) = *unreadable;
+            return Err(problems_of(origin, &text, problem));
+        }
     };
     let walk = Walk::default();
     walk.add_source(origin, text);
-    let (mut root, broken_lines) = syntax::parse(&walk, text);
+    let (mut root, broken) = syntax::parse(&walk, text);
     if root.entries.is_empty() && walk.count() == 0 && overrides.is_empty() {
         let problem = Problem::nowhere("this scenario is empty").help(read::SMALLEST);
         return Err(problems_of(origin, text, problem));
@@ -63,8 +66,8 @@ pub fn parse(
     overrides::apply(&walk, &mut root, overrides);
     let whole = read::whole(&walk, &root);
     let (sources, mut problems, warnings) = walk.finish();
-    if !broken_lines.is_empty() {
-        problems.retain(|problem| !follows_from(problem, text, &broken_lines));
+    if !broken.is_empty() {
+        problems.retain(|problem| !follows_from(problem, &broken));
     }
     let scenario = whole.world.map(|world| Scenario {
         name: name.to_owned(),
@@ -86,24 +89,19 @@ pub fn parse(
 
 /// Is `problem` only the echo of a line that is not TOML? What such a line said is not in the tree,
 /// so that whatever it would have brought seems to be missing.
-fn follows_from(problem: &Problem, text: &str, broken_lines: &[usize]) -> bool {
-    let reported_as_syntax = |line: &usize| broken_lines.contains(line);
-    let is_syntax = problem.message.contains("TOML")
-        || problem.message.contains("needs quotes")
-        || problem.message.contains("twice");
-    if is_syntax {
-        return false;
+fn follows_from(problem: &Problem, broken: &BrokenLines) -> bool {
+    match problem.standing {
+        Standing::Syntax => false,
+        Standing::Dependent => true,
+        Standing::Alone => problem.at.is_some_and(|at| at.source == 0 && broken.hold(at.start)),
     }
-    let on_broken_line = problem
-        .at
-        .filter(|at| at.source == 0)
-        .is_some_and(|at| reported_as_syntax(&syntax::line_of(text, at.start)));
-    problem.depends || on_broken_line
 }
 
-/// Problems in the order of the texts.
+/// Problems in the order of the texts; those of the whole file come last.
 fn gather(mut problems: Vec<Problem>, sources: &[Source], warnings: bool) -> Problems {
-    problems.sort_by_key(|problem| problem.at.map(|at| (at.source, at.start)));
+    problems.sort_by_key(|problem| {
+        problem.at.map_or((usize::MAX, usize::MAX), |at| (at.source, at.start))
+    });
     problems.dedup();
     Problems { problems, sources: sources.into(), warnings }
 }
@@ -115,11 +113,11 @@ fn problems_of(origin: &str, text: &str, problem: Problem) -> Problems {
 }
 
 /// The text of `bytes` without a byte order mark; else what can be shown of it, and why not.
-fn decode(bytes: &[u8]) -> Result<&str, (String, Problem)> {
+fn decode(bytes: &[u8]) -> Result<&str, Box<(String, Problem)>> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let problem = Problem::nowhere("this file is UTF-16")
             .help("save it as UTF-8, which every editor can");
-        return Err((String::new(), problem));
+        return Err(Box::new((String::new(), problem)));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
@@ -131,12 +129,12 @@ fn decode(bytes: &[u8]) -> Result<&str, (String, Problem)> {
             let problem = Problem::at(at, format!("this file is not UTF-8: byte 0x{byte:02x}"))
                 .label("not a character")
                 .help("save it as UTF-8, which every editor can");
-            Err((text, problem))
+            Err(Box::new((text, problem)))
         }
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read_file(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
     let name = path.display().to_string();
     if path.is_dir() {
         let files = scenarios_in(path);
@@ -146,20 +144,19 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
             names => format!("name a file in it: {}", listed(names)),
         };
         let message = format!("`{}` is a directory, not a scenario file", shown(&name));
-        return Err(Problem::nowhere(message).help(help));
+        return Err(Box::new(Problem::nowhere(message).help(help)));
     }
     let cannot = |error: io::Error| {
         let message = format!("`{}` cannot be read: {}", shown(&name), read_error(&error));
-        Problem::nowhere(message).help_maybe(other_file(path, &error))
+        Box::new(Problem::nowhere(message).help_maybe(other_file(path, &error)))
     };
     let file = File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LARGEST_FILE {
         let message = format!("`{}` is larger than {} MiB", shown(&name), LARGEST_FILE >> 20);
-        return Err(
-            Problem::nowhere(message).help("is it a scenario? Samples go into a file of their own")
-        );
+        let help = "is it a scenario? Samples go into a file of their own";
+        return Err(Box::new(Problem::nowhere(message).help(help)));
     }
     Ok(bytes)
 }

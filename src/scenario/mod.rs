@@ -5,7 +5,7 @@
 //!                     every key and value with its place            └─► Problems ─► render
 //! ```
 //!
-//! Nothing stops at the first mistake: readers report into one [`walk::Walk`] and go on, so that a
+//! Nothing stops at the first mistake: readers report into one `walk::Walk` and go on, so that a
 //! person is told everything that is wrong at once. Reading never looks at the machine; the only
 //! files opened are the scenario and the samples that it names.
 
@@ -28,6 +28,7 @@ mod read_expect;
 mod read_host;
 mod read_run;
 mod render;
+mod scan;
 mod source;
 mod suggest;
 mod syntax;

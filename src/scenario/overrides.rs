@@ -126,10 +126,11 @@ fn value(walk: &Walk, source: usize, shift: usize, text: &str) -> Option<Node> {
     };
     // Nobody means a bare string that starts like a table, a list or a quoted string.
     if text.starts_with(['{', '[', '"', '\'']) {
-        let range = error.span().unwrap_or(text.len()..text.len());
-        let at = Span::new(source, range.start + shift..range.end + shift);
-        let problem = Problem::at(at, format!("this value is not TOML: {}", error.message()))
-            .label("not understood here");
+        let message = format!("this value is not TOML: {}", error.message());
+        let problem = Problem::at(at, message)
+            .label("not understood")
+            .help("write a table as { key = value }, a list as [1, 2], and text in plain quotes")
+            .help("mind that the shell takes quotes away: put all of KEY=VALUE into single quotes");
         walk.report(problem);
         return None;
     }

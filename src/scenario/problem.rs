@@ -19,7 +19,19 @@ pub struct Problem {
     /// A second place that explains the first, and what to say of it.
     pub(super) context: Option<(Span, String)>,
     pub(super) help: Vec<String>,
-    pub(super) depends: bool,
+    pub(super) standing: Standing,
+}
+
+/// Whether a problem stands on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The text is not TOML.
+    Syntax,
+    /// A mistake whatever else is wrong.
+    Alone,
+    /// Perhaps only the consequence of a mistake elsewhere: something is missing or unknown, which
+    /// a line that is not TOML would have brought.
+    Dependent,
 }
 
 impl Problem {
@@ -36,7 +48,7 @@ impl Problem {
             label: String::new(),
             context: None,
             help: Vec::new(),
-            depends: false,
+            standing: Standing::Alone,
         }
     }
 
@@ -66,11 +78,14 @@ impl Problem {
         self
     }
 
-    /// Says that this may only follow from a mistake elsewhere: something is missing or unknown,
-    /// perhaps because the line that would have brought it is not TOML.
-    pub(super) fn depends(mut self) -> Self {
-        self.depends = true;
-        self
+    /// Says that this may only follow from a mistake elsewhere.
+    pub(super) fn depends(self) -> Self {
+        Self { standing: Standing::Dependent, ..self }
+    }
+
+    /// Says that the text is not TOML here.
+    pub(super) fn syntax(self) -> Self {
+        Self { standing: Standing::Syntax, ..self }
     }
 
     /// What is wrong, in one sentence without a full stop.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::scan::Scan;
 use super::suggest::{nearest, shown};
 use crate::units::{NANOS_PER_SECOND, SimDuration};
 
@@ -52,7 +53,7 @@ fn time_unit(name: &str) -> Option<f64> {
 /// A span of time: one or more numbers with units, which are added up.
 pub(super) fn duration(text: &str) -> Result<SimDuration, Wrong> {
     let example = "write a number and a unit, for example \"250 ms\", \"60 s\" or \"10 min\"";
-    let mut rest = Scan { text, at: 0 };
+    let mut rest = Scan::new(text);
     let mut nanos = 0.0;
     rest.skip_space();
     if rest.is_done() {
@@ -108,7 +109,7 @@ fn unknown_time(text: &str, unit: &str, at: Range<usize>) -> Wrong {
 /// Events a second: `600 / s`, `36k / min`, `1 per 10 s`.
 pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
     let example = "write a number, a slash and a unit of time, for example \"600 / s\"";
-    let mut rest = Scan { text, at: 0 };
+    let mut rest = Scan::new(text);
     rest.skip_space();
     let (number, number_at) = rest.number("a rate", example)?;
     rest.skip_space();
@@ -204,7 +205,7 @@ fn multiplier(word: &str) -> Option<f64> {
 /// A share of a whole, 0 to 1 or more: `25 %`, or the plain number `0.25`.
 pub(super) fn share(text: &str) -> Result<f64, Wrong> {
     let example = "write per cent, for example \"25 %\", or a plain number, for example 0.25";
-    let mut rest = Scan { text, at: 0 };
+    let mut rest = Scan::new(text);
     rest.skip_space();
     let (number, _) = rest.number("a share", example)?;
     rest.skip_space();
@@ -228,115 +229,6 @@ pub(super) fn share(text: &str) -> Result<f64, Wrong> {
     Ok(number * size)
 }
 
-/// Reads a text from left to right.
-struct Scan<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn is_done(&self) -> bool {
-        self.at == self.text.len()
-    }
-
-    fn skip_space(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
-    }
-
-    fn take(&mut self, c: char) -> bool {
-        let found = self.rest().starts_with(c);
-        if found {
-            self.at += c.len_utf8();
-        }
-        found
-    }
-
-    fn starts_with_digit(&self) -> bool {
-        self.rest().starts_with(|c: char| c.is_ascii_digit())
-    }
-
-    /// The letters that come next, perhaps none.
-    fn word(&mut self) -> (&'a str, Range<usize>) {
-        let rest = self.rest();
-        let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
-        let range = self.at..self.at + end;
-        self.at = range.end;
-        (&rest[..end], range)
-    }
-
-    /// The number that must come next: digits, perhaps with a point, `_` and an exponent.
-    fn number(&mut self, what: &str, example: &str) -> Result<(f64, Range<usize>), Wrong> {
-        let rest = self.rest();
-        if rest.starts_with('-') && rest[1..].trim_start().starts_with(|c: char| c.is_ascii_digit())
-        {
-            let message = format!("{what} cannot be negative");
-            return Err(self.wrong(self.at..self.text.len(), message, "below zero", example));
-        }
-        let digits = rest.strip_prefix('+').unwrap_or(rest);
-        let mut length = digits
-            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')
-            .unwrap_or(digits.len());
-        length += exponent(&digits[length..]);
-        let start = self.at + rest.len() - digits.len();
-        let range = start..start + length;
-        if self.text[range.end..].starts_with(',') {
-            return Err(self.wrong(
-                range.start..range.end + 1,
-                format!("`{}` has a comma", shown(self.text)),
-                "a comma",
-                "write a point before the decimals and nothing between thousands: 1.5, 28232",
-            ));
-        }
-        let plain = digits[..length].replace('_', "");
-        match plain.parse::<f64>() {
-            Ok(number) if number.is_finite() => {
-                self.at = range.end;
-                Ok((number, range))
-            }
-            Ok(_) => {
-                let message = format!("`{}` is out of all proportion", shown(&plain));
-                Err(self.wrong(range, message, "too large", example))
-            }
-            Err(_) => {
-                let message = format!("`{}` is not {what}", shown(self.text));
-                let label = "a number was expected here";
-                Err(self.wrong(self.at..self.text.len(), message, label, example))
-            }
-        }
-    }
-
-    /// The number at `at` stands alone.
-    fn no_unit(&self, at: Range<usize>, number: f64, units: &[&str]) -> Wrong {
-        let list: Vec<String> =
-            units.iter().map(|unit| format!("\"{} {unit}\"", plain_number(number))).collect();
-        let help = format!("write the unit: {}", list.join(", "));
-        let message = format!("the unit is missing after {}", shown(&self.text[at.clone()]));
-        self.wrong(at, message, "which unit?", &help)
-    }
-
-    fn nothing_more(&self, example: &str) -> Result<(), Wrong> {
-        if self.is_done() {
-            return Ok(());
-        }
-        let message = format!("`{}` is not understood", shown(self.rest()));
-        Err(self.wrong(self.at..self.text.len(), message, "nothing more was expected", example))
-    }
-
-    fn wrong(
-        &self,
-        range: Range<usize>,
-        message: impl Into<String>,
-        label: &str,
-        help: &str,
-    ) -> Wrong {
-        Wrong { message: message.into(), label: label.to_owned(), help: help.to_owned(), range }
-    }
-}
-
 /// A number as a person would write it.
 pub(super) fn plain_number(number: f64) -> String {
     if (1e-6..1e15).contains(&number.abs()) || number == 0.0 {
@@ -344,14 +236,6 @@ pub(super) fn plain_number(number: f64) -> String {
     } else {
         format!("{number:e}")
     }
-}
-
-/// Length of the exponent that `text` starts with; zero when it does not.
-fn exponent(text: &str) -> usize {
-    let Some(rest) = text.strip_prefix(['e', 'E']) else { return 0 };
-    let digits = rest.strip_prefix(['+', '-']).unwrap_or(rest);
-    let length = digits.bytes().take_while(u8::is_ascii_digit).count();
-    if length == 0 { 0 } else { text.len() - digits.len() + length }
 }
 
 #[cfg(test)]

@@ -153,8 +153,12 @@ fn world(
         destination_names.push("destination");
         made_destinations.push(Some(read_destination::implicit("destination")));
     }
-    let around =
-        Around { hosts: &host_names, destinations: &destination_names, stationary: run.stationary };
+    let around = Around {
+        hosts: &host_names,
+        destinations: &destination_names,
+        implicit: [hosts.is_empty(), destinations.is_empty()],
+        stationary: run.stationary,
+    };
     if clients.is_empty() {
         let problem = Problem::nowhere("this scenario has no client, so nothing connects");
         walk.report(problem.help(SMALLEST).depends());
@@ -162,37 +166,26 @@ fn world(
     }
     let read: Vec<ReadClient> =
         clients.iter().map(|entry| read_client::client(walk, entry, &around)).collect();
-    let used_host = |index: usize| read.iter().any(|client| client.host == Some(index));
-    let used_destination = |index: usize| read.iter().any(|client| client.named.contains(&index));
-    // What refers to nothing known may have meant the host that now looks idle.
-    let complete = read.iter().all(|client| client.host.is_some() && !client.named.is_empty());
-    if complete {
-        warn_of_unused(walk, hosts, "host", "no client runs on it", used_host);
-        warn_of_unused(
-            walk,
-            destinations,
-            "destination",
-            "no client connects to it",
-            used_destination,
-        );
+    let mut used_hosts = vec![false; made_hosts.len()];
+    let mut used = vec![false; made_destinations.len()];
+    for client in &read {
+        client.host.into_iter().for_each(|index| used_hosts[index] = true);
+        client.named.iter().for_each(|&index| used[index] = true);
     }
-    let kept_hosts: Vec<bool> = (0..made_hosts.len()).map(used_host).collect();
-    let kept: Vec<bool> = (0..made_destinations.len()).map(used_destination).collect();
-    assemble(made_hosts, made_destinations, read, &kept_hosts, &kept)
+    // What refers to nothing known may have meant the host that now looks idle.
+    if read.iter().all(|client| client.host.is_some() && !client.named.is_empty()) {
+        warn_of_unused(walk, hosts, "host", "no client runs on it", &used_hosts);
+        warn_of_unused(walk, destinations, "destination", "no client connects to it", &used);
+    }
+    assemble(made_hosts, made_destinations, read, &used_hosts, &used)
 }
 
 fn names(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.key.as_str()).collect()
 }
 
-fn warn_of_unused(
-    walk: &Walk,
-    entries: &[Entry],
-    what: &str,
-    reason: &str,
-    used: impl Fn(usize) -> bool,
-) {
-    for (_, entry) in entries.iter().enumerate().filter(|(index, _)| !used(*index)) {
+fn warn_of_unused(walk: &Walk, entries: &[Entry], what: &str, reason: &str, used: &[bool]) {
+    for (entry, _) in entries.iter().zip(used).filter(|(_, used)| !**used) {
         let message = format!("{what} `{}` is left out: {reason}", shown(&entry.key));
         walk.warn(Problem::at(place(entry), message).label("not used"));
     }
@@ -215,8 +208,14 @@ fn assemble(
     let mut hosts = hosts.into_iter().collect::<Option<Vec<Host>>>()?;
     let destinations = destinations.into_iter().collect::<Option<Vec<Destination>>>()?;
     // The new number of each destination once those that nobody uses are gone.
-    let numbers: Vec<usize> =
-        (0..kept.len()).map(|index| kept[..index].iter().filter(|&&kept| kept).count()).collect();
+    let numbers: Vec<usize> = kept
+        .iter()
+        .scan(0, |next, &kept| {
+            let number = *next;
+            *next += usize::from(kept);
+            Some(number)
+        })
+        .collect();
     for read in clients {
         let mut client = read.client?;
         for target in &mut client.targets {

@@ -29,6 +29,8 @@ pub(super) struct Around<'a> {
     pub hosts: &'a [&'a str],
     /// Names of the destinations; never empty.
     pub destinations: &'a [&'a str],
+    /// Does the file leave its hosts, and its destinations, to the defaults?
+    pub implicit: [bool; 2],
     /// Where it says that the run starts in the steady state, if it does.
     pub stationary: Option<Span>,
 }
@@ -100,7 +102,7 @@ impl Reader<'_> {
     /// The value of `key`, whose absence is reported.
     fn need(&self, key: &str, example: &str) -> Option<&Node> {
         let found = self.find(key);
-        if found.is_none() {
+        if found.is_none() && !self.walk.mistyped(self.table, key, &[], &KEYS) {
             let owner = format!("client `{}`", shown(&self.entry.key));
             self.walk.missing(self.entry.node.at, &owner, key, &format!("for example {example}"));
         }
@@ -126,9 +128,18 @@ impl Reader<'_> {
     fn lookup(&self, at: Span, name: &str, what: &str, names: &[&str]) -> Option<usize> {
         let found = names.iter().position(|known| *known == name);
         if found.is_none() {
+            let [no_host, no_destination] = self.around.implicit;
+            let none = if what == "host" { no_host } else { no_destination };
+            let key = if what == "host" { "on" } else { "to" };
+            let help = if none {
+                let name = shown(name);
+                format!("write a line [{what}.{name}], or leave `{key}` out for the usual {what}")
+            } else {
+                instead(name, names, what)
+            };
             let problem = Problem::at(at, format!("there is no {what} `{}`", shown(name)))
                 .label(format!("no [{what}.{}] in this file", shown(name)))
-                .help(instead(name, names, what));
+                .help(help);
             self.walk.report(problem.depends());
         }
         found

@@ -131,7 +131,7 @@ fn never(walk: &Walk, node: &Node, metric: Metric) -> Option<Bound> {
         return Some(Bound::Never);
     }
     let problem = Problem::at(node.at, "only first_blocked can be \"never\"")
-        .label("a figure, not an event")
+        .label("not possible here")
         .help("write first_blocked = \"never\" if no attempt may be blocked");
     walk.report(problem);
     None
@@ -177,7 +177,7 @@ fn within(walk: &Walk, node: &Node, table: &Table, name: &str, unit: Unit) -> Op
         let problem = Problem::at(min.node.at, format!("{name} can never hold: min is above max"))
             .label("above max")
             .context(max.node.at, "max")
-            .help("swap them");
+            .help("the smaller bound is `min`, the larger one `max`");
         walk.report(problem);
         return None;
     }

@@ -187,8 +187,11 @@ impl Fields<'_> {
         let mut chosen = vec![false; 65_536];
         let fine = match &node.value {
             Value::List(items) => {
-                // Not `all`, which would stop at the first mistake.
-                items.iter().fold(true, |fine, item| self.add_ports(item, key, &mut chosen) && fine)
+                let mut fine = true;
+                for item in items {
+                    fine &= self.add_ports(item, key, &mut chosen);
+                }
+                fine
             }
             _ => self.add_ports(node, key, &mut chosen),
         };

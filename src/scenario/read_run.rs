@@ -44,11 +44,9 @@ pub(super) fn run(walk: &Walk, node: Option<&Node>) -> Run {
     let settings = &mut run.settings;
     let find = |key: &str| table.get(key).map(|entry| &entry.node);
     let too_short = "for example duration = \"10 min\"";
-    if let Some(value) =
-        find("duration").and_then(|node| walk.positive_duration(node, "duration", too_short))
-    {
-        settings.duration = value;
-    }
+    let duration =
+        find("duration").and_then(|node| walk.positive_duration(node, "duration", too_short));
+    settings.duration = duration.unwrap_or(settings.duration);
     if let Some(value) = find("warm_up").and_then(|node| walk.duration(node, "warm_up")) {
         settings.warm_up = value;
     }
@@ -64,7 +62,10 @@ pub(super) fn run(walk: &Walk, node: Option<&Node>) -> Run {
     if let Some(replications) = replications(walk, table) {
         settings.replications = replications;
     }
-    check_warm_up(walk, table, settings);
+    // Against a duration that could not be read, any warm-up would look too long.
+    if duration.is_some() || find("duration").is_none() {
+        check_warm_up(walk, table, settings);
+    }
     run
 }
 

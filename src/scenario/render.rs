@@ -25,18 +25,17 @@ pub(super) fn render(problems: &Problems, colour: bool) -> String {
     text
 }
 
-/// "3 mistakes in crawler.toml; nothing was run", or its like for warnings.
+/// "3 mistakes in crawler.toml", or its like for warnings.
 fn count(problems: &Problems) -> String {
     let origin = problems.sources.first().map_or("the scenario", |source| &*source.origin);
-    let (what, end) =
-        if problems.warnings { ("warning", "") } else { ("mistake", "; nothing was run") };
+    let what = if problems.warnings { "warning" } else { "mistake" };
     let plural = if problems.len() == 1 { "" } else { "s" };
     let hidden = match problems.len().saturating_sub(SHOWN) {
         0 => String::new(),
         _ => format!(" (the first {SHOWN} are shown)"),
     };
     let origin = annotate_snippets::normalize_untrusted_str(origin);
-    format!("{} {what}{plural} in {origin}{hidden}{end}", problems.len())
+    format!("{} {what}{plural} in {origin}{hidden}", problems.len())
 }
 
 fn report<'a>(problem: &'a Problem, problems: &'a Problems) -> Vec<Group<'a>> {

@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+/// More names than a person writes: a generated file with thousands of wrong references must not
+/// take minutes to be refused.
+const MOST_COMPARED: usize = 100;
+
 /// The name most like `written`, if any is alike enough to be meant.
 pub(super) fn nearest<'a>(
     written: &str,
@@ -13,7 +17,7 @@ pub(super) fn nearest<'a>(
         return None;
     }
     let mut best: Option<(f64, &str)> = None;
-    for name in names {
+    for name in names.into_iter().take(MOST_COMPARED) {
         let candidate = plain(name);
         let mut likeness = strsim::jaro_winkler(&written, &candidate);
         // A plural, a prefix or a missing word is meant far more often than chance likeness.

@@ -23,6 +23,8 @@ pub(super) struct Tagged<'a> {
     pub node: &'a Node,
     pub table: &'a Table,
     pub kind: &'static Kind,
+    /// The key that tells the kinds apart.
+    pub tag: &'static str,
 }
 
 impl<'a> Tagged<'a> {
@@ -54,20 +56,18 @@ impl<'a> Tagged<'a> {
             }
         };
         report_unknown_keys(walk, table, what, tag, kind, kinds);
-        Some(Self { walk, node, table, kind: kind? })
+        Some(Self { walk, node, table, kind: kind?, tag })
     }
 
     /// The value of `key`; its absence is reported.
     pub fn need(&self, key: &str) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() {
-            let help = format!("for example {}", self.kind.example);
-            self.walk.missing(
-                self.node.at,
-                &format!("{} ", self.kind.name).trim_end().to_owned(),
-                key,
-                &help,
-            );
+        if found.is_none() && !self.walk.mistyped(self.table, key, &[self.tag], self.kind.keys) {
+            let message = format!("{} \"{}\" needs a `{key}`", self.tag, self.kind.name);
+            let problem = Problem::at(self.node.at, message)
+                .label(format!("`{key}` is missing"))
+                .help(format!("for example {}", self.kind.example));
+            self.walk.report(problem.depends());
         }
         found
     }
@@ -87,8 +87,18 @@ impl<'a> Tagged<'a> {
             (Some(entry), None) => Some((first, &entry.node)),
             (None, Some(entry)) => Some((second, &entry.node)),
             (None, None) => {
-                let owner = self.kind.name;
-                let problem = Problem::at(self.node.at, format!("{owner} has no `{first}`"))
+                let keys = self.kind.keys;
+                if [first, second]
+                    .iter()
+                    .any(|key| self.walk.mistyped(self.table, key, &[self.tag], keys))
+                {
+                    return None;
+                }
+                let message = format!(
+                    "{} \"{}\" needs a `{first}` or a `{second}`",
+                    self.tag, self.kind.name
+                );
+                let problem = Problem::at(self.node.at, message)
                     .label(format!("`{first}` or `{second}` is missing"))
                     .help(format!("for example {}", self.kind.example));
                 self.walk.report(problem.depends());

@@ -249,7 +249,7 @@ impl Walk {
         if let Some((_, choice)) = choices.iter().find(|(name, _)| plain(name) == written) {
             return Some(*choice);
         }
-        let message = format!("`{}` is not a {key} that portsim knows", shown(&text));
+        let message = format!("`{}` is not a value of {key}", shown(&text));
         let problem =
             Problem::at(node.at, message).label("not known").help(instead(&text, &names, key));
         self.report(problem);
@@ -289,6 +289,15 @@ impl Walk {
             None => problem = problem.help(instead(&entry.key, known, "key")),
         }
         self.report(problem);
+    }
+
+    /// Does `table` hold a key that was meant as `key`? It is reported as unknown already, and that
+    /// `key` is missing would be the same mistake told twice.
+    pub fn mistyped(&self, table: &Table, key: &str, tags: &[&str], known: &[&str]) -> bool {
+        let names = || tags.iter().chain(known).copied();
+        let mut unknown =
+            table.entries.iter().filter(|entry| names().all(|name| name != entry.key));
+        unknown.any(|entry| nearest(&entry.key, names()) == Some(key))
     }
 
     /// Reports that `owner` lacks `key`, pointing at `at`.
