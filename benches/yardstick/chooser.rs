@@ -153,6 +153,7 @@ fn next_one(words: &[u64], from: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[allow(unused_imports, reason = "a bench compiles tests without their harness")]
 mod tests {
     use rand::SeedableRng;
 

@@ -181,6 +181,7 @@ fn exponential(rng: &mut Xoshiro256PlusPlus, mean: f64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(unused_imports, reason = "a bench compiles tests without their harness")]
 mod tests {
     use super::*;
 

@@ -203,6 +203,7 @@ impl Sample {
                 seed: 1,
                 replications: Replications::Fixed(self.replications),
             },
+            warnings: crate::scenario::Problems::default(),
             expectations: Vec::new(),
         }
     }
