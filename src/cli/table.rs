@@ -11,8 +11,7 @@ use portsim::stats::Outcome;
 use super::terminal::tame;
 
 /// A rule under the header, no other lines: easy on the eye and to cut and paste.
-const STYLE: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-'));
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
 /// Blanks that comfy-table puts around each cell.
 const PADDING: usize = 2;
 
