@@ -22,7 +22,7 @@ pub fn catch() {
             std::process::exit(Status::Interrupted as i32);
         }
         talk(
-            "\nStopping: replications that are running are finished and saved. \
+            "\nStopping: replications that are finished are saved, those under way are given up. \
              Press Ctrl-C again to leave at once.",
         );
     });

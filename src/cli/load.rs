@@ -29,6 +29,13 @@ pub fn load(paths: &[PathBuf], overrides: &[Override]) -> Result<Vec<Scenario>, 
     if wrong.is_empty() { Ok(scenarios.into_iter().map(|(_, s)| s).collect()) } else { Err(wrong) }
 }
 
+/// Shows what the files themselves give to think about.
+pub fn warn(scenarios: &[Scenario]) {
+    for scenario in scenarios.iter().filter(|scenario| !scenario.warnings.is_empty()) {
+        terminal::talk(scenario.warnings.render(terminal::colour_on_stderr()).trim_end());
+    }
+}
+
 /// The file itself, or all *.toml directly in a directory, sorted by name.
 fn files_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     let shown = path.display();
@@ -90,14 +97,14 @@ fn clashes(scenarios: &[(PathBuf, Scenario)]) -> Vec<String> {
                 file.display()
             ));
         }
-        if let Some((first, _)) = scenarios[..index].iter().find(|(_, s)| s.name == *name) {
-            wrong.push(format!(
-                "two scenarios are called `{name}`: {} and {}; results go to OUT/{name}/, so rename \
-                 one or run them with a different --out",
-                first.display(),
-                file.display()
-            ));
-        }
+        let Some((first, _)) = scenarios[..index].iter().find(|(_, s)| s.name == *name) else {
+            continue;
+        };
+        let (first, file) = (first.display(), file.display());
+        wrong.push(format!(
+            "two scenarios are called `{name}`: {first} and {file}; results go to OUT/{name}/, so \
+             rename one, or run them one after the other with different --out"
+        ));
     }
     wrong
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use portsim::replicate::Watch;
 use portsim::report::numbers;
+use portsim::units::SimDuration;
 
 use super::interrupt;
 use super::terminal::talk;
@@ -119,7 +120,17 @@ fn time_left(share: f64, elapsed: Duration) -> String {
         return "writing results".to_owned();
     }
     let seconds = elapsed.as_secs_f64() * (1.0 - share) / share;
-    format!("about {} left", numbers::span(seconds.ceil()))
+    format!("about {} left", SimDuration::from_secs_f64(coarse(seconds)))
+}
+
+/// Rounded up to what can be known of it.
+fn coarse(seconds: f64) -> f64 {
+    let step = match seconds {
+        s if s < 120.0 => 1.0,
+        s if s < 7_200.0 => 60.0,
+        _ => 3_600.0,
+    };
+    (seconds / step).ceil() * step
 }
 
 fn new_bar(what: &str) -> ProgressBar {
@@ -153,7 +164,7 @@ mod tests {
     #[test]
     fn the_time_left_follows_from_the_share_done() {
         let ten = Duration::from_secs(10);
-        assert_eq!(time_left(0.25, ten), "about 30.0 s left");
+        assert_eq!(time_left(0.25, ten), "about 30 s left");
         assert_eq!(time_left(0.0, ten), "time left not known yet");
         assert_eq!(time_left(1.0, ten), "writing results");
     }

@@ -30,6 +30,9 @@ pub fn run(args: &RunArgs) -> Status {
             return Status::WrongInput;
         }
     };
+    if !args.quiet {
+        load::warn(&scenarios);
+    }
     let threads = args.jobs.map_or_else(all_cores, usize::from);
     if let Err(status) = guard(args, &scenarios, threads) {
         return status;
@@ -230,6 +233,9 @@ impl Session<'_> {
         if self.args.format == Format::Table {
             if self.scenarios.len() == 1 || self.args.verbose {
                 terminal.print(&screen::full(scenario, outcome, checked, width));
+                if self.scenarios.len() > 1 {
+                    terminal.print("\n");
+                }
             } else {
                 terminal.print(&screen::line(scenario, outcome, width));
                 let open: Vec<Checked> =

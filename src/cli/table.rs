@@ -1,8 +1,8 @@
 //! Tables for a terminal: as wide as it is, and lists where it is too narrow for a table.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use portsim::report::numbers::{count, percent};
-use portsim::report::sheet::{self, Column, NONE, Sheet};
+use portsim::report::numbers::{count, percent, span};
+use portsim::report::sheet::{Column, NONE, Sheet};
 use portsim::report::verdict;
 use portsim::report::{Checked, Verdict};
 use portsim::scenario::Scenario;
@@ -11,8 +11,7 @@ use portsim::stats::Outcome;
 use super::terminal::tame;
 
 /// A rule under the header, no other lines: easy on the eye and to cut and paste.
-const STYLE: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-'));
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
 /// Blanks that comfy-table puts around each cell.
 const PADDING: usize = 2;
 
@@ -73,15 +72,7 @@ fn list(sheet: &Sheet, column: &Column) -> String {
 
 /// Many scenarios, a row each.
 pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) -> String {
-    let head = [
-        "scenario",
-        "verdict",
-        "blocking",
-        "first blocked",
-        "peak in use",
-        "utilisation",
-        "expected",
-    ];
+    let head = ["scenario", "verdict", "refused", "first at", "peak in use", "used", "expected"];
     let mut table = plain(head.map(str::to_owned).to_vec());
     let mut text = String::new();
     for (scenario, outcome, checked) in runs {
@@ -107,24 +98,22 @@ fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec<Strin
         tame(&scenario.name),
         verdict::word(outcome).to_owned() + if outcome.partial { " (partial)" } else { "" },
         percent(whole.blocking_ratio.mean),
-        sheet::first_blocked(whole.first_blocked),
+        whole.first_blocked.map_or_else(|| "never".to_owned(), |moments| span(moments.median)),
         count(whole.peak_in_use),
         percent(whole.utilisation.mean),
-        tally(checked),
+        worst(checked),
     ]
 }
 
-/// `2 held`, `1 NOT held, 1 held`, `-`.
-fn tally(checked: &[Checked]) -> String {
-    let of = |verdict: Verdict| {
+/// The worst that is said of any expectation: `1 NOT held`, `2 inconclusive`, `held`, `-`.
+fn worst(checked: &[Checked]) -> String {
+    for verdict in [Verdict::Broken, Verdict::Inconclusive] {
         let many = checked.iter().filter(|one| one.verdict == verdict).count();
-        (many > 0).then(|| format!("{many} {}", verdict.in_words()))
-    };
-    let parts: Vec<String> = [Verdict::Broken, Verdict::Inconclusive, Verdict::Held]
-        .into_iter()
-        .filter_map(of)
-        .collect();
-    if parts.is_empty() { NONE.to_owned() } else { parts.join(", ") }
+        if many > 0 {
+            return format!("{many} {}", verdict.in_words());
+        }
+    }
+    if checked.is_empty() { NONE.to_owned() } else { Verdict::Held.in_words().to_owned() }
 }
 
 /// A table whose first column is words and whose others are figures.

@@ -92,17 +92,32 @@ pub fn width() -> usize {
     told.or_else(seen).filter(|&columns| columns > 0).unwrap_or(80)
 }
 
-/// `text` broken into lines of at most `width` columns, further ones indented by `indent`.
+/// What stays on one line with the number before it.
+const UNITS: [&str; 10] = ["/", "%", "±", "ns", "us", "ms", "s", "min", "h", "d"];
+
+/// `text` broken into lines of at most `width` columns, further ones indented by `indent`; a figure
+/// keeps its unit.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let unit = UNITS.contains(&word.trim_end_matches(['.', ',', ';', ':', ')']));
+        match words.last_mut() {
+            Some(last) if unit || last.ends_with(" ±") => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
     let mut lines = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
+    for (index, word) in words.iter().enumerate() {
         let length = word.chars().count();
         if column > indent && column + 1 + length > width {
             lines.push('\n');
             lines.push_str(&" ".repeat(indent));
             column = indent;
-        } else if column > 0 {
+        } else if index > 0 {
             lines.push(' ');
             column += 1;
         }
@@ -122,6 +137,12 @@ mod tests {
         assert_eq!(wrap("one two three", 7, 2), "one two\n  three");
         assert_eq!(wrap("short", 80, 2), "short");
         assert_eq!(wrap("unbreakably-long word", 5, 2), "unbreakably-long\n  word");
+    }
+
+    #[test]
+    fn a_figure_keeps_its_unit() {
+        assert_eq!(wrap("at 461 / s; then", 8, 0), "at\n461 / s;\nthen");
+        assert_eq!(wrap("ratio 33.02 % ± 0.05", 14, 0), "ratio\n33.02 % ± 0.05");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::report::numbers;
 use crate::scenario::{Bound, Expectation, Metric, Scenario, Scope};
 use crate::stats::{Estimate, Figures, Moments, Outcome};
+use crate::units::SimDuration;
 
 /// What became of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -146,8 +147,8 @@ pub const fn metric_key(metric: Metric) -> &'static str {
 }
 
 impl Checked {
-    /// `NOT held: blocking_ratio at most 25 %: it is 33 % (32.9-33.1)`, without the verdict:
-    /// what was expected and what came out.
+    /// What was expected and what came out, without the verdict: `blocking_ratio at most 25 %; it
+    /// is 33.0 % (95 %: 32.9 % to 33.1 %)`.
     #[must_use]
     pub fn in_words(&self) -> String {
         let Expectation { scope, metric, bound } = &self.expectation;
@@ -158,13 +159,13 @@ impl Checked {
         let wanted = match *bound {
             Bound::Never => "never".to_owned(),
             Bound::Within { min: Some(min), max: Some(max) } => {
-                format!("{} to {}", shown(*metric, min), shown(*metric, max))
+                format!("{} to {}", written(*metric, min), written(*metric, max))
             }
             Bound::Within { min: Some(min), max: None } => {
-                format!("at least {}", shown(*metric, min))
+                format!("at least {}", written(*metric, min))
             }
             Bound::Within { min: None, max: Some(max) } => {
-                format!("at most {}", shown(*metric, max))
+                format!("at most {}", written(*metric, max))
             }
             Bound::Within { min: None, max: None } => "anything".to_owned(),
         };
@@ -179,10 +180,19 @@ impl Checked {
                 format!("it is {}", shown(metric, value))
             }
             Some(Measured { value, lo, hi }) => {
-                let [value, lo, hi] = [value, lo, hi].map(|v| shown(metric, v));
+                // No metric can be negative, though an interval by the normal law can.
+                let [value, lo, hi] = [value, lo.max(0.0), hi].map(|v| shown(metric, v));
                 format!("it is {value} (95 %: {lo} to {hi})")
             }
         }
+    }
+}
+
+/// A bound of `metric` as its author would write it: exact, where a figure has three digits.
+fn written(metric: Metric, bound: f64) -> String {
+    match metric {
+        Metric::FirstBlocked | Metric::Recovered => SimDuration::from_secs_f64(bound).to_string(),
+        _ => shown(metric, bound),
     }
 }
 
@@ -266,7 +276,7 @@ mod tests {
         outcome.whole.first_blocked = None;
         let checked = check_one(&within, &outcome);
         assert_eq!(checked.verdict, Verdict::Broken);
-        assert_eq!(checked.in_words(), "first_blocked at least 46.0 s; it never happened");
+        assert_eq!(checked.in_words(), "first_blocked at least 46 s; it never happened");
     }
 
     #[test]

@@ -10,10 +10,11 @@ pub fn count(value: u64) -> String {
     group(&value.to_string())
 }
 
-/// A number of things that need not be whole, three digits at least: `17,321`, `41.2`, `0.0031`.
+/// A number that need not be whole, three digits at least: `17,321`, `41.2`, `0.00314`.
 #[must_use]
 pub fn amount(value: f64) -> String {
-    fixed(value, decimals(value, 3))
+    let places = if value.fract() == 0.0 { 0 } else { decimals(value, 3) };
+    fixed(value, places)
 }
 
 /// A share of 1 as a per cent: `33 %`, `0.02 %`, `61.4 %`.
@@ -78,15 +79,18 @@ pub fn span_with_interval(seconds: f64, lo: f64, hi: f64) -> String {
         return span(seconds);
     }
     let (size, unit) = time_unit(seconds);
-    let places = decimals((hi - lo) / size / 2.0, 1);
+    // A wide interval must not leave the moment itself without digits.
+    let places = decimals((hi - lo) / size / 2.0, 1).max(decimals(seconds / size, 2));
     let [mid, lo, hi] = [seconds, lo, hi].map(|s| fixed(s / size, places));
     format!("{mid} {unit} ({lo}-{hi})")
 }
 
-/// A rate: `400 / s`.
+/// A rate: `400 / s`, `0.5 / s`.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
-    format!("{} / s", amount(per_second))
+    let shown = amount(per_second);
+    let short = if shown.contains('.') { shown.trim_end_matches(['0', '.']) } else { &shown };
+    format!("{short} / s")
 }
 
 /// `1 port`, `2 ports`.
@@ -165,6 +169,7 @@ mod tests {
             (0.0, "0"),
             (17_321.4, "17,321"),
             (268.49, "268"),
+            (2.0, "2"),
             (41.04, "41.0"),
             (0.003_14, "0.00314"),
             (-1_234.0, "-1,234"),
@@ -201,8 +206,10 @@ mod tests {
     fn moments_and_their_interval_share_a_unit() {
         assert_eq!(span_with_interval(41.04, 40.83, 41.21), "41.0 s (40.8-41.2)");
         assert_eq!(span_with_interval(41.0, 41.0, 41.0), "41.0 s");
+        assert_eq!(span_with_interval(184.0, 84.0, 295.0), "3.1 min (1.4-4.9)");
         assert_eq!(span(0.25), "250 ms");
         assert_eq!(span(750.0), "12.5 min");
         assert_eq!(span(0.0), "0 s");
+        assert_eq!((rate(400.0), rate(0.5)), ("400 / s".to_owned(), "0.5 / s".to_owned()));
     }
 }

@@ -114,6 +114,7 @@ fn scenario() -> Scenario {
             metric: Metric::BlockingRatio,
             bound: Bound::Within { min: None, max: Some(0.25) },
         }],
+        warnings: crate::scenario::Problems::default(),
     }
 }
 

@@ -62,7 +62,12 @@ impl Sheet {
             let mut cells = measured(&limit.figures, known);
             cells.push(count(limit.machines.into()));
             columns.push(Column::new(format!("{} (limit)", limit.name), cells));
-            columns.push(Column::new("theory".to_owned(), expected(&limit.theory)));
+            let theory = expected(&limit.theory);
+            if theory.iter().any(|cell| cell != NONE) {
+                let alone = outcome.limits.len() == 1;
+                let of = if alone { String::new() } else { format!("{} ", limit.name) };
+                columns.push(Column::new(format!("{of}theory"), theory));
+            }
         }
         for client in &outcome.clients {
             let cells = measured(&client.figures, known);

@@ -26,7 +26,7 @@ pub fn about(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec
         doubts.push(format!(
             "the blocking ratio is only known as {} to {}; more replications or a longer \
              run.duration narrow it",
-            fine_percent(ratio.lo),
+            fine_percent(ratio.lo.max(0.0)),
             fine_percent(ratio.hi)
         ));
     }
