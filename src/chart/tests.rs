@@ -25,8 +25,11 @@ fn check(picture: &Picture) {
     assert!(picture.svg.starts_with("<svg width=\"900\" height=\""));
     assert!(picture.svg.contains(" viewBox=\"0 0 7200 "));
     assert!(picture.svg.len() < 300_000, "{} bytes", picture.svg.len());
+    // Without the pixels of embedded images, in whose encoding anything may come.
+    let words = picture.svg.split('"').filter(|part| !part.starts_with("data:"));
+    let words: String = words.collect();
     for bad in ["NaN", "inf", ">\n-0\n<", "2147483647"] {
-        assert!(!picture.svg.contains(bad), "{bad} in {}", picture.svg);
+        assert!(!words.contains(bad), "{bad} in {words}");
     }
     let tree = resvg::usvg::Tree::from_str(&picture.svg, &resvg::usvg::Options::default());
     assert!(tree.is_ok(), "{tree:?}");
