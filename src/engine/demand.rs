@@ -143,8 +143,8 @@ impl ClientStream {
         let blank = Attempt {
             at: SimTime::START,
             lifetime: SimDuration::ZERO,
-            pool: PoolId(0),
-            ending: Ending::Never,
+            pool: self.targets.only().unwrap_or(PoolId(0)),
+            ending: self.endings.only().unwrap_or(Ending::Never),
             client: self.number,
         };
         match &mut self.arrivals {
@@ -159,8 +159,12 @@ impl ClientStream {
         }
         let lifetimes = self.batch.iter_mut().map(|attempt| &mut attempt.lifetime);
         self.lifetime.fill(lifetimes, &mut self.lifetimes);
-        self.endings.fill(&mut self.batch);
-        self.targets.fill(&mut self.batch);
+        if self.endings.only().is_none() {
+            self.endings.fill(&mut self.batch);
+        }
+        if self.targets.only().is_none() {
+            self.targets.fill(&mut self.batch);
+        }
     }
 }
 
@@ -308,15 +312,20 @@ impl Endings {
         Self::Mix { upto: upto.collect(), rng }
     }
 
-    fn fill(&mut self, batch: &mut [Attempt]) {
+    /// The ending, if it is always the same.
+    fn only(&self) -> Option<Ending> {
         match self {
-            Self::Always(ending) => batch.iter_mut().for_each(|attempt| attempt.ending = *ending),
-            Self::Mix { upto, rng } => {
-                for attempt in batch {
-                    let place = unit(rng);
-                    let found = upto.iter().find(|entry| place < entry.0).or(upto.last());
-                    attempt.ending = found.expect("a client has an ending").1;
-                }
+            Self::Always(ending) => Some(*ending),
+            Self::Mix { .. } => None,
+        }
+    }
+
+    fn fill(&mut self, batch: &mut [Attempt]) {
+        if let Self::Mix { upto, rng } = self {
+            for attempt in batch {
+                let place = unit(rng);
+                let found = upto.iter().find(|entry| place < entry.0).or(upto.last());
+                attempt.ending = found.expect("a client has an ending").1;
             }
         }
     }

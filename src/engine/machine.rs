@@ -14,6 +14,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::calendar::Calendar;
 use super::demand::{Attempt, Demand};
+use super::ledger::{Ledger, Opened};
 use super::observe::Observer;
 use super::random::{Purpose, Streams};
 use super::sample::unit;
@@ -22,7 +23,7 @@ use super::target::EndpointNumbers;
 use crate::model::{
     Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, RunSettings, Start, World,
 };
-use crate::stats::{HostTally, ReuseClock, Window};
+use crate::stats::{HostTally, Window};
 use crate::units::{SimDuration, SimTime};
 
 /// One machine of one host in one replication.
@@ -88,6 +89,7 @@ struct PoolState {
 #[derive(Clone, Copy, Debug)]
 struct ClientState {
     in_use: u64,
+    peak_in_use: u64,
     blocked_since: SimTime,
 }
 
@@ -109,9 +111,12 @@ struct Machine<'a> {
     pools: Vec<PoolState>,
     clients: Vec<ClientState>,
     in_use: u64,
-    clock: ReuseClock,
-    /// When each port of each pool was last taken, in ticks of the clock plus one; 0 is never.
-    last_taken: Vec<u32>,
+    peak_in_use: u64,
+    /// Pools and clients in the middle of an episode of blocking.
+    blocked: u32,
+    ledger: Ledger,
+    /// Do `connect()` and `bind()` take ports from each other on this host?
+    mixed: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -128,7 +133,7 @@ impl<'a> Machine<'a> {
             full_since: if usable == 0 { SimTime::START } else { SimTime::FAR_FUTURE },
             blocked_since: SimTime::FAR_FUTURE,
         };
-        let client = ClientState { in_use: 0, blocked_since: SimTime::FAR_FUTURE };
+        let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since: SimTime::FAR_FUTURE };
         let pools = plan.pools() as usize;
         Self {
             job,
@@ -145,8 +150,10 @@ impl<'a> Machine<'a> {
             pools: vec![pool; pools],
             clients: vec![client; host.clients.len()],
             in_use: 0,
-            clock: ReuseClock::new(window),
-            last_taken: vec![0; pools * ports.num_ephemeral() as usize],
+            peak_in_use: 0,
+            blocked: 0,
+            ledger: Ledger::new(window, pools * ports.num_ephemeral() as usize),
+            mixed: plan.is_mixed(),
             ports,
         }
     }
@@ -164,8 +171,10 @@ impl<'a> Machine<'a> {
             let choice = self.ports.allocate(held.pool, SimTime::START, &mut self.selection);
             if let Some(bit) = choice.bit {
                 self.tally.bins.stand();
-                self.tally.bins.hold(0, held.close.as_nanos(), held.release.as_nanos());
                 self.hold(held.client, held.pool, bit, SimTime::START, held.close, held.release);
+                if self.ledger.is_full() {
+                    self.ledger.count(self.tally);
+                }
                 let port = self.ports.port(bit);
                 observer.opened(held.pool, port, SimTime::START, held.close, held.release);
             }
@@ -188,44 +197,43 @@ impl<'a> Machine<'a> {
 
     #[inline(always)]
     fn release(&mut self, held: Held, due: SimTime) {
+        let was_full = self.ports.free(held.pool) == 0;
         self.ports.release(held.pool, u32::from(held.bit));
         self.in_use -= 1;
         self.clients[usize::from(held.client)].in_use -= 1;
-        let pool = &mut self.pools[held.pool.0 as usize];
-        if pool.full_since != SimTime::FAR_FUTURE {
-            let since = self.window.clip(pool.full_since.as_nanos());
+        if was_full && !self.mixed {
+            let full_since = &mut self.pools[held.pool.0 as usize].full_since;
+            let since = self.window.clip(full_since.as_nanos());
             self.tally.limit.full += u128::from(self.window.clip(due.as_nanos()) - since);
-            pool.full_since = SimTime::FAR_FUTURE;
+            *full_since = SimTime::FAR_FUTURE;
         }
     }
 
     #[inline(always)]
     fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
         let now = attempt.at;
-        let steady = self.window.is_steady(now);
         let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
-        let client = &mut self.tally.clients[usize::from(attempt.client)];
-        client.attempts += u64::from(steady);
-        if steady {
-            self.tally.limit.probes.record(choice.probes);
+        self.ledger.probed(now, choice.probes);
+        match choice.bit {
+            Some(bit) => {
+                let close = now + attempt.lifetime;
+                let (close, release) = match attempt.ending {
+                    Ending::Client => (close, self.time_wait.expires(close)),
+                    Ending::Server | Ending::Reset => (close, close),
+                    Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
+                };
+                if self.blocked > 0 {
+                    self.end_episodes(attempt);
+                }
+                self.hold(attempt.client, attempt.pool, bit, now, close, release);
+                observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
+                self.demand.worker_free(attempt, close);
+            }
+            None => self.block(attempt),
         }
-        let Some(bit) = choice.bit else {
-            return self.block(attempt);
-        };
-        client.opened += u64::from(steady);
-
-        let close = now + attempt.lifetime;
-        let (close, release) = match attempt.ending {
-            Ending::Client => (close, self.time_wait.expires(close)),
-            Ending::Server | Ending::Reset => (close, close),
-            Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
-        };
-        self.tally.bins.hold(now.as_nanos(), close.as_nanos(), release.as_nanos());
-        self.note_reuse(attempt.pool, bit, now, steady);
-        self.end_episodes(attempt);
-        self.hold(attempt.client, attempt.pool, bit, now, close, release);
-        observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
-        self.demand.worker_free(attempt, close);
+        if self.ledger.is_full() {
+            self.ledger.count(self.tally);
+        }
     }
 
     /// Keeps a port that has just been taken until `release`.
@@ -239,17 +247,19 @@ impl<'a> Machine<'a> {
         close: SimTime,
         release: SimTime,
     ) {
-        let end = self.window.clip(close.as_nanos());
-        let tally = &mut self.tally.clients[usize::from(client)];
-        tally.established += u128::from(end - self.window.clip(now.as_nanos()));
-        tally.time_wait += u128::from(self.window.clip(release.as_nanos()) - end);
+        self.ledger.opened(Opened {
+            at: now.as_nanos(),
+            close: close.as_nanos(),
+            release: release.as_nanos(),
+            place: self.ports.place(pool, bit),
+            client,
+        });
         let state = &mut self.clients[usize::from(client)];
         state.in_use += 1;
-        tally.peak_in_use = tally.peak_in_use.max(state.in_use);
+        state.peak_in_use = state.peak_in_use.max(state.in_use);
         self.in_use += 1;
-        self.tally.limit.peak_in_use = self.tally.limit.peak_in_use.max(self.in_use);
-
-        if self.ports.free(pool) == 0 && !self.plan.is_mixed() {
+        self.peak_in_use = self.peak_in_use.max(self.in_use);
+        if self.ports.free(pool) == 0 && !self.mixed {
             self.pools[pool.0 as usize].full_since = now;
         }
         let held = Held { pool, bit: bit as u16, client };
@@ -260,34 +270,26 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[inline]
-    fn note_reuse(&mut self, pool: PoolId, bit: u32, now: SimTime, steady: bool) {
-        let index = pool.0 as usize * self.ports.num_ephemeral() as usize + bit as usize;
-        let tick = self.clock.ticks(now.as_nanos()) + 1;
-        let before = std::mem::replace(&mut self.last_taken[index], tick);
-        if before != 0 && steady {
-            self.tally.limit.reuse.record(tick - before);
-        }
-    }
-
     /// A success ends the episodes of blocking of its pool and its client.
-    #[inline]
+    #[inline(never)]
     fn end_episodes(&mut self, attempt: &Attempt) {
         let pool = &mut self.pools[attempt.pool.0 as usize];
         let client = &mut self.clients[usize::from(attempt.client)];
         if pool.blocked_since != SimTime::FAR_FUTURE {
             self.tally.limit.blocking.end(pool.blocked_since, attempt.at);
-            if self.plan.is_mixed() {
+            if self.mixed {
                 let since = self.window.clip(pool.blocked_since.as_nanos());
                 self.tally.limit.full +=
                     u128::from(self.window.clip(attempt.at.as_nanos()) - since);
             }
             pool.blocked_since = SimTime::FAR_FUTURE;
+            self.blocked -= 1;
         }
         if client.blocked_since != SimTime::FAR_FUTURE {
             let tally = &mut self.tally.clients[usize::from(attempt.client)];
             tally.blocking.end(client.blocked_since, attempt.at);
             client.blocked_since = SimTime::FAR_FUTURE;
+            self.blocked -= 1;
         }
     }
 
@@ -295,14 +297,18 @@ impl<'a> Machine<'a> {
     fn block(&mut self, attempt: &Attempt) {
         let now = attempt.at;
         self.tally.bins.block(now.as_nanos());
+        let blocked = &mut self.tally.clients[usize::from(attempt.client)].blocked;
+        *blocked += u64::from(self.window.is_steady(now));
         let pool = &mut self.pools[attempt.pool.0 as usize];
         if pool.blocked_since == SimTime::FAR_FUTURE {
             pool.blocked_since = now;
+            self.blocked += 1;
             self.tally.limit.blocking.begin(now);
         }
         let client = &mut self.clients[usize::from(attempt.client)];
         if client.blocked_since == SimTime::FAR_FUTURE {
             client.blocked_since = now;
+            self.blocked += 1;
             self.tally.clients[usize::from(attempt.client)].blocking.begin(now);
         }
         self.demand.worker_free(attempt, now);
@@ -312,11 +318,13 @@ impl<'a> Machine<'a> {
     fn finish(mut self) {
         let end = SimTime::from_nanos(self.window.end());
         self.release_until(end);
+        self.ledger.count(self.tally);
+        self.tally.limit.peak_in_use = self.tally.limit.peak_in_use.max(self.peak_in_use);
         for pool in &self.pools {
             let mut full_since = pool.full_since;
             if pool.blocked_since != SimTime::FAR_FUTURE {
                 self.tally.limit.blocking.cut(pool.blocked_since, end);
-                if self.plan.is_mixed() {
+                if self.mixed {
                     full_since = pool.blocked_since;
                 }
             }
@@ -326,6 +334,7 @@ impl<'a> Machine<'a> {
             }
         }
         for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
+            tally.peak_in_use = tally.peak_in_use.max(state.peak_in_use);
             if state.blocked_since != SimTime::FAR_FUTURE {
                 tally.blocking.cut(state.blocked_since, end);
             }

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod demand;
+mod ledger;
 mod machine;
 mod observe;
 mod port_mapper;

@@ -106,13 +106,16 @@ impl Targets {
         }
     }
 
+    /// The pool, if it is always the same.
+    #[must_use]
+    pub fn only(&self) -> Option<PoolId> {
+        let [destination] = &self.destinations[..] else { return None };
+        let alone = self.addresses == 1 && destination.count == 1;
+        alone.then(|| self.plan.pool(self.binds, 0, destination.first))
+    }
+
     /// Draws the pool of each attempt.
     pub fn fill(&mut self, batch: &mut [Attempt]) {
-        if self.addresses == 1 && self.table.len() == 1 && self.destinations[0].count == 1 {
-            let pool = self.plan.pool(self.binds, 0, self.destinations[0].first);
-            batch.iter_mut().for_each(|attempt| attempt.pool = pool);
-            return;
-        }
         for attempt in batch {
             let endpoint = self.endpoint();
             let source = self.source(endpoint);

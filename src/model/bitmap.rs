@@ -9,10 +9,8 @@
 pub struct Bitmaps {
     /// Bits in a row.
     bits: u32,
-    /// Lower words in a row.
+    /// Lower words in a row: a multiple of 64, so that a row has upper words of its own.
     words: usize,
-    /// Upper words in a row.
-    summary_words: usize,
     leaves: Vec<u64>,
     summaries: Vec<u64>,
 }
@@ -21,26 +19,21 @@ impl Bitmaps {
     /// `rows` copies of a row of `bits` bits, all set but those in `cleared`.
     #[must_use]
     pub fn full(rows: usize, bits: u32, cleared: &[u32]) -> Self {
-        let words = bits.div_ceil(64) as usize;
-        let summary_words = words.div_ceil(64);
-        let mut row = vec![u64::MAX; words];
+        let used = bits.div_ceil(64) as usize;
+        let words = used.next_multiple_of(64);
+        let mut row = vec![0; words];
+        row[..used].fill(u64::MAX);
         if !bits.is_multiple_of(64) {
-            row[words - 1] = (1 << (bits % 64)) - 1;
+            row[used - 1] = (1 << (bits % 64)) - 1;
         }
         for &bit in cleared {
             row[bit as usize / 64] &= !(1 << (bit % 64));
         }
-        let mut summary = vec![0; summary_words];
+        let mut summary = vec![0; words / 64];
         for (word, &leaf) in row.iter().enumerate() {
             summary[word / 64] |= u64::from(leaf != 0) << (word % 64);
         }
-        Self {
-            bits,
-            words,
-            summary_words,
-            leaves: row.repeat(rows),
-            summaries: summary.repeat(rows),
-        }
+        Self { bits, words, leaves: row.repeat(rows), summaries: summary.repeat(rows) }
     }
 
     /// Bits in a row.
@@ -58,19 +51,19 @@ impl Bitmaps {
     /// Sets `bit` of `row`.
     #[inline(always)]
     pub fn set(&mut self, row: usize, bit: u32) {
-        let word = bit as usize / 64;
-        self.leaves[row * self.words + word] |= 1 << (bit % 64);
-        self.summaries[row * self.summary_words + word / 64] |= 1 << (word % 64);
+        let word = row * self.words + bit as usize / 64;
+        self.leaves[word] |= 1 << (bit % 64);
+        self.summaries[word / 64] |= 1 << (word % 64);
     }
 
     /// Clears `bit` of `row`.
     #[inline(always)]
     pub fn clear(&mut self, row: usize, bit: u32) {
-        let word = bit as usize / 64;
-        let leaf = &mut self.leaves[row * self.words + word];
+        let word = row * self.words + bit as usize / 64;
+        let leaf = &mut self.leaves[word];
         *leaf &= !(1 << (bit % 64));
         if *leaf == 0 {
-            self.summaries[row * self.summary_words + word / 64] &= !(1 << (word % 64));
+            self.summaries[word / 64] &= !(1 << (word % 64));
         }
     }
 
@@ -120,7 +113,8 @@ impl Bitmaps {
     /// The first word of `row`, from `word` on, that is not empty.
     #[inline]
     fn next_word(&self, row: usize, word: usize) -> Option<usize> {
-        let summaries = &self.summaries[row * self.summary_words..][..self.summary_words];
+        let upper_words = self.words / 64;
+        let summaries = &self.summaries[row * upper_words..][..upper_words];
         let mut upper = word / 64;
         let mut here = summaries.get(upper)? & (u64::MAX << (word % 64));
         while here == 0 {

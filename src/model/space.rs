@@ -318,6 +318,13 @@ impl PortSpace {
         low + high
     }
 
+    /// A number for the port of `bit` in `pool`, below pools times size of the range.
+    #[inline]
+    #[must_use]
+    pub fn place(&self, pool: PoolId, bit: u32) -> u32 {
+        pool.0 * self.free.bits() + bit
+    }
+
     /// Bits in a pool's row: the size of the range.
     #[must_use]
     pub fn num_ephemeral(&self) -> u32 {

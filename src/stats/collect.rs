@@ -50,7 +50,7 @@ impl Sample {
     #[must_use]
     pub fn of_client(client: &ClientTally, host: &HostTally) -> Self {
         Self {
-            attempts: client.attempts,
+            attempts: client.opened + client.blocked,
             opened: client.opened,
             established: client.established,
             time_wait: client.time_wait,
@@ -66,7 +66,7 @@ impl Sample {
         let sum = |part: fn(&ClientTally) -> u64| host.clients.iter().map(part).sum();
         let sum_wide = |part: fn(&ClientTally) -> u128| host.clients.iter().map(part).sum();
         Self {
-            attempts: sum(|client| client.attempts),
+            attempts: sum(|client| client.opened + client.blocked),
             opened: sum(|client| client.opened),
             established: sum_wide(|client| client.established),
             time_wait: sum_wide(|client| client.time_wait),

@@ -21,10 +21,10 @@ pub struct HostTally {
 /// What one client did.
 #[derive(Clone, Debug, Default)]
 pub struct ClientTally {
-    /// Attempts in the steady state.
-    pub attempts: u64,
-    /// Those of them that got a port.
+    /// Attempts of the steady state that got a port.
     pub opened: u64,
+    /// Attempts of the steady state that got none.
+    pub blocked: u64,
     /// Nanoseconds of the steady state times established connections.
     pub established: u128,
     /// Nanoseconds of the steady state times ports in TIME-WAIT.
@@ -134,8 +134,8 @@ impl HostTally {
 
 impl ClientTally {
     fn merge(&mut self, other: &Self) {
-        self.attempts += other.attempts;
         self.opened += other.opened;
+        self.blocked += other.blocked;
         self.established += other.established;
         self.time_wait += other.time_wait;
         self.peak_in_use = self.peak_in_use.max(other.peak_in_use);
@@ -158,8 +158,8 @@ pub struct Bins {
 struct Bin {
     opened: Changes,
     closed: Changes,
-    /// Closed and in TIME-WAIT from then on.
-    waiting: Changes,
+    /// Closed without TIME-WAIT: among `closed`, and gone from then on.
+    gone: Changes,
     released: Changes,
     blocked: u64,
     /// Connections that were there when the run started: among `opened`, but no attempts.
@@ -223,9 +223,9 @@ impl Bins {
         let (bin, offset) = self.window.place(close);
         self.cells[bin].closed.add(offset);
         if release == close {
+            self.cells[bin].gone.add(offset);
             return;
         }
-        self.cells[bin].waiting.add(offset);
         if release >= end {
             return;
         }
@@ -248,7 +248,7 @@ impl Bins {
         for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
             sum.opened.merge(more.opened);
             sum.closed.merge(more.closed);
-            sum.waiting.merge(more.waiting);
+            sum.gone.merge(more.gone);
             sum.released.merge(more.released);
             sum.blocked += more.blocked;
             sum.standing += more.standing;
@@ -265,13 +265,16 @@ impl Bins {
             let row = BinRow {
                 established: established * length + cell.opened.area(length)
                     - cell.closed.area(length),
-                time_wait: time_wait * length + cell.waiting.area(length)
+                time_wait: time_wait * length + cell.closed.area(length)
+                    - cell.gone.area(length)
                     - cell.released.area(length),
                 opened: cell.opened.count - cell.standing,
                 blocked: cell.blocked,
             };
             established += i128::from(cell.opened.count) - i128::from(cell.closed.count);
-            time_wait += i128::from(cell.waiting.count) - i128::from(cell.released.count);
+            time_wait += i128::from(cell.closed.count)
+                - i128::from(cell.gone.count)
+                - i128::from(cell.released.count);
             row
         })
     }

@@ -1,0 +1,134 @@
+//! What has happened and is not counted yet.
+//!
+//! The loop of a machine settles who gets which port; that is serial and leaves little room for
+//! anything else. What statistics need of it is written down here and entered some hundred at a
+//! time, each figure in a straight loop of its own: a third fewer instructions than counting as one
+//! goes, since every loop keeps what it needs in registers.
+
+use crate::stats::{HostTally, ReuseClock, Window};
+use crate::units::SimTime;
+
+/// A connection that opened, all times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// When it opened.
+    pub at: u64,
+    /// When it is closed.
+    pub close: u64,
+    /// When its port is free again.
+    pub release: u64,
+    /// Its port: number of the pool times ports of the range, plus the bit.
+    pub place: u32,
+    /// Number of the client on its host.
+    pub client: u16,
+}
+
+/// Entries that are written down before they are counted.
+const ENTRIES: usize = 128;
+
+/// What has happened on one machine and is not counted yet.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    window: Window,
+    clock: ReuseClock,
+    opened: Vec<Opened>,
+    /// Ports looked at by each attempt of the steady state.
+    probes: Vec<u32>,
+    /// When each port of each pool was last taken, in ticks of the clock plus one; 0 is never.
+    last_taken: Vec<u32>,
+}
+
+impl Ledger {
+    /// An empty ledger for a machine with `places` ports, all pools together.
+    #[must_use]
+    pub fn new(window: Window, places: usize) -> Self {
+        Self {
+            window,
+            clock: ReuseClock::new(window),
+            opened: Vec::with_capacity(ENTRIES),
+            probes: Vec::with_capacity(ENTRIES),
+            last_taken: vec![0; places],
+        }
+    }
+
+    /// True when it is time to count.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.opened.len() == ENTRIES || self.probes.len() == ENTRIES
+    }
+
+    /// An attempt at `at` looked at `probes` ports.
+    #[inline(always)]
+    pub fn probed(&mut self, at: SimTime, probes: u32) {
+        if self.window.is_steady(at) {
+            self.probes.push(probes);
+        }
+    }
+
+    /// A connection opened.
+    #[inline(always)]
+    pub fn opened(&mut self, entry: Opened) {
+        self.opened.push(entry);
+    }
+
+    /// Enters everything in `tally`.
+    #[inline(never)]
+    pub fn count(&mut self, tally: &mut HostTally) {
+        for &probes in &self.probes {
+            tally.limit.probes.record(probes);
+        }
+        for entry in &self.opened {
+            tally.bins.hold(entry.at, entry.close, entry.release);
+        }
+        match &mut tally.clients[..] {
+            // The same for one client, whose sums stay in registers.
+            [only] => {
+                let mut sums = Sums::default();
+                self.opened.iter().for_each(|entry| sums.add(self.window, entry));
+                sums.enter(only);
+            }
+            clients => {
+                for entry in &self.opened {
+                    let mut sums = Sums::default();
+                    sums.add(self.window, entry);
+                    sums.enter(&mut clients[usize::from(entry.client)]);
+                }
+            }
+        }
+        for entry in &self.opened {
+            let tick = self.clock.ticks(entry.at) + 1;
+            let before = std::mem::replace(&mut self.last_taken[entry.place as usize], tick);
+            if before != 0 && self.window.is_steady(SimTime::from_nanos(entry.at)) {
+                tally.limit.reuse.record(tick - before);
+            }
+        }
+        self.probes.clear();
+        self.opened.clear();
+    }
+}
+
+/// What one client gains by some entries.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    opened: u64,
+    established: u128,
+    time_wait: u128,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, window: Window, entry: &Opened) {
+        let close = window.clip(entry.close);
+        self.opened += u64::from(window.is_steady(SimTime::from_nanos(entry.at)));
+        self.established += u128::from(close - window.clip(entry.at));
+        self.time_wait += u128::from(window.clip(entry.release) - close);
+    }
+
+    #[inline(always)]
+    fn enter(self, client: &mut crate::stats::ClientTally) {
+        client.opened += self.opened;
+        client.established += self.established;
+        client.time_wait += self.time_wait;
+    }
+}
