@@ -122,6 +122,9 @@ impl<'a> Runner<'a> {
 
     /// Runs every machine of every host once; `None` when the watch stopped it.
     fn replication(&self, index: u32, share: f64) -> Option<Replication> {
+        if self.watch.stopped() {
+            return None;
+        }
         let machines: f64 = self.world.hosts.iter().map(|host| f64::from(host.count)).sum();
         let mut tallies = Vec::with_capacity(self.world.hosts.len());
         for host in 0..self.world.hosts.len() {

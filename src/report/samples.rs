@@ -108,7 +108,6 @@ fn scenario() -> Scenario {
             seed: 1,
             replications: Replications::Fixed(20),
         },
-        warnings: crate::scenario::Problems::default(),
         expectations: vec![Expectation {
             scope: Scope::Whole,
             metric: Metric::BlockingRatio,

@@ -1,7 +1,7 @@
 //! The verdict: one sentence in plain words that says whether the ports last, when not, and why.
 
 use crate::model::{Replications, World};
-use crate::report::numbers::{amount, count, percent, plural, rate, span, span_with_interval};
+use crate::report::numbers::{count, percent, plural, rate, span, span_with_interval};
 use crate::scenario::Scenario;
 use crate::stats::{Figures, LimitFigures, Moments, Outcome};
 
@@ -200,7 +200,7 @@ fn remedy(limit: &LimitFigures) -> String {
         _ if most > 0.0 => {
             format!("; it can sustain {}{}", rate(most), each(limit.machines.into()))
         }
-        _ => format!("; no lasting rate is sustainable ({} / s)", amount(most)),
+        _ => "; no rate lasts, because ports are never given back".to_owned(),
     }
 }
 

@@ -175,12 +175,14 @@ pub fn no_quantiles() -> Quantiles {
 
 fn quantiles(counts: &LogLinear, scale: f64) -> Quantiles {
     let histogram = counts.histogram();
-    let at = |quantile: f64| histogram.value_at_quantile(quantile) as f64 * scale;
+    // A quantile is the greatest value of its cell, which may lie above every value there was.
+    let most = u64::from(counts.most());
+    let at = |quantile: f64| histogram.value_at_quantile(quantile).min(most) as f64 * scale;
     Quantiles {
         p50: at(0.5),
         p90: at(0.9),
         p99: at(0.99),
-        max: histogram.max() as f64 * scale,
+        max: most as f64 * scale,
         scale,
         histogram,
     }

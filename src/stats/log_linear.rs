@@ -12,11 +12,12 @@ const EXACT_BITS: u32 = 11;
 #[derive(Clone, Debug)]
 pub struct LogLinear {
     cells: Vec<u64>,
+    most: u32,
 }
 
 impl Default for LogLinear {
     fn default() -> Self {
-        Self { cells: vec![0; cell(u32::MAX) + 1] }
+        Self { cells: vec![0; cell(u32::MAX) + 1], most: 0 }
     }
 }
 
@@ -42,11 +43,19 @@ impl LogLinear {
     #[inline]
     pub fn record(&mut self, value: u32) {
         self.cells[cell(value)] += 1;
+        self.most = self.most.max(value);
+    }
+
+    /// The greatest value counted, exactly; 0 when there is none.
+    #[must_use]
+    pub const fn most(&self) -> u32 {
+        self.most
     }
 
     /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.cells.iter_mut().zip(&other.cells).for_each(|(sum, more)| *sum += more);
+        self.most = self.most.max(other.most);
     }
 
     /// The same counts as a histogram with three significant digits.
