@@ -6,7 +6,7 @@ use crate::report::numbers::{
     amount, amount_with_interval, count, percent, percent_with_interval, rate, span,
     span_with_interval,
 };
-use crate::stats::{Figures, Moments, Outcome, Quantiles};
+use crate::stats::{ClientFigures, Figures, Moments, Outcome, Quantiles};
 use crate::theory::Expected;
 
 /// What stands where there is no figure.
@@ -26,7 +26,8 @@ pub struct Column {
 pub struct Sheet {
     /// The name of each row, units in the cells.
     pub labels: Vec<&'static str>,
-    /// Limits, each with its theory beside it, then clients, in the order of the scenario.
+    /// Limits, each with its theory beside it, then clients, in the order of the scenario; a client
+    /// that is alone on its host, one of several, has no column of its own.
     pub columns: Vec<Column>,
 }
 
@@ -69,7 +70,7 @@ impl Sheet {
                 columns.push(Column::new(format!("{of}theory"), theory));
             }
         }
-        for client in &outcome.clients {
+        for client in outcome.clients.iter().filter(|client| !says_nothing_new(outcome, client)) {
             let cells = measured(&client.figures, known);
             columns.push(Column::new(format!("{} (client)", client.name), cells));
         }
@@ -97,6 +98,13 @@ impl Column {
         cells.resize(LABELS.len(), NONE.to_owned());
         Self { title, cells }
     }
+}
+
+/// Is `client` alone on its host, one of several? Its figures are those of the host, and a column for
+/// each would make a comparison of hosts unreadable.
+fn says_nothing_new(outcome: &Outcome, client: &ClientFigures) -> bool {
+    let on_the_host = outcome.clients.iter().filter(|other| other.host == client.host).count();
+    outcome.limits.len() > 1 && on_the_host == 1
 }
 
 /// When it first blocked: `41.0 s (40.8-41.2)`, `41.0 s, in 60 %`, `never`.
@@ -175,6 +183,21 @@ mod tests {
         assert_eq!(cell(&sheet, "theory", "offered load"), "24,490 erl");
         assert_eq!(cell(&sheet, "crawler (limit)", "first blocked"), "41.0 s (40.8-41.2)");
         assert_eq!(cell(&sheet, "fetcher (client)", "probes, p50"), NONE);
+    }
+
+    #[test]
+    fn clients_that_are_alone_on_one_of_several_hosts_have_no_column() {
+        let mut outcome = samples::overloaded().1;
+        let mut second = outcome.limits[0].clone();
+        second.name = "second".to_owned();
+        outcome.limits.push(second);
+        let titles = |outcome: &Outcome| {
+            Sheet::new(outcome).columns.into_iter().map(|c| c.title).collect::<Vec<_>>()
+        };
+        let of_hosts = ["crawler (limit)", "crawler theory", "second (limit)", "second theory"];
+        assert_eq!(titles(&outcome), of_hosts);
+        outcome.clients.push(outcome.clients[0].clone());
+        assert_eq!(titles(&outcome).len(), 6, "two clients share the first host");
     }
 
     #[test]
