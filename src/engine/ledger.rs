@@ -21,6 +21,8 @@ pub struct Opened {
     pub place: u32,
     /// Number of the client on its host.
     pub client: u16,
+    /// False for what was there when the run started: no attempt of the run opened it.
+    pub attempted: bool,
 }
 
 /// Entries that are written down before they are counted.
@@ -120,7 +122,8 @@ impl Sums {
     #[inline(always)]
     fn add(&mut self, window: Window, entry: &Opened) {
         let close = window.clip(entry.close);
-        self.opened += u64::from(window.is_steady(SimTime::from_nanos(entry.at)));
+        let steady = window.is_steady(SimTime::from_nanos(entry.at));
+        self.opened += u64::from(steady & entry.attempted);
         self.established += u128::from(close - window.clip(entry.at));
         self.time_wait += u128::from(window.clip(entry.release) - close);
     }

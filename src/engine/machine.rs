@@ -171,7 +171,15 @@ impl<'a> Machine<'a> {
             let choice = self.ports.allocate(held.pool, SimTime::START, &mut self.selection);
             if let Some(bit) = choice.bit {
                 self.tally.bins.stand();
-                self.hold(held.client, held.pool, bit, SimTime::START, held.close, held.release);
+                let entry = Opened {
+                    at: 0,
+                    close: held.close.as_nanos(),
+                    release: held.release.as_nanos(),
+                    place: self.ports.place(held.pool, bit),
+                    client: held.client,
+                    attempted: false,
+                };
+                self.hold(held.pool, bit, entry);
                 if self.ledger.is_full() {
                     self.ledger.count(self.tally);
                 }
@@ -225,7 +233,15 @@ impl<'a> Machine<'a> {
                 if self.blocked > 0 {
                     self.end_episodes(attempt);
                 }
-                self.hold(attempt.client, attempt.pool, bit, now, close, release);
+                let entry = Opened {
+                    at: now.as_nanos(),
+                    close: close.as_nanos(),
+                    release: release.as_nanos(),
+                    place: self.ports.place(attempt.pool, bit),
+                    client: attempt.client,
+                    attempted: true,
+                };
+                self.hold(attempt.pool, bit, entry);
                 observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
                 self.demand.worker_free(attempt, close);
             }
@@ -236,35 +252,21 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Keeps a port that has just been taken until `release`.
+    /// Keeps the port of `bit`, which `entry` has just taken from `pool`, until it is released.
     #[inline(always)]
-    fn hold(
-        &mut self,
-        client: u16,
-        pool: PoolId,
-        bit: u32,
-        now: SimTime,
-        close: SimTime,
-        release: SimTime,
-    ) {
-        self.ledger.opened(Opened {
-            at: now.as_nanos(),
-            close: close.as_nanos(),
-            release: release.as_nanos(),
-            place: self.ports.place(pool, bit),
-            client,
-        });
-        let state = &mut self.clients[usize::from(client)];
+    fn hold(&mut self, pool: PoolId, bit: u32, entry: Opened) {
+        self.ledger.opened(entry);
+        let state = &mut self.clients[usize::from(entry.client)];
         state.in_use += 1;
         state.peak_in_use = state.peak_in_use.max(state.in_use);
         self.in_use += 1;
         self.peak_in_use = self.peak_in_use.max(self.in_use);
         if self.ports.free(pool) == 0 && !self.mixed {
-            self.pools[pool.0 as usize].full_since = now;
+            self.pools[pool.0 as usize].full_since = SimTime::from_nanos(entry.at);
         }
-        let held = Held { pool, bit: bit as u16, client };
-        if release > now {
-            self.releases.push(release, held);
+        let held = Held { pool, bit: bit as u16, client: entry.client };
+        if entry.release > entry.at {
+            self.releases.push(SimTime::from_nanos(entry.release), held);
         } else {
             self.instant_releases.push(held);
         }
