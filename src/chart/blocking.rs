@@ -22,7 +22,7 @@ const TALL_ENTRY: f64 = 34.0;
 const SHORT_ENTRY: f64 = 18.0;
 const MOST_TALL_ENTRIES: usize = 10;
 /// The key names this many points; the rest stay numbered dots.
-const MOST_ENTRIES: usize = 24;
+const MOST_ENTRIES: usize = 36;
 /// Loads beyond this many erlangs a port stand at the edge with their figure.
 const MOST_LOAD: f64 = 2.5;
 

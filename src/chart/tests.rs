@@ -146,7 +146,7 @@ fn crowd() -> Vec<(Scenario, Outcome)> {
         scenario.name = format!("scenario-number-{index}-with-quite-a-long-name");
         (scenario, outcome)
     };
-    (0..26).map(one).collect()
+    (0..38).map(one).collect()
 }
 
 #[test]
