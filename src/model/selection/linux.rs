@@ -28,7 +28,7 @@ pub struct LinuxConnect {
     /// Key of the hash.
     secret: u64,
     /// `table_perturb`.
-    perturb: Box<[u32]>,
+    perturb: Box<[u32; PERTURB_TABLE]>,
     /// How often the starts have been drawn anew.
     shuffles: u64,
     /// The key of the hash until the next time.
@@ -45,7 +45,7 @@ impl LinuxConnect {
         let into_period = rng.next_u64() % SHUFFLE_PERIOD.as_nanos();
         Self {
             secret,
-            perturb: vec![0; PERTURB_TABLE].into_boxed_slice(),
+            perturb: vec![0; PERTURB_TABLE].try_into().expect("the table has this length"),
             shuffles: 0,
             period_secret: mix(secret),
             next_shuffle: SimTime::from_nanos(SHUFFLE_PERIOD.as_nanos() - into_period),
