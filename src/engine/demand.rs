@@ -30,12 +30,13 @@ pub struct Attempt {
 }
 
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
-const BATCH: usize = 128;
+pub const BATCH: usize = 128;
 
 /// All clients of one machine.
 #[derive(Clone, Debug)]
 pub struct Demand {
     clients: Vec<ClientStream>,
+    has_workers: bool,
 }
 
 /// The attempts of one client.
@@ -70,21 +71,36 @@ impl Demand {
             let number = u16::try_from(number).expect("at most 65,536 clients on a host");
             ClientStream::new(number, world, host, client, plan, streams)
         });
-        Self { clients: clients.collect() }
+        let clients: Vec<ClientStream> = clients.collect();
+        let has_workers = clients.iter().any(|c| matches!(c.arrivals, Source::Workers(_)));
+        Self { clients, has_workers }
     }
 
-    /// The next attempt; simultaneous ones in the order of the clients. `None` when all workers of
-    /// closed loops are connected for ever and there is nothing else.
-    #[inline]
-    pub fn next_attempt(&mut self) -> Option<Attempt> {
+    /// Puts the next attempts into `into`, in the order of time, simultaneous ones in the order of the
+    /// clients: some hundred, or a single one where what becomes of it decides what comes next. None
+    /// when all workers of closed loops are connected for ever and there is nothing else.
+    pub fn next_attempts(&mut self, into: &mut Vec<Attempt>) {
+        into.clear();
         if let [only] = &mut self.clients[..] {
-            return only.next_attempt();
+            only.draw_batch();
+            std::mem::swap(into, &mut only.batch);
+            return;
         }
-        let heads = self.clients.iter_mut().filter_map(|client| {
-            let at = client.peek()?;
-            Some((at, client))
-        });
-        heads.min_by_key(|head| head.0)?.1.next_attempt()
+        let most = if self.has_workers { 1 } else { BATCH };
+        while into.len() < most {
+            let heads = self.clients.iter_mut().filter_map(|client| {
+                let at = client.peek()?;
+                Some((at, client))
+            });
+            let Some((_, first)) = heads.min_by_key(|head| head.0) else { return };
+            into.extend(first.next_attempt());
+        }
+    }
+
+    /// Is any client a closed loop, whose workers have to be told when they are free?
+    #[must_use]
+    pub const fn has_workers(&self) -> bool {
+        self.has_workers
     }
 
     /// Tells the client of `attempt` when its worker is free again: at the close of the connection,
@@ -120,7 +136,6 @@ impl ClientStream {
         }
     }
 
-    #[inline]
     fn next_attempt(&mut self) -> Option<Attempt> {
         if self.made == self.batch.len() {
             self.draw_batch();
@@ -181,7 +196,7 @@ impl Source {
                 return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
             }
         };
-        let mut open = OpenArrivals { law, rng, next: 0, part: 0.0, count: 0 };
+        let mut open = OpenArrivals { law, rng, next: 0, count: 0 };
         if let OpenLaw::Poisson { mean_gap } = law {
             let gap = exponential(&mut open.rng) * mean_gap;
             open.advance_by(gap);
@@ -195,10 +210,8 @@ impl Source {
 struct OpenArrivals {
     law: OpenLaw,
     rng: Xoshiro256PlusPlus,
-    /// Nanoseconds: the next arrival (whole part).
+    /// The next arrival, in parts of a nanosecond: with whole ones, rounding would shift high rates.
     next: u64,
-    /// The part of a nanosecond that `next` leaves out: without it, rounding would shift the rate.
-    part: f64,
     /// Arrivals so far.
     count: u64,
 }
@@ -216,7 +229,7 @@ impl OpenArrivals {
             OpenLaw::Poisson { mean_gap } => {
                 let law = Exponential::new();
                 for attempt in batch {
-                    attempt.at = SimTime::from_nanos(self.next);
+                    attempt.at = self.at();
                     let gap = law.draw(&mut self.rng) * mean_gap;
                     self.advance_by(gap);
                 }
@@ -229,7 +242,7 @@ impl OpenArrivals {
                 }
             }
             OpenLaw::Batches { .. } => batch.iter_mut().for_each(|attempt| {
-                attempt.at = SimTime::from_nanos(self.next);
+                attempt.at = self.at();
                 self.advance_batches();
             }),
         }
@@ -242,7 +255,7 @@ impl OpenArrivals {
             *left = size;
             let gap = every.as_nanos() as f64;
             match spacing {
-                Spacing::Constant => self.next = self.next.saturating_add(every.as_nanos()),
+                Spacing::Constant => self.advance_by(gap),
                 Spacing::Poisson => {
                     let gap = gap * exponential(&mut self.rng);
                     self.advance_by(gap);
@@ -251,15 +264,24 @@ impl OpenArrivals {
         }
     }
 
+    /// The next arrival, rounded down to a nanosecond.
+    #[inline]
+    const fn at(&self) -> SimTime {
+        SimTime::from_nanos(self.next >> PART_BITS)
+    }
+
+    /// Moves on by `gap` nanoseconds, rounded to the nearest part.
     #[inline]
     fn advance_by(&mut self, gap: f64) {
-        let gap = gap + self.part;
-        // Saturates at 292 years, after every run's end.
-        let whole = gap as i64;
-        self.part = gap - whole as f64;
-        self.next = self.next.saturating_add(whole as u64);
+        // `as` saturates; the sum stops at 18 years, after every run's end.
+        let parts = (gap * PARTS + 0.5) as i64 as u64;
+        self.next = self.next.saturating_add(parts);
     }
 }
+
+/// A nanosecond has `2^PART_BITS` parts.
+const PART_BITS: u32 = 5;
+const PARTS: f64 = (1_u64 << PART_BITS) as f64;
 
 /// The workers of a closed loop that are thinking.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 //! time, each figure in a straight loop of its own: a third fewer instructions than counting as one
 //! goes, since every loop keeps what it needs in registers.
 
+use super::demand::BATCH;
 use crate::stats::{HostTally, ReuseClock, Window};
 use crate::units::SimTime;
 
@@ -19,14 +20,16 @@ pub struct Opened {
     pub release: u64,
     /// Its port: number of the pool times ports of the range, plus the bit.
     pub place: u32,
+    /// Ports looked at to find it.
+    pub probes: u32,
     /// Number of the client on its host.
     pub client: u16,
     /// False for what was there when the run started: no attempt of the run opened it.
     pub attempted: bool,
 }
 
-/// Entries that are written down before they are counted.
-const ENTRIES: usize = 128;
+/// Entries that there is room for: two batches of attempts.
+const ENTRIES: usize = 2 * BATCH;
 
 /// What has happened on one machine and is not counted yet.
 #[derive(Clone, Debug)]
@@ -34,8 +37,8 @@ pub struct Ledger {
     window: Window,
     clock: ReuseClock,
     opened: Vec<Opened>,
-    /// Ports looked at by each attempt of the steady state.
-    probes: Vec<u32>,
+    /// Ports looked at by attempts of the steady state that were blocked.
+    in_vain: Vec<u32>,
     /// When each port of each pool was last taken, in ticks of the clock plus one; 0 is never.
     last_taken: Vec<u32>,
 }
@@ -48,24 +51,14 @@ impl Ledger {
             window,
             clock: ReuseClock::new(window),
             opened: Vec::with_capacity(ENTRIES),
-            probes: Vec::with_capacity(ENTRIES),
+            in_vain: Vec::with_capacity(ENTRIES),
             last_taken: vec![0; places],
         }
     }
 
-    /// True when it is time to count.
-    #[inline]
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.opened.len() == ENTRIES || self.probes.len() == ENTRIES
-    }
-
-    /// An attempt at `at` looked at `probes` ports.
-    #[inline(always)]
-    pub fn probed(&mut self, at: SimTime, probes: u32) {
-        if self.window.is_steady(at) {
-            self.probes.push(probes);
-        }
+    /// An attempt of the steady state looked at `probes` ports and got none.
+    pub fn blocked(&mut self, probes: u32) {
+        self.in_vain.push(probes);
     }
 
     /// A connection opened.
@@ -74,11 +67,23 @@ impl Ledger {
         self.opened.push(entry);
     }
 
+    /// Enters everything in `tally`, if there might not be room for another batch.
+    pub fn count_if_due(&mut self, tally: &mut HostTally) {
+        if self.opened.len().max(self.in_vain.len()) + BATCH > ENTRIES {
+            self.count(tally);
+        }
+    }
+
     /// Enters everything in `tally`.
     #[inline(never)]
     pub fn count(&mut self, tally: &mut HostTally) {
-        for &probes in &self.probes {
+        for &probes in &self.in_vain {
             tally.limit.probes.record(probes);
+        }
+        for entry in self.opened.iter().filter(|entry| entry.attempted) {
+            if self.window.is_steady(SimTime::from_nanos(entry.at)) {
+                tally.limit.probes.record(entry.probes);
+            }
         }
         for entry in &self.opened {
             tally.bins.hold(entry.at, entry.close, entry.release);
@@ -105,7 +110,7 @@ impl Ledger {
                 tally.limit.reuse.record(tick - before);
             }
         }
-        self.probes.clear();
+        self.in_vain.clear();
         self.opened.clear();
     }
 }

@@ -42,7 +42,7 @@ pub struct Job<'a> {
 }
 
 /// Attempts between two looks at the world outside.
-const ATTEMPTS_A_LOOK: u32 = 1 << 16;
+const ATTEMPTS_A_LOOK: usize = 1 << 16;
 
 /// Runs one machine from start to end and adds what it did to `tally`.
 ///
@@ -51,20 +51,25 @@ pub fn run(job: Job<'_>, tally: &mut HostTally, observer: &mut impl Observer) ->
     let mut machine = Machine::new(job, tally);
     machine.start(observer);
     let end = SimTime::from_nanos(machine.window.end());
+    let mut attempts = Vec::new();
+    let mut since_look = 0;
     loop {
-        for _ in 0..ATTEMPTS_A_LOOK {
-            match machine.demand.next_attempt() {
-                Some(attempt) if attempt.at < end => {
-                    machine.release_until(attempt.at);
-                    machine.attempt(&attempt, observer);
-                }
-                _ => {
-                    machine.finish();
-                    return observer.reached(end);
-                }
-            }
+        machine.demand.next_attempts(&mut attempts);
+        let before_end = attempts.partition_point(|attempt| attempt.at < end);
+        for attempt in &attempts[..before_end] {
+            machine.release_until(attempt.at);
+            machine.attempt(attempt, observer);
         }
-        observer.reached(machine.now)?;
+        machine.ledger.count_if_due(machine.tally);
+        if before_end < attempts.len() || attempts.is_empty() {
+            machine.finish();
+            return observer.reached(end);
+        }
+        since_look += attempts.len();
+        if since_look >= ATTEMPTS_A_LOOK {
+            since_look = 0;
+            observer.reached(machine.now)?;
+        }
     }
 }
 
@@ -115,6 +120,8 @@ struct Machine<'a> {
     /// Pools and clients in the middle of an episode of blocking.
     blocked: u32,
     ledger: Ledger,
+    /// Are there several clients? The ports in use of a single one are those of the machine.
+    several: bool,
     /// Do `connect()` and `bind()` take ports from each other on this host?
     mixed: bool,
 }
@@ -153,6 +160,7 @@ impl<'a> Machine<'a> {
             peak_in_use: 0,
             blocked: 0,
             ledger: Ledger::new(window, pools * ports.num_ephemeral() as usize),
+            several: host.clients.len() > 1,
             mixed: plan.is_mixed(),
             ports,
         }
@@ -176,13 +184,12 @@ impl<'a> Machine<'a> {
                     close: held.close.as_nanos(),
                     release: held.release.as_nanos(),
                     place: self.ports.place(held.pool, bit),
+                    probes: choice.probes,
                     client: held.client,
                     attempted: false,
                 };
                 self.hold(held.pool, bit, entry);
-                if self.ledger.is_full() {
-                    self.ledger.count(self.tally);
-                }
+                self.ledger.count_if_due(self.tally);
                 let port = self.ports.port(bit);
                 observer.opened(held.pool, port, SimTime::START, held.close, held.release);
             }
@@ -208,7 +215,9 @@ impl<'a> Machine<'a> {
         let was_full = self.ports.free(held.pool) == 0;
         self.ports.release(held.pool, u32::from(held.bit));
         self.in_use -= 1;
-        self.clients[usize::from(held.client)].in_use -= 1;
+        if self.several {
+            self.clients[usize::from(held.client)].in_use -= 1;
+        }
         if was_full && !self.mixed {
             let full_since = &mut self.pools[held.pool.0 as usize].full_since;
             let since = self.window.clip(full_since.as_nanos());
@@ -221,7 +230,6 @@ impl<'a> Machine<'a> {
     fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
         let now = attempt.at;
         let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
-        self.ledger.probed(now, choice.probes);
         match choice.bit {
             Some(bit) => {
                 let close = now + attempt.lifetime;
@@ -238,17 +246,17 @@ impl<'a> Machine<'a> {
                     close: close.as_nanos(),
                     release: release.as_nanos(),
                     place: self.ports.place(attempt.pool, bit),
+                    probes: choice.probes,
                     client: attempt.client,
                     attempted: true,
                 };
                 self.hold(attempt.pool, bit, entry);
                 observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
-                self.demand.worker_free(attempt, close);
+                if self.demand.has_workers() {
+                    self.demand.worker_free(attempt, close);
+                }
             }
-            None => self.block(attempt),
-        }
-        if self.ledger.is_full() {
-            self.ledger.count(self.tally);
+            None => self.block(attempt, choice.probes),
         }
     }
 
@@ -256,9 +264,11 @@ impl<'a> Machine<'a> {
     #[inline(always)]
     fn hold(&mut self, pool: PoolId, bit: u32, entry: Opened) {
         self.ledger.opened(entry);
-        let state = &mut self.clients[usize::from(entry.client)];
-        state.in_use += 1;
-        state.peak_in_use = state.peak_in_use.max(state.in_use);
+        if self.several {
+            let state = &mut self.clients[usize::from(entry.client)];
+            state.in_use += 1;
+            state.peak_in_use = state.peak_in_use.max(state.in_use);
+        }
         self.in_use += 1;
         self.peak_in_use = self.peak_in_use.max(self.in_use);
         if self.ports.free(pool) == 0 && !self.mixed {
@@ -296,8 +306,11 @@ impl<'a> Machine<'a> {
     }
 
     #[inline(never)]
-    fn block(&mut self, attempt: &Attempt) {
+    fn block(&mut self, attempt: &Attempt, probes: u32) {
         let now = attempt.at;
+        if self.window.is_steady(now) {
+            self.ledger.blocked(probes);
+        }
         self.tally.bins.block(now.as_nanos());
         let blocked = &mut self.tally.clients[usize::from(attempt.client)].blocked;
         *blocked += u64::from(self.window.is_steady(now));
@@ -336,7 +349,8 @@ impl<'a> Machine<'a> {
             }
         }
         for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
-            tally.peak_in_use = tally.peak_in_use.max(state.peak_in_use);
+            let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
+            tally.peak_in_use = tally.peak_in_use.max(peak);
             if state.blocked_since != SimTime::FAR_FUTURE {
                 tally.blocking.cut(state.blocked_since, end);
             }

@@ -35,6 +35,8 @@ pub struct LinuxConnect {
     period_secret: u64,
     /// When they are drawn anew next.
     next_shuffle: SimTime,
+    /// Random bits for increments, three at a time; a 1 above those that are left.
+    noise: u64,
 }
 
 impl LinuxConnect {
@@ -49,6 +51,7 @@ impl LinuxConnect {
             shuffles: 0,
             period_secret: mix(secret),
             next_shuffle: SimTime::from_nanos(SHUFFLE_PERIOD.as_nanos() - into_period),
+            noise: 1,
         }
     }
 
@@ -75,8 +78,12 @@ impl LinuxConnect {
         let (choice, walked) = parity_walk(ports, offset / 2, Parity::Low);
         if choice.bit.is_some() {
             // "Here we want to add a little bit of randomness to the next source port that will be
-            // chosen": get_random_u32_below(8) * step.
-            let noise = (rng.next_u64() >> 61) as u32 * STEP;
+            // chosen": get_random_u32_below(8) * step. One draw is enough for 21 of them.
+            if self.noise == 1 {
+                self.noise = rng.next_u64() | 1 << 63;
+            }
+            let noise = (self.noise & 7) as u32 * STEP;
+            self.noise >>= 3;
             *slot = slot.wrapping_add(walked.max(noise) + STEP);
         }
         choice
