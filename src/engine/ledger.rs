@@ -6,7 +6,7 @@
 //! goes, since every loop keeps what it needs in registers.
 
 use super::demand::BATCH;
-use crate::stats::{HostTally, ReuseClock, Window};
+use crate::stats::{BinCursor, HostTally, ReuseClock, Window};
 use crate::units::SimTime;
 
 /// A connection that opened, all times in nanoseconds.
@@ -36,6 +36,7 @@ const ENTRIES: usize = 2 * BATCH;
 pub struct Ledger {
     window: Window,
     clock: ReuseClock,
+    cursor: BinCursor,
     opened: Vec<Opened>,
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
@@ -50,6 +51,7 @@ impl Ledger {
         Self {
             window,
             clock: ReuseClock::new(window),
+            cursor: BinCursor::default(),
             opened: Vec::with_capacity(ENTRIES),
             in_vain: Vec::with_capacity(ENTRIES),
             last_taken: vec![0; places],
@@ -86,7 +88,8 @@ impl Ledger {
             }
         }
         for entry in &self.opened {
-            tally.bins.hold(entry.at, entry.close, entry.release);
+            tally.bins.open(&mut self.cursor, entry.at);
+            tally.bins.close(entry.close);
         }
         match &mut tally.clients[..] {
             // The same for one client, whose sums stay in registers.

@@ -23,7 +23,7 @@ use super::target::EndpointNumbers;
 use crate::model::{
     Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, RunSettings, Start, World,
 };
-use crate::stats::{HostTally, Window};
+use crate::stats::{BinCursor, HostTally, Window};
 use crate::units::{SimDuration, SimTime};
 
 /// One machine of one host in one replication.
@@ -120,6 +120,7 @@ struct Machine<'a> {
     /// Pools and clients in the middle of an episode of blocking.
     blocked: u32,
     ledger: Ledger,
+    release_cursor: BinCursor,
     /// Are there several clients? The ports in use of a single one are those of the machine.
     several: bool,
     /// Do `connect()` and `bind()` take ports from each other on this host?
@@ -160,6 +161,7 @@ impl<'a> Machine<'a> {
             peak_in_use: 0,
             blocked: 0,
             ledger: Ledger::new(window, pools * ports.num_ephemeral() as usize),
+            release_cursor: BinCursor::default(),
             several: host.clients.len() > 1,
             mixed: plan.is_mixed(),
             ports,
@@ -214,6 +216,7 @@ impl<'a> Machine<'a> {
     fn release(&mut self, held: Held, due: SimTime) {
         let was_full = self.ports.free(held.pool) == 0;
         self.ports.release(held.pool, u32::from(held.bit));
+        self.tally.bins.release(&mut self.release_cursor, due.as_nanos());
         self.in_use -= 1;
         if self.several {
             self.clients[usize::from(held.client)].in_use -= 1;

@@ -245,7 +245,7 @@ impl PortSpace {
             counts: vec![count; plan.pools() as usize],
             high_bits,
             first_bound: plan.connect_pools(),
-            connect: Selector::for_connect(host.selection, rng),
+            connect: Selector::for_connect(host.selection, n, rng),
             bind: Selector::for_bind(host.selection, rng),
             buckets,
         }

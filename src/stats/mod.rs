@@ -18,5 +18,7 @@ pub use outcome::{
     TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
-pub use tally::{BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock};
+pub use tally::{
+    BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,
+};
 pub use window::Window;

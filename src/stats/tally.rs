@@ -157,9 +157,8 @@ pub struct Bins {
 #[derive(Clone, Copy, Debug, Default)]
 struct Bin {
     opened: Changes,
+    /// In TIME-WAIT from then on, be it for no time at all.
     closed: Changes,
-    /// Closed without TIME-WAIT: among `closed`, and gone from then on.
-    gone: Changes,
     released: Changes,
     blocked: u64,
     /// Connections that were there when the run started: among `opened`, but no attempts.
@@ -192,6 +191,26 @@ impl Changes {
     }
 }
 
+/// Walks over the bins with changes that come in the order of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinCursor {
+    bin: usize,
+    start: u64,
+}
+
+impl BinCursor {
+    /// The bin that `nanos` lies in, and how far from its start.
+    #[inline(always)]
+    fn place(&mut self, window: Window, nanos: u64) -> (usize, u64) {
+        let length = window.bin().as_nanos();
+        while nanos - self.start >= length {
+            self.start += length;
+            self.bin += 1;
+        }
+        (self.bin, nanos - self.start)
+    }
+}
+
 /// One bin, added up: port-nanoseconds by state, and counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BinRow {
@@ -210,30 +229,32 @@ impl Bins {
         Self { window, cells: vec![Bin::default(); window.bins()] }
     }
 
-    /// A connection opened at `open` that is established until `close` and holds its port until
-    /// `release`, all in nanoseconds.
+    /// A connection that opened at `at` nanoseconds; `cursor` has seen no later one.
     #[inline(always)]
-    pub fn hold(&mut self, open: u64, close: u64, release: u64) {
-        let end = self.window.end();
-        let (bin, offset) = self.window.place(open);
+    pub fn open(&mut self, cursor: &mut BinCursor, at: u64) {
+        let (bin, offset) = cursor.place(self.window, at);
         self.cells[bin].opened.add(offset);
-        if close >= end {
-            return;
-        }
-        let (bin, offset) = self.window.place(close);
-        self.cells[bin].closed.add(offset);
-        if release == close {
-            self.cells[bin].gone.add(offset);
-            return;
-        }
-        if release >= end {
-            return;
-        }
-        let (bin, offset) = self.window.place(release);
-        self.cells[bin].released.add(offset);
     }
 
-    /// The next hold was there when the run started.
+    /// A connection that is closed at `at` nanoseconds, in any order.
+    #[inline(always)]
+    pub fn close(&mut self, at: u64) {
+        if at < self.window.end() {
+            let (bin, offset) = self.window.place(at);
+            self.cells[bin].closed.add(offset);
+        }
+    }
+
+    /// A port that is free again at `at` nanoseconds; `cursor` has seen no later one.
+    #[inline(always)]
+    pub fn release(&mut self, cursor: &mut BinCursor, at: u64) {
+        if at < self.window.end() {
+            let (bin, offset) = cursor.place(self.window, at);
+            self.cells[bin].released.add(offset);
+        }
+    }
+
+    /// One of the connections opened at the start was there already.
     pub fn stand(&mut self) {
         self.cells[0].standing += 1;
     }
@@ -248,7 +269,6 @@ impl Bins {
         for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
             sum.opened.merge(more.opened);
             sum.closed.merge(more.closed);
-            sum.gone.merge(more.gone);
             sum.released.merge(more.released);
             sum.blocked += more.blocked;
             sum.standing += more.standing;
@@ -266,15 +286,12 @@ impl Bins {
                 established: established * length + cell.opened.area(length)
                     - cell.closed.area(length),
                 time_wait: time_wait * length + cell.closed.area(length)
-                    - cell.gone.area(length)
                     - cell.released.area(length),
                 opened: cell.opened.count - cell.standing,
                 blocked: cell.blocked,
             };
             established += i128::from(cell.opened.count) - i128::from(cell.closed.count);
-            time_wait += i128::from(cell.closed.count)
-                - i128::from(cell.gone.count)
-                - i128::from(cell.released.count);
+            time_wait += i128::from(cell.closed.count) - i128::from(cell.released.count);
             row
         })
     }
@@ -326,7 +343,10 @@ mod tests {
             let mut bins = Bins::new(window);
             let (mut established, mut time_wait) = (0, 0);
             for &(open, life, wait) in &holds {
-                bins.hold(open, open + life, open + life + wait);
+                // Each with cursors of its own: these holds come in any order.
+                bins.open(&mut BinCursor::default(), open);
+                bins.close(open + life);
+                bins.release(&mut BinCursor::default(), open + life + wait);
                 let (close, release) = (open + life, open + life + wait);
                 established += i128::from(close.min(10_000) - open);
                 time_wait += i128::from(release.min(10_000) - close.min(10_000));

@@ -8,7 +8,7 @@
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::{Choice, FreePorts, below, mix};
+use super::{Choice, FreePorts, Remainder, below, mix};
 use crate::units::{SimDuration, SimTime};
 
 /// The counters' table has `2^16` entries (`CONFIG_INET_TABLE_PERTURB_ORDER`), all zero here: the
@@ -37,12 +37,14 @@ pub struct LinuxConnect {
     next_shuffle: SimTime,
     /// Random bits for increments, three at a time; a 1 above those that are left.
     noise: u64,
+    /// Remainders by the length of a walk.
+    by_walk: Remainder,
 }
 
 impl LinuxConnect {
     /// A chooser on a machine whose uptime is arbitrary at the start of the run.
     #[must_use]
-    pub fn new(rng: &mut Xoshiro256PlusPlus) -> Self {
+    pub fn new(num_ephemeral: u32, rng: &mut Xoshiro256PlusPlus) -> Self {
         let secret = rng.next_u64();
         let into_period = rng.next_u64() % SHUFFLE_PERIOD.as_nanos();
         Self {
@@ -52,6 +54,7 @@ impl LinuxConnect {
             period_secret: mix(secret),
             next_shuffle: SimTime::from_nanos(SHUFFLE_PERIOD.as_nanos() - into_period),
             noise: 1,
+            by_walk: Remainder::by(walk_length(num_ephemeral)),
         }
     }
 
@@ -72,8 +75,7 @@ impl LinuxConnect {
         // secure_ipv4_port_ephemeral: a keyed hash of (source, destination, uptime / 10 s).
         let hash = mix(self.period_secret ^ key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let slot = &mut self.perturb[hash as usize % PERTURB_TABLE];
-        let remaining = walk_length(ports.num_ephemeral());
-        let offset = slot.wrapping_add((hash >> 32) as u32) % remaining;
+        let offset = self.by_walk.of(slot.wrapping_add((hash >> 32) as u32));
 
         let (choice, walked) = parity_walk(ports, offset / 2, Parity::Low);
         if choice.bit.is_some() {
@@ -225,7 +227,7 @@ mod tests {
     /// How many connections to one destination an empty range of `n` carries until the first failure.
     fn fills_to(n: u32, seed: u64) -> u32 {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut chooser = Selector::for_connect(SelectionKind::Linux, &mut rng);
+        let mut chooser = Selector::for_connect(SelectionKind::Linux, n, &mut rng);
         let mut row = Row(Bitmaps::full(1, n, &[]));
         let mut held = 0;
         while let Some(bit) = chooser.choose(3, SimTime::START, &row, &mut rng).bit {
@@ -239,7 +241,7 @@ mod tests {
     fn an_even_range_fills_to_its_last_port_low_parity_first() {
         assert_eq!(fills_to(50, 1), 50);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut chooser = Selector::for_connect(SelectionKind::Linux, &mut rng);
+        let mut chooser = Selector::for_connect(SelectionKind::Linux, 50, &mut rng);
         let mut row = Row(Bitmaps::full(1, 50, &[]));
         for index in 0..50 {
             let bit = chooser.choose(3, SimTime::START, &row, &mut rng).bit.unwrap();
@@ -261,7 +263,7 @@ mod tests {
     #[test]
     fn the_next_port_of_an_empty_range_is_two_to_sixteen_higher() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
-        let mut chooser = Selector::for_connect(SelectionKind::Linux, &mut rng);
+        let mut chooser = Selector::for_connect(SelectionKind::Linux, 28_232, &mut rng);
         let row = Row(Bitmaps::full(1, 28_232, &[]));
         let mut ports = (0..).map(|_| {
             let bit = chooser.choose(9, SimTime::START, &row, &mut rng).bit.unwrap();

@@ -96,11 +96,16 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// The chooser that `kind` has for `connect()`; `rng` gives its secrets and first counters.
+    /// The chooser that `kind` has for `connect()` in a range of `num_ephemeral` ports; `rng` gives
+    /// its secrets and first counters.
     #[must_use]
-    pub fn for_connect(kind: SelectionKind, rng: &mut Xoshiro256PlusPlus) -> Self {
+    pub fn for_connect(
+        kind: SelectionKind,
+        num_ephemeral: u32,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Self {
         match kind {
-            SelectionKind::Linux => Self::LinuxConnect(LinuxConnect::new(rng)),
+            SelectionKind::Linux => Self::LinuxConnect(LinuxConnect::new(num_ephemeral, rng)),
             other => Self::Rfc6056(Rfc6056::new(other, rng)),
         }
     }
@@ -149,6 +154,36 @@ pub const fn below(bound: u32, bits: u32) -> u32 {
     ((bits as u64 * bound as u64) >> 32) as u32
 }
 
+/// Remainders by one divisor, by multiplying instead of dividing.
+///
+/// Source: Lemire, Kaser, Kurz, "Faster remainder by direct computation", Software: Practice and
+/// Experience 49(6), 2019; exact for 32-bit numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Remainder {
+    divisor: u32,
+    reciprocal: u64,
+}
+
+impl Remainder {
+    /// Remainders by `divisor`.
+    ///
+    /// # Panics
+    /// When `divisor` is 0.
+    #[must_use]
+    pub const fn by(divisor: u32) -> Self {
+        assert!(divisor > 0, "nothing can be divided by 0");
+        Self { divisor, reciprocal: (u64::MAX / divisor as u64).wrapping_add(1) }
+    }
+
+    /// `number % divisor`.
+    #[inline]
+    #[must_use]
+    pub const fn of(self, number: u32) -> u32 {
+        let fraction = self.reciprocal.wrapping_mul(number as u64);
+        ((fraction as u128 * self.divisor as u128) >> 64) as u32
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod test_support {
     use super::*;
@@ -183,6 +218,16 @@ pub(crate) mod test_support {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn remainders_are_exact() {
+        for divisor in [1, 2, 3, 50, 16_384, 28_232, 65_534, u32::MAX] {
+            let remainder = Remainder::by(divisor);
+            for number in [0, 1, divisor - 1, divisor, u32::MAX - 1, u32::MAX, 0xdead_beef] {
+                assert_eq!(remainder.of(number), number % divisor, "{number} % {divisor}");
+            }
+        }
+    }
 
     #[test]
     fn every_port_has_one_bit_and_every_bit_one_port() {
