@@ -10,7 +10,7 @@
 //! let scenario = scenario::parse("crawler", "crawler.toml", text, &[]).unwrap();
 //! let outcome = replicate(&scenario.world, &scenario.settings, &Unwatched).unwrap();
 //!
-//! // 28,232 ports of Linux at 600 a second: the range is empty after 47 seconds.
+//! // 28,232 ports of Linux at 600 a second: all are taken after 47 seconds.
 //! let first = outcome.whole.first_blocked.unwrap();
 //! assert!((first.median - 28_232.0 / 600.0).abs() < 0.5);
 //! ```

@@ -10,8 +10,9 @@
 //! Which ports are taken is not drawn from the steady state; the selection algorithm picks them one
 //! after the other.
 //!
-//! Source: Takács, *Introduction to the Theory of Queues*, 1962, chapter 4 (insensitivity and
-//! residual holding times in loss systems); Kleinrock, *Queueing Systems* 1, section 5.2.
+//! Source: Sevast'yanov, "An ergodic theorem for Markov processes and its application to telephone
+//! systems with refusals", Theory of Probability and its Applications 2(1), 1957; for the residual
+//! law, Kleinrock, *Queueing Systems* volume 1, section 5.2.
 
 use rand::rngs::Xoshiro256PlusPlus;
 

@@ -19,10 +19,11 @@ pub enum TimerGrid {
 impl TimerGrid {
     /// The grid on which a timer of length `timeout` fires; zero when it is exact.
     ///
-    /// Source: `kernel/time/timer.c:calc_wheel_index`, Linux 6.18: level `L` is the smallest with
-    /// `timeout < 63 * 8^L` jiffies and has a granularity of `8^L` jiffies. There are 9 levels
-    /// at HZ above 100 and 8 at 100 and below; a longer timeout is cut to the wheel's capacity,
-    /// which is days and out of reach of TIME-WAIT.
+    /// Source: `kernel/time/timer.c:calc_wheel_index` and `LVL_START`, Linux 6.18: level `L` is the
+    /// smallest with `timeout < 63 * 8^L` jiffies and has a granularity of `8^L` jiffies
+    /// (`LVL_GRAN`). There are 9 levels at HZ above 100 and 8 at 100 and below (`LVL_DEPTH`); a
+    /// longer timeout is cut to the wheel's capacity, 12 days at HZ=1000 and out of reach of
+    /// TIME-WAIT.
     ///
     /// ```
     /// use portsim::model::TimerGrid;
@@ -76,7 +77,7 @@ impl HoldTimer {
     #[must_use]
     pub fn expires(self, start: SimTime) -> SimTime {
         let due = start.as_nanos().saturating_add(self.timeout);
-        // `__mod_timer` rounds up past the due jiffy, so that a timer never fires early.
+        // `calc_index` adds a step before it rounds down, so that a timer never fires early.
         let fires = match self.step {
             0 => due,
             step => {

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// Built only by [`PortRange::new`], so whoever holds one need not check again. The registry's
 /// dynamic range is 49152..=65535, 16,384 ports (RFC 6335 section 6); Linux defaults to
-/// 32768..=60999, 28,232 ports; RFC 6056 section 3.2 recommends 1024..=65535.
+/// 32768..=60999, 28,232 ports; RFC 6056 section 3.2 asks for the whole of 1024..=65535.
 ///
 /// ```
 /// use portsim::model::PortRange;

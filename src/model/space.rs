@@ -7,8 +7,8 @@
 //! Where only one of the two calls is used on a host, pools are independent rows of bits. Where
 //! both are, they take ports from each other, and the kernel's bind buckets decide:
 //! * a port with a bound user, on whatever address, is closed to every `connect()`
-//!   (`net/ipv4/inet_hashtables.c:__inet_hash_connect`, 6.18: the bucket's `fastreuse` is not
-//!   negative, and the walk goes on);
+//!   (`net/ipv4/inet_hashtables.c:__inet_hash_connect`, 6.18: a bind has left the bucket's
+//!   `fastreuse` and `fastreuseport` at 0 or more, and the walk goes on);
 //! * a port that anybody of the same source address uses is closed to `bind()`
 //!   (`net/ipv4/inet_connection_sock.c:inet_csk_bind_conflict`).
 //!
@@ -353,8 +353,8 @@ impl Buckets {
         if bound {
             let bound_users = &mut self.bound_users[bit as usize];
             *bound_users -= 1;
-            // The bucket is for connect() again as soon as its last bound user leaves (6.18;
-            // before, not until the bucket itself was gone).
+            // The bucket is for connect() again as soon as its last bound user leaves (6.18,
+            // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
             if *bound_users == 0 {
                 self.unbound.set(0, bit);
             }

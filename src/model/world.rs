@@ -167,7 +167,8 @@ impl Distribution {
 /// Who ends a connection, and so how long its port is held afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// The client sends the first FIN: its port goes through TIME-WAIT (RFC 9293 section 3.6).
+    /// The client sends the first FIN: its port goes through TIME-WAIT (RFC 9293 section 3.6.1,
+    /// MUST-13).
     Client,
     /// The server sends the first FIN: TIME-WAIT is at the server, the client's port is free.
     Server,

@@ -1,8 +1,9 @@
 //! The algorithms of RFC 6056 section 3.3, under the RFC's names, and the plain sequential one.
 //!
 //! 1, 3, 4 and the sequential one walk the whole range, so they refuse only when nothing is free.
-//! 2 and 5 draw, and can give up while a port is still free. The counters of 3, 4 and 5 move once
-//! for each port looked at, found or not, as the RFC's pseudo-code has it.
+//! 2 and 5 draw, and can give up while a port is still free. The counters of 3 and 4 move by one
+//! and that of 5 by a random increment for each port looked at, suitable or not, as in the RFC's
+//! pseudo-code.
 
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -10,11 +11,13 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::{Choice, FreePorts, below, mix};
 use crate::model::SelectionKind;
 
-/// `TABLE_LENGTH` of algorithm 4 (section 3.3.4), which the RFC leaves to the implementation; with
-/// 1,024 counters two destinations rarely share one.
+/// `TABLE_LENGTH` of algorithm 4 (section 3.3.4). The RFC fixes none and reports that 10 can be
+/// enough to help; NetBSD has 8 (`sys/netinet/portalgo.c`), Linux 65,536. With 1,024 counters two
+/// destinations rarely share one.
 const TABLE_LENGTH: usize = 1024;
 
-/// `N` of algorithm 5 (section 3.3.5): the trade-off between predictability and reuse frequency.
+/// `N` of algorithm 5 (section 3.3.5), 500 as in the RFC's pseudo-code: the trade-off between
+/// unpredictability and how soon a port is used again.
 const MAX_INCREMENT: u32 = 500;
 
 /// An algorithm of RFC 6056 with its state.
