@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, run};
+use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
 use crate::model::{Host, PoolId, PoolPlan, Replications, RunSettings, World};
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
@@ -151,23 +151,27 @@ impl<'a> Runner<'a> {
     /// All machines of one host in one replication, in parallel.
     fn host(&self, host: usize, replication: u32, share: f64) -> Option<HostTally> {
         let model = &self.world.hosts[host];
-        let empty = || Some(HostTally::new(model.clients.len(), self.window));
-        let add = |tally: Option<HostTally>, machine: u32| {
-            let mut tally = tally?;
+        let empty = || HostTally::new(model.clients.len(), self.window);
+        let add = |part: Option<(HostTally, Workspace)>, machine: u32| {
+            let (mut tally, mut workspace) = part?;
             let job =
                 Job { world: self.world, settings: self.settings, host, machine, replication };
             let mut reporter = Reporter { runner: self, share, reached: SimTime::START };
-            run(job, &mut tally, &mut reporter).is_continue().then_some(tally)
+            let end = run(job, &mut workspace, &mut tally, &mut reporter);
+            end.is_continue().then_some((tally, workspace))
         };
+        let begin = || Some((empty(), Workspace::default()));
+        let tally = |part: Option<(HostTally, Workspace)>| part.map(|(tally, _)| tally);
         if model.count == 1 {
-            return add(empty(), 0);
+            return tally(add(begin(), 0));
         }
         let merge = |a: Option<HostTally>, b: Option<HostTally>| {
             let (mut a, b) = (a?, b?);
             a.merge(&b);
             Some(a)
         };
-        (0..model.count).into_par_iter().fold(empty, add).reduce(empty, merge)
+        let machines = (0..model.count).into_par_iter();
+        machines.fold(begin, add).map(tally).reduce(|| Some(empty()), merge)
     }
 
     /// Intervals over the replications that were finished, in their own order.
@@ -283,6 +287,6 @@ pub fn port_map(
     let mut tally = HostTally::new(model.clients.len(), window);
     let job = Job { world, settings, host, machine: 0, replication: 0 };
     // The mapper never gives up.
-    let _ = run(job, &mut tally, &mut mapper);
+    let _ = run(job, &mut Workspace::default(), &mut tally, &mut mapper);
     mapper.map()
 }

@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use portsim::engine::{Job, Observer, run};
+use portsim::engine::{Job, Observer, Workspace, run};
 use portsim::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PoolId,
     Replications, ReuseKey, RunSettings, SelectionKind, Spacing, Target, TimerGrid, World,
@@ -146,7 +146,13 @@ proptest! {
         let mut tally = HostTally::new(world.hosts[0].clients.len(), window);
         let mut auditor = Auditor { end: window.end(), ..Auditor::default() };
         let job = Job { world: &world, settings: &settings, host: 0, machine: 0, replication: 0 };
-        prop_assert!(run(job, &mut tally, &mut auditor).is_continue());
+        let mut workspace = Workspace::default();
+        prop_assert!(run(job, &mut workspace, &mut tally, &mut auditor).is_continue());
+        // In the memory of the first the same run is the same.
+        let mut again = HostTally::new(world.hosts[0].clients.len(), window);
+        let mut unseen = portsim::engine::Unobserved;
+        prop_assert!(run(job, &mut workspace, &mut again, &mut unseen).is_continue());
+        prop_assert_eq!(format!("{again:?}"), format!("{tally:?}"));
 
         let opened: u64 = tally.clients.iter().map(|client| client.opened).sum();
         let attempts: u64 = tally.clients.iter().map(|client| client.opened + client.blocked).sum();

@@ -42,18 +42,30 @@ impl<T: Copy + Ord> Calendar<T> {
     /// A calendar for about `entries` entries at a time, most of them less than `ahead` away.
     #[must_use]
     pub fn new(entries: u64, ahead: SimDuration) -> Self {
-        let days = (entries / ENTRIES_A_DAY).clamp(16, 1 << 20).next_power_of_two();
-        let day = (ahead.as_nanos() / days + 1).clamp(1, 1 << 62).next_power_of_two();
-        Self {
-            day_bits: day.trailing_zeros(),
-            days: vec![Vec::new(); days as usize],
+        let mut new = Self {
+            day_bits: 0,
+            days: Vec::new(),
             day: 0,
             today: Vec::new(),
             next: 0,
             ahead: 0,
             far: BinaryHeap::new(),
             pushed_far: 0,
-        }
+        };
+        new.start_again(entries, ahead);
+        new
+    }
+
+    /// Empties the calendar and lays it out anew, at time zero; its memory is kept.
+    pub fn start_again(&mut self, entries: u64, ahead: SimDuration) {
+        let days = (entries / ENTRIES_A_DAY).clamp(16, 1 << 20).next_power_of_two();
+        let day = (ahead.as_nanos() / days + 1).clamp(1, 1 << 62).next_power_of_two();
+        self.day_bits = day.trailing_zeros();
+        self.days.resize_with(days as usize, Vec::new);
+        self.days.iter_mut().for_each(Vec::clear);
+        (self.day, self.next, self.ahead, self.pushed_far) = (0, 0, 0, 0);
+        self.today.clear();
+        self.far.clear();
     }
 
     /// Entries waiting.

@@ -31,6 +31,10 @@ pub struct Opened {
 /// Entries that there is room for: two batches of attempts.
 const ENTRIES: usize = 2 * BATCH;
 
+/// The memory of a ledger: the largest part of what a machine needs.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerMemory(Vec<u32>);
+
 /// What has happened on one machine and is not counted yet.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -45,17 +49,27 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// An empty ledger for a machine with `places` ports, all pools together.
+    /// An empty ledger for a machine with `places` ports, all pools together, in the memory of the
+    /// ledger of another one.
     #[must_use]
-    pub fn new(window: Window, places: usize) -> Self {
+    pub fn new(window: Window, places: usize, memory: LedgerMemory) -> Self {
+        let mut last_taken = memory.0;
+        last_taken.clear();
+        last_taken.resize(places, 0);
         Self {
             window,
             clock: ReuseClock::new(window),
             cursor: BinCursor::default(),
             opened: Vec::with_capacity(ENTRIES),
             in_vain: Vec::with_capacity(ENTRIES),
-            last_taken: vec![0; places],
+            last_taken,
         }
+    }
+
+    /// The memory of a ledger that is no longer needed.
+    #[must_use]
+    pub fn into_memory(self) -> LedgerMemory {
+        LedgerMemory(self.last_taken)
     }
 
     /// An attempt of the steady state looked at `probes` ports and got none.

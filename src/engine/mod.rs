@@ -12,7 +12,7 @@ mod stationary;
 mod target;
 
 pub use calendar::Calendar;
-pub use machine::{Job, run};
+pub use machine::{Job, Workspace, run};
 pub use observe::{Observer, Unobserved};
 pub use port_mapper::PortMapper;
 pub use stationary::{mean_rate, typical_hold};
