@@ -32,6 +32,9 @@
 //! `units`, `model`, `engine`, `stats` and `theory` read no file, clock or environment and print
 //! nothing; the same world, settings and seed give the same outcome on every machine.
 
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
 pub mod chart;
 pub mod engine;
 pub mod model;

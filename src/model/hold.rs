@@ -13,7 +13,10 @@ pub enum TimerGrid {
     /// Timers fire when they are due.
     Exact,
     /// The Linux timer wheel at this HZ (`kernel/time/timer.c`, since 4.8).
-    LinuxWheel { hz: u32 },
+    LinuxWheel {
+        /// Jiffies a second (`CONFIG_HZ`), above zero.
+        hz: u32,
+    },
 }
 
 impl TimerGrid {

@@ -110,14 +110,32 @@ pub struct Target {
 /// When a client tries to connect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
-    /// Independent arrivals, `rate_per_s` on average.
-    Poisson { rate_per_s: f64 },
-    /// One every `1 / rate_per_s` seconds, the first at the start of the run.
-    Constant { rate_per_s: f64 },
-    /// `size` at once: every `every` from the start of the run on, or that far apart on average.
-    Batches { every: SimDuration, size: u32, spacing: Spacing },
-    /// `workers` that each think, connect, close, and think again; a refused one thinks again too.
-    ClosedLoop { workers: u32, think: Distribution },
+    /// Independent arrivals.
+    Poisson {
+        /// Attempts a second, on average.
+        rate_per_s: f64,
+    },
+    /// Arrivals that are evenly spaced, the first at the start of the run.
+    Constant {
+        /// Attempts a second.
+        rate_per_s: f64,
+    },
+    /// Several at once, the first batch at the start of the run.
+    Batches {
+        /// Time from one batch to the next, on average.
+        every: SimDuration,
+        /// Attempts in a batch, at least 1.
+        size: u32,
+        /// How far apart batches are.
+        spacing: Spacing,
+    },
+    /// Workers that each think, connect, close, and think again; a refused one thinks again too.
+    ClosedLoop {
+        /// How many workers, at least 1.
+        workers: u32,
+        /// How long a worker thinks; not always zero, or a refused one would try for ever.
+        think: Distribution,
+    },
 }
 
 /// How far apart batches are.
@@ -135,13 +153,31 @@ pub enum Distribution {
     /// Always the same.
     Constant(SimDuration),
     /// Memoryless.
-    Exponential { mean: SimDuration },
-    /// `exp(Normal)`, `sigma` the standard deviation of the logarithm.
-    Lognormal { mean: SimDuration, sigma: f64 },
+    Exponential {
+        /// The mean.
+        mean: SimDuration,
+    },
+    /// `exp(Normal)`.
+    Lognormal {
+        /// The mean of the duration itself, not of its logarithm.
+        mean: SimDuration,
+        /// The standard deviation of the logarithm.
+        sigma: f64,
+    },
     /// `P(X > x) = (minimum / x)^shape` from `minimum` on.
-    Pareto { minimum: SimDuration, shape: f64 },
+    Pareto {
+        /// The least value.
+        minimum: SimDuration,
+        /// The exponent; the mean is infinite at 1 and below.
+        shape: f64,
+    },
     /// Every value from `min` to `max` alike.
-    Uniform { min: SimDuration, max: SimDuration },
+    Uniform {
+        /// The least value.
+        min: SimDuration,
+        /// The greatest value, not below `min`.
+        max: SimDuration,
+    },
     /// One of the samples, each with the same probability; never empty.
     Empirical(Arc<[SimDuration]>),
 }

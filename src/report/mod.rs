@@ -1,7 +1,7 @@
 //! Finished results as a person or a program reads them: JSON, CSV, Markdown, plain words.
 //!
 //! Everything here is a pure function of a scenario and its outcome, so the same result gives the
-//! same bytes; only [`record`] (what differs from run to run) and [`file`] (the disk) touch the
+//! same bytes; only [`record`] (what differs from run to run) and [`mod@file`] (the disk) touch the
 //! world.
 
 pub mod csv;
