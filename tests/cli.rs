@@ -356,6 +356,28 @@ fn a_run_writes_figures_record_and_charts_and_no_litter() {
 }
 
 #[test]
+fn of_several_hosts_each_has_its_own_timeline_and_charts() {
+    let second = "[host.\"b/c\"]\npreset = \"linux\"\n[client.other]\non = \"b/c\"\n\
+                  arrivals = { process = \"poisson\", rate = \"3 / s\" }\nlifetime = \"1 s\"\n";
+    let workshop = Workshop::overloaded(second);
+    workshop.portsim(&["run", "crawler.toml"]).success();
+    let read = |name: &str| workshop.read(&format!("results/crawler/{name}"));
+    // The host that blocks is the one that the main charts show.
+    assert!(read("pressure.svg").contains("crawler, crawler: runs dry"));
+    assert_eq!(read("pressure.svg"), read("pressure-crawler.svg"));
+    assert_eq!(read("ports.svg"), read("ports-crawler.svg"));
+    assert!(read("pressure-b_c.svg").contains("crawler, b/c: holds"));
+    let opened = |name: &str| -> f64 {
+        let row = read(name).lines().nth(7).unwrap().to_owned();
+        row.split(',').nth(1).unwrap().parse().unwrap()
+    };
+    let (whole, first, second) =
+        (opened("timeline.csv"), opened("timeline-crawler.csv"), opened("timeline-b_c.csv"));
+    assert!((whole - first - second).abs() < 1e-9, "{whole} is not {first} + {second}");
+    assert!(second > 0.0 || first > 0.0);
+}
+
+#[test]
 fn results_have_the_same_bytes_on_any_number_of_threads() {
     let workshop = Workshop::overloaded("");
     for (jobs, out) in [("1", "one"), ("4", "four")] {

@@ -33,7 +33,9 @@ const FULL: f64 = 0.001;
 /// Time across, port number up: each port's state.
 pub fn ports(scenario: &Scenario, map: &PortMap) -> Picture {
     let cells = Cells::of(map);
-    let finding = format!("{}: {}", scenario.name, finding(map, &cells));
+    let several = scenario.world.hosts.len() > 1;
+    let host = if several { format!(", {}", map.host) } else { String::new() };
+    let finding = format!("{}{host}: {}", scenario.name, finding(map, &cells));
     let facts = format!(
         " · {}, {} · one replication · seed {}",
         map.host,

@@ -11,10 +11,10 @@ use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
     TIME_WAIT, line, sheer,
 };
-use super::verdict::{ceiling, facts, of_replications, pressure_finding};
+use super::verdict::{ceiling, facts, of_replications, pressure_finding, subject, whose};
 use super::wording::seconds;
 use crate::scenario::Scenario;
-use crate::stats::{Moments, Outcome};
+use crate::stats::{LimitFigures, Moments, Outcome};
 
 /// Heights of both panels and of what lies between and beneath them.
 const PORTS_HEIGHT: f64 = 280.0;
@@ -38,10 +38,13 @@ const STATES: [State; 4] = [
 ];
 
 /// Ports by state over time, the ceiling, the first refusal; blocked per second beneath.
-pub fn pressure(scenario: &Scenario, outcome: &Outcome) -> Picture {
-    let finding = format!("{}: {}", scenario.name, pressure_finding(outcome));
-    let heading = Heading::new(&finding, &scenario.title, &facts(outcome));
-    let chart = Pressure::new(outcome, heading.height() + 34.0);
+///
+/// Of one limit: ports of several hosts add up to a level that none of them has.
+pub fn pressure(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Picture {
+    let finding = subject(scenario, outcome, limit) + &pressure_finding(outcome, limit);
+    let facts = whose(outcome, limit) + &facts(outcome);
+    let heading = Heading::new(&finding, &scenario.title, &facts);
+    let chart = Pressure::new(outcome, limit, heading.height() + 34.0);
     let height = chart.blocked.bottom + BENEATH;
     paint(height, &heading.finding(), |canvas| {
         heading.draw(canvas);
@@ -52,6 +55,7 @@ pub fn pressure(scenario: &Scenario, outcome: &Outcome) -> Picture {
 /// Everything the chart is made of, laid out.
 struct Pressure<'a> {
     outcome: &'a Outcome,
+    limit: &'a LimitFigures,
     bins: Vec<Bin>,
     ports: Panel,
     blocked: Panel,
@@ -61,12 +65,12 @@ struct Pressure<'a> {
 }
 
 impl<'a> Pressure<'a> {
-    fn new(outcome: &'a Outcome, top: f64) -> Self {
-        let bins = bins(&outcome.timeline, outcome.duration);
+    fn new(outcome: &'a Outcome, limit: &'a LimitFigures, top: f64) -> Self {
+        let bins = bins(&limit.timeline, outcome.duration);
         let length = outcome.duration.as_secs_f64().max(1e-9);
         let most = |value: fn(&Bin) -> f64| bins.iter().map(value).fold(0.0, f64::max);
         let used = most(|bin| bin.total().max(bin.in_use.1));
-        let capacity = outcome.timeline.capacity as f64;
+        let capacity = limit.timeline.capacity as f64;
         let ceiling_in_sight = capacity > 0.0 && used >= CEILING_OUT_OF_SIGHT * capacity;
         // Room above the ceiling for its label and the date of the first refusal.
         let highest = if ceiling_in_sight { used.max(capacity) * 1.16 } else { used * 1.3 };
@@ -81,7 +85,7 @@ impl<'a> Pressure<'a> {
         let ports = side(top, PORTS_HEIGHT, highest);
         let rate = most(|bin| bin.blocked.max.max(bin.attempts));
         let blocked = side(ports.bottom + BETWEEN, BLOCKED_HEIGHT, rate * 1.08);
-        Self { outcome, bins, ports, blocked, length, ceiling_in_sight }
+        Self { outcome, limit, bins, ports, blocked, length, ceiling_in_sight }
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>) {
@@ -91,7 +95,7 @@ impl<'a> Pressure<'a> {
         self.draw_blocked(canvas);
         self.blocked.x_axis(canvas, &times, &format!("time since the start ({unit})"));
         self.draw_warm_up(canvas);
-        if let Some(first) = &self.outcome.whole.first_blocked {
+        if let Some(first) = &self.limit.figures.first_blocked {
             self.draw_first_refusal(canvas, first);
         }
     }
@@ -108,7 +112,7 @@ impl<'a> Pressure<'a> {
         let shown = STATES.map(|(_, _, value)| self.bins.iter().any(|bin| value(bin) > 0.0));
         self.draw_stack(canvas, shown);
         let mut keys = self.legend_of_states(shown);
-        if self.outcome.replications > 1 && self.outcome.timeline.capacity > 0 {
+        if self.outcome.replications > 1 && self.limit.timeline.capacity > 0 {
             keys.push(self.draw_range(canvas));
         }
         legend(canvas, &keys, panel.top - 8.0);
@@ -155,7 +159,7 @@ impl<'a> Pressure<'a> {
     }
 
     fn draw_ceiling(&self, canvas: &mut Canvas<'_>) {
-        let (panel, capacity) = (&self.ports, self.outcome.timeline.capacity);
+        let (panel, capacity) = (&self.ports, self.limit.timeline.capacity);
         let look = bold(SMALL, INK);
         if capacity == 0 {
             panel.says(canvas, "capacity 0: there is no port to be had");
@@ -163,9 +167,9 @@ impl<'a> Pressure<'a> {
             let y = panel.y_of(capacity as f64);
             canvas.dashes((panel.left, y), (panel.right, y), (9.0, 5.0), line(INK, 1.4));
             let (x, align) = self.side_without_first_refusal();
-            canvas.label(&ceiling(self.outcome), (x, y - 7.0), align, look);
+            canvas.label(&ceiling(self.limit), (x, y - 7.0), align, look);
         } else {
-            let text = format!("↑ {}, far above", ceiling(self.outcome));
+            let text = format!("↑ {}, far above", ceiling(self.limit));
             canvas.label(&text, (panel.right, panel.top + 12.0), Align::Right, look);
         }
     }
@@ -173,7 +177,7 @@ impl<'a> Pressure<'a> {
     /// Where the ceiling's label does not meet the date of the first refusal.
     fn side_without_first_refusal(&self) -> (f64, Align) {
         let (left, right) = (self.ports.left + 4.0, self.ports.right);
-        let first = self.outcome.whole.first_blocked.map(|first| self.ports.x_of(first.median));
+        let first = self.limit.figures.first_blocked.map(|first| self.ports.x_of(first.median));
         match first {
             Some(x) if x > (left + right) / 2.0 => (left, Align::Left),
             _ => (right, Align::Right),

@@ -10,7 +10,7 @@ use crate::stats::{Figures, LimitFigures, Moments, Outcome};
 #[must_use]
 pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     let prefix = interrupted(scenario, outcome).unwrap_or_default();
-    let Some(limit) = tightest(outcome) else {
+    let Some(limit) = outcome.tightest() else {
         return format!("{prefix}Nothing to say: there is no host.");
     };
     let several = outcome.limits.len() > 1;
@@ -36,19 +36,6 @@ pub fn word(outcome: &Outcome) -> &'static str {
     } else {
         "holds"
     }
-}
-
-/// The limit that decides: the one that blocked most, else the fullest.
-#[must_use]
-pub fn tightest(outcome: &Outcome) -> Option<&LimitFigures> {
-    // Of equals the first in the scenario; `max_by` would take the last.
-    outcome.limits.iter().rev().max_by(|a, b| {
-        let (a, b) = (&a.figures, &b.figures);
-        let ratio = a.blocking_ratio.mean.total_cmp(&b.blocking_ratio.mean);
-        let ever = a.first_blocked.is_some().cmp(&b.first_blocked.is_some());
-        let fullest = a.utilisation.mean.total_cmp(&b.utilisation.mean);
-        ratio.then(ever).then(fullest)
-    })
 }
 
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
