@@ -323,6 +323,28 @@ fn a_directory_runs_all_its_scenarios_by_name_and_ends_in_one_table() {
 }
 
 #[test]
+fn the_table_of_all_scenarios_tells_several_hosts_by_the_tightest() {
+    let roomy = "[host.roomy]\npreset = \"linux\"\n[client.other]\non = \"roomy\"\n\
+                 arrivals = { process = \"poisson\", rate = \"300 / s\" }\nlifetime = \"1 s\"\n";
+    let workshop = Workshop::new()
+        .with("one.toml", OVERLOADED)
+        .with("two.toml", &format!("{OVERLOADED}{roomy}"));
+    let run = ["run", "one.toml", "two.toml", "--no-charts"];
+    let text = stdout(&workshop.portsim(&run).success());
+    let row = |name: &str| -> Vec<String> {
+        let row = text.lines().find(|line| line.starts_with(&format!(" {name} "))).expect(name);
+        row.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(row("scenario")[..4], ["scenario", "tightest", "runs", "dry"]);
+    let (one, two) = (row("one"), row("two"));
+    assert_eq!((&*one[1], &*two[1]), ("-", "crawler"));
+    assert_eq!(one[2..], two[2..], "the roomy host is no part of what is refused");
+    let alone = stdout(&workshop.portsim(&["run", "two.toml", "--no-charts"]).success());
+    let hosts = |line: &&str| line.starts_with(" crawler ") || line.starts_with(" roomy ");
+    assert!(alone.lines().filter(hosts).count() >= 2, "a row a host: {alone}");
+}
+
+#[test]
 fn one_replication_is_warned_of_unless_quiet() {
     let workshop = Workshop::overloaded("");
     let run = ["run", "crawler.toml", "--no-charts", "--replications", "1"];

@@ -26,18 +26,6 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     prefix + &text
 }
 
-/// `holds`, `runs dry` or `idle`: the sentence in a word, for tables.
-#[must_use]
-pub fn word(outcome: &Outcome) -> &'static str {
-    if outcome.whole.first_blocked.is_some() {
-        "runs dry"
-    } else if outcome.whole.attempts == 0 {
-        "idle"
-    } else {
-        "holds"
-    }
-}
-
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
     if !outcome.partial {
         return None;
@@ -205,7 +193,6 @@ mod tests {
             "49152-65535 runs dry after 41.0 s (40.8-41.2) at 400 / s: 33 % of attempts are \
              refused; it can sustain 268 / s."
         );
-        assert_eq!(word(&outcome), "runs dry");
     }
 
     #[test]
@@ -216,7 +203,6 @@ mod tests {
             sentence(&scenario, &outcome),
             "It holds: at most 9,994 of 16,384 ports in use (61 %); it could sustain 268 / s."
         );
-        assert_eq!(word(&outcome), "holds");
     }
 
     #[test]
