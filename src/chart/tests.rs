@@ -125,11 +125,25 @@ fn of_several_hosts_each_is_drawn_with_its_own_ceiling_and_refusals() {
     check(&roomy);
     check(&tight);
     assert!(tight.svg.contains("tiny, crawler: runs dry after 40.2 s"));
-    assert!(tight.svg.contains("host crawler, the tightest of 2"));
+    assert!(tight.svg.contains("the tightest of 2 hosts"));
     assert!(tight.svg.contains("capacity 5 ports"));
     assert!(roomy.svg.contains("tiny, roomy: holds: at most"));
     assert!(roomy.svg.contains("capacity 28,232 ports"));
     assert!(!roomy.svg.contains("first refusal"));
+}
+
+#[test]
+fn a_peak_that_the_means_smooth_away_is_told() {
+    let (scenario, (mut outcome, _)) = (HOLDING.scenario(), HOLDING.outcome());
+    let shown = |outcome: &Outcome| pressure(&scenario, outcome, &outcome.limits[0]).svg;
+    assert!(!shown(&outcome).contains("most at one moment"));
+    assert!(shown(&outcome).contains("means over 2 s"));
+    outcome.limits[0].figures.peak_in_use = 27_000;
+    assert!(shown(&outcome).contains("most at one moment: 27,000"));
+    outcome.limits[0].figures.peak_in_use = 28_232;
+    assert!(shown(&outcome).contains("capacity 28,232 ports, reached between the points"));
+    outcome.limits[0].machines = 2;
+    assert!(!shown(&outcome).contains("reached between"));
 }
 
 #[test]

@@ -29,15 +29,15 @@ pub(super) fn subject(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigur
     }
 }
 
-/// ` · host HOST of 4 (the tightest)`; nothing where there is one host only.
+/// ` · the tightest of 4 hosts`; nothing where there is one host only.
 pub(super) fn whose(outcome: &Outcome, limit: &LimitFigures) -> String {
     let hosts = outcome.limits.len();
     if hosts < 2 {
         return String::new();
     }
     let tightest = outcome.tightest().is_some_and(|tightest| tightest.name == limit.name);
-    let of_all = if tightest { ", the tightest" } else { ", one" };
-    format!(" · host {}{of_all} of {}", limit.name, count(hosts as u64))
+    let place = if tightest { "the tightest" } else { "one" };
+    format!(" · {place} of {} hosts", count(hosts as u64))
 }
 
 /// Does it run dry, when, how badly; or how far from it does it stay.
@@ -54,8 +54,9 @@ pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> Strin
     };
     finding += &format!(" {}", seconds(first.median));
     let length = outcome.duration.as_secs_f64();
+    // Where most replications refuse nothing at all, the end of it says nothing.
     let quiet_from = figures.recovered.filter(|recovered| {
-        recovered.share_of_replications >= share && recovered.latest < length * (1.0 - QUIET_END)
+        recovered.share_of_replications >= 1.0 && recovered.latest < length * (1.0 - QUIET_END)
     });
     if let Some(recovered) = quiet_from {
         finding += &format!(", nothing refused after {}", seconds(recovered.latest));
