@@ -100,9 +100,40 @@ struct Runner<'a> {
 
 /// What is summed over replications as they finish: whole numbers, so the order does not matter.
 struct Sums {
+    /// Everything together; a sum of whole numbers, so it need not be made from the hosts'.
+    whole: TimelineSum,
+    hosts: Vec<HostSums>,
+}
+
+/// What is summed of one host.
+struct HostSums {
     timeline: TimelineSum,
-    /// For each host, probes and reuse intervals.
-    counts: Vec<(LogLinear, LogLinear)>,
+    probes: LogLinear,
+    reuse: LogLinear,
+}
+
+impl Sums {
+    fn new(window: Window, grounds: &[Ground]) -> Self {
+        let host = |ground: &Ground| HostSums {
+            timeline: TimelineSum::new(window, ground.capacity),
+            probes: LogLinear::default(),
+            reuse: LogLinear::default(),
+        };
+        Self {
+            whole: TimelineSum::new(window, Ground::together(grounds).capacity),
+            hosts: grounds.iter().map(host).collect(),
+        }
+    }
+
+    /// Adds one replication, its hosts in the order of the scenario.
+    fn add(&mut self, tallies: &[HostTally]) {
+        self.whole.add(&tallies.iter().map(|tally| &tally.bins).collect::<Vec<_>>());
+        for (sums, tally) in self.hosts.iter_mut().zip(tallies) {
+            sums.timeline.add(&[&tally.bins]);
+            sums.probes.merge(&tally.limit.probes);
+            sums.reuse.merge(&tally.limit.reuse);
+        }
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -114,9 +145,7 @@ impl<'a> Runner<'a> {
             .enumerate()
             .map(|(index, host)| ground(world, index, host))
             .collect();
-        let timeline = TimelineSum::new(window, Ground::together(&grounds).capacity);
-        let counts = world.hosts.iter().map(|_| Default::default()).collect();
-        let sums = Mutex::new(Sums { timeline, counts });
+        let sums = Mutex::new(Sums::new(window, &grounds));
         Self { world, settings, watch, window, grounds, sums }
     }
 
@@ -130,13 +159,7 @@ impl<'a> Runner<'a> {
         for host in 0..self.world.hosts.len() {
             tallies.push(self.host(host, index, share / machines)?);
         }
-        let mut sums = self.sums.lock().expect("no thread panics while it adds");
-        sums.timeline.add(&tallies);
-        for (sum, tally) in sums.counts.iter_mut().zip(&tallies) {
-            sum.0.merge(&tally.limit.probes);
-            sum.1.merge(&tally.limit.reuse);
-        }
-        drop(sums);
+        self.sums.lock().expect("no thread panics while it adds").add(&tallies);
         let hosts: Vec<(Sample, Vec<Sample>)> = tallies
             .iter()
             .map(|tally| {
@@ -185,7 +208,7 @@ impl<'a> Runner<'a> {
         let (mut clients, mut limits) = (Vec::new(), Vec::new());
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
         for (index, host) in self.world.hosts.iter().enumerate() {
-            let (probes, reuse) = &sums.counts[index];
+            let HostSums { timeline, probes, reuse } = &sums.hosts[index];
             all_probes.merge(probes);
             all_reuse.merge(reuse);
             let ground = self.grounds[index];
@@ -196,6 +219,7 @@ impl<'a> Runner<'a> {
                 machines: host.count,
                 figures: figures(&samples, ground, window, probes, reuse),
                 theory: Expected::of(self.world, index, self.settings.start),
+                timeline: timeline.timeline(),
             });
             for (number, client) in host.clients.iter().enumerate() {
                 let samples: Vec<Sample> =
@@ -223,7 +247,7 @@ impl<'a> Runner<'a> {
             whole: figures(&samples, Ground::together(&self.grounds), window, probes, reuse),
             clients,
             limits,
-            timeline: sums.timeline.timeline(),
+            timeline: sums.whole.timeline(),
         })
     }
 }

@@ -323,6 +323,28 @@ fn a_directory_runs_all_its_scenarios_by_name_and_ends_in_one_table() {
 }
 
 #[test]
+fn the_table_of_all_scenarios_tells_several_hosts_by_the_tightest() {
+    let roomy = "[host.roomy]\npreset = \"linux\"\n[client.other]\non = \"roomy\"\n\
+                 arrivals = { process = \"poisson\", rate = \"300 / s\" }\nlifetime = \"1 s\"\n";
+    let workshop = Workshop::new()
+        .with("one.toml", OVERLOADED)
+        .with("two.toml", &format!("{OVERLOADED}{roomy}"));
+    let run = ["run", "one.toml", "two.toml", "--no-charts"];
+    let text = stdout(&workshop.portsim(&run).success());
+    let row = |name: &str| -> Vec<String> {
+        let row = text.lines().find(|line| line.starts_with(&format!(" {name} "))).expect(name);
+        row.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(row("scenario")[..4], ["scenario", "tightest", "runs", "dry"]);
+    let (one, two) = (row("one"), row("two"));
+    assert_eq!((&*one[1], &*two[1]), ("-", "crawler"));
+    assert_eq!(one[2..], two[2..], "the roomy host is no part of what is refused");
+    let alone = stdout(&workshop.portsim(&["run", "two.toml", "--no-charts"]).success());
+    let hosts = |line: &&str| line.starts_with(" crawler ") || line.starts_with(" roomy ");
+    assert!(alone.lines().filter(hosts).count() >= 2, "a row a host: {alone}");
+}
+
+#[test]
 fn one_replication_is_warned_of_unless_quiet() {
     let workshop = Workshop::overloaded("");
     let run = ["run", "crawler.toml", "--no-charts", "--replications", "1"];
@@ -353,6 +375,28 @@ fn a_run_writes_figures_record_and_charts_and_no_litter() {
     let record: Value = serde_json::from_str(&workshop.read("results/crawler/run.json")).unwrap();
     assert_eq!(record["command_line"][1], "run");
     assert_eq!(record["partial"], false);
+}
+
+#[test]
+fn of_several_hosts_each_has_its_own_timeline_and_charts() {
+    let second = "[host.\"b/c\"]\npreset = \"linux\"\n[client.other]\non = \"b/c\"\n\
+                  arrivals = { process = \"poisson\", rate = \"3 / s\" }\nlifetime = \"1 s\"\n";
+    let workshop = Workshop::overloaded(second);
+    workshop.portsim(&["run", "crawler.toml"]).success();
+    let read = |name: &str| workshop.read(&format!("results/crawler/{name}"));
+    // The host that blocks is the one that the main charts show.
+    assert!(read("pressure.svg").contains("crawler, crawler: runs dry"));
+    assert_eq!(read("pressure.svg"), read("pressure-crawler.svg"));
+    assert_eq!(read("ports.svg"), read("ports-crawler.svg"));
+    assert!(read("pressure-b_c.svg").contains("crawler, b/c: holds"));
+    let opened = |name: &str| -> f64 {
+        let row = read(name).lines().nth(7).unwrap().to_owned();
+        row.split(',').nth(1).unwrap().parse().unwrap()
+    };
+    let (whole, first, second) =
+        (opened("timeline.csv"), opened("timeline-crawler.csv"), opened("timeline-b_c.csv"));
+    assert!((whole - first - second).abs() < 1e-9, "{whole} is not {first} + {second}");
+    assert!(second > 0.0 || first > 0.0);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use super::canvas::{Align, Canvas, Type, bold, paint, plain, text_width};
 use super::erlang::{Curve, curves};
 use super::frame::{Heading, cut};
 use super::style::{ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, RIM, SMALL, WIDTH, line};
-use super::verdict::of_one_machine;
 use super::wording::{count, percent, plural, short, trimmed};
 use crate::scenario::Scenario;
 use crate::stats::{Estimate, LimitFigures, Outcome};
@@ -55,7 +54,7 @@ struct Point {
 fn points(runs: &[(&Scenario, &Outcome)]) -> Vec<Point> {
     let all = runs.iter().flat_map(|(scenario, outcome)| {
         let known = |limit: &&LimitFigures| {
-            of_one_machine(limit) > 0
+            limit.of_one_machine() > 0
                 && limit.theory.offered_load_erl.is_some_and(|load| load.is_finite() && load >= 0.0)
         };
         let several = outcome.limits.iter().filter(known).count() > 1;
@@ -65,7 +64,7 @@ fn points(runs: &[(&Scenario, &Outcome)]) -> Vec<Point> {
                 false => scenario.name.clone(),
             },
             one_of_several: several,
-            load: limit.theory.offered_load_erl.unwrap_or(0.0) / of_one_machine(limit) as f64,
+            load: limit.theory.offered_load_erl.unwrap_or(0.0) / limit.of_one_machine() as f64,
             blocked: limit.figures.blocking_ratio,
             erlang_b: limit.theory.erlang_b,
             pool: limit.figures.num_ephemeral,

@@ -11,10 +11,11 @@ use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
     TIME_WAIT, line, sheer,
 };
-use super::verdict::{ceiling, facts, of_replications, pressure_finding};
-use super::wording::seconds;
+use super::verdict::{ceiling, facts, of_replications, pressure_finding, subject, whose};
+use super::wording::{count, seconds, span};
 use crate::scenario::Scenario;
-use crate::stats::{Moments, Outcome};
+use crate::stats::{LimitFigures, Moments, Outcome};
+use crate::units::SimDuration;
 
 /// Heights of both panels and of what lies between and beneath them.
 const PORTS_HEIGHT: f64 = 280.0;
@@ -25,6 +26,9 @@ const BENEATH: f64 = 52.0;
 /// Below this share of the ceiling, what is in use would be a thin line: the axis ends lower then
 /// and the ceiling is named, not drawn.
 const CEILING_OUT_OF_SIGHT: f64 = 0.2;
+
+/// A peak so many times what is drawn was smoothed away by the means and is drawn by itself.
+const HIDDEN: f64 = 1.02;
 
 /// One state of ports: its name, its colour, how many.
 type State = (&'static str, RGBColor, fn(&Bin) -> f64);
@@ -38,10 +42,14 @@ const STATES: [State; 4] = [
 ];
 
 /// Ports by state over time, the ceiling, the first refusal; blocked per second beneath.
-pub fn pressure(scenario: &Scenario, outcome: &Outcome) -> Picture {
-    let finding = format!("{}: {}", scenario.name, pressure_finding(outcome));
-    let heading = Heading::new(&finding, &scenario.title, &facts(outcome));
-    let chart = Pressure::new(outcome, heading.height() + 34.0);
+///
+/// Of one limit: ports of several hosts add up to a level that none of them has.
+pub fn pressure(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Picture {
+    let finding = subject(scenario, outcome, limit) + &pressure_finding(outcome, limit);
+    let bins = bins(&limit.timeline, outcome.duration);
+    let facts = whose(outcome, limit) + &facts(outcome) + &points(&bins, limit);
+    let heading = Heading::new(&finding, &scenario.title, &facts);
+    let chart = Pressure::new(outcome, limit, bins, heading.height() + 34.0);
     let height = chart.blocked.bottom + BENEATH;
     paint(height, &heading.finding(), |canvas| {
         heading.draw(canvas);
@@ -52,21 +60,38 @@ pub fn pressure(scenario: &Scenario, outcome: &Outcome) -> Picture {
 /// Everything the chart is made of, laid out.
 struct Pressure<'a> {
     outcome: &'a Outcome,
+    limit: &'a LimitFigures,
     bins: Vec<Bin>,
     ports: Panel,
     blocked: Panel,
     /// Length of the time axis in seconds.
     length: f64,
     ceiling_in_sight: bool,
+    /// Most ports in use at one moment, where that is clearly more than any bin's mean.
+    hidden_peak: Option<f64>,
+}
+
+/// What a point of the chart is: ` · sums of 16 machines · means over 2 s`.
+fn points(bins: &[Bin], limit: &LimitFigures) -> String {
+    let Some(bin) = bins.first() else { return String::new() };
+    let machines = match limit.machines {
+        0 | 1 => String::new(),
+        machines => format!(" · sums of {} machines", count(u64::from(machines))),
+    };
+    let length = SimDuration::from_secs_f64(bin.end - bin.start);
+    format!("{machines} · means over {}", span(length))
 }
 
 impl<'a> Pressure<'a> {
-    fn new(outcome: &'a Outcome, top: f64) -> Self {
-        let bins = bins(&outcome.timeline, outcome.duration);
+    fn new(outcome: &'a Outcome, limit: &'a LimitFigures, bins: Vec<Bin>, top: f64) -> Self {
         let length = outcome.duration.as_secs_f64().max(1e-9);
         let most = |value: fn(&Bin) -> f64| bins.iter().map(value).fold(0.0, f64::max);
-        let used = most(|bin| bin.total().max(bin.in_use.1));
-        let capacity = outcome.timeline.capacity as f64;
+        let drawn = most(|bin| bin.total().max(bin.in_use.1));
+        let peak = limit.figures.peak_in_use as f64;
+        // What is told of one machine cannot be drawn among the ports of many.
+        let hidden_peak = (limit.machines == 1 && peak > drawn * HIDDEN).then_some(peak);
+        let used = drawn.max(hidden_peak.unwrap_or(0.0));
+        let capacity = limit.timeline.capacity as f64;
         let ceiling_in_sight = capacity > 0.0 && used >= CEILING_OUT_OF_SIGHT * capacity;
         // Room above the ceiling for its label and the date of the first refusal.
         let highest = if ceiling_in_sight { used.max(capacity) * 1.16 } else { used * 1.3 };
@@ -81,7 +106,7 @@ impl<'a> Pressure<'a> {
         let ports = side(top, PORTS_HEIGHT, highest);
         let rate = most(|bin| bin.blocked.max.max(bin.attempts));
         let blocked = side(ports.bottom + BETWEEN, BLOCKED_HEIGHT, rate * 1.08);
-        Self { outcome, bins, ports, blocked, length, ceiling_in_sight }
+        Self { outcome, limit, bins, ports, blocked, length, ceiling_in_sight, hidden_peak }
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>) {
@@ -91,7 +116,7 @@ impl<'a> Pressure<'a> {
         self.draw_blocked(canvas);
         self.blocked.x_axis(canvas, &times, &format!("time since the start ({unit})"));
         self.draw_warm_up(canvas);
-        if let Some(first) = &self.outcome.whole.first_blocked {
+        if let Some(first) = &self.limit.figures.first_blocked {
             self.draw_first_refusal(canvas, first);
         }
     }
@@ -108,10 +133,11 @@ impl<'a> Pressure<'a> {
         let shown = STATES.map(|(_, _, value)| self.bins.iter().any(|bin| value(bin) > 0.0));
         self.draw_stack(canvas, shown);
         let mut keys = self.legend_of_states(shown);
-        if self.outcome.replications > 1 && self.outcome.timeline.capacity > 0 {
+        if self.outcome.replications > 1 && self.limit.timeline.capacity > 0 {
             keys.push(self.draw_range(canvas));
         }
         legend(canvas, &keys, panel.top - 8.0);
+        self.draw_hidden_peak(canvas);
         self.draw_ceiling(canvas);
     }
 
@@ -155,7 +181,7 @@ impl<'a> Pressure<'a> {
     }
 
     fn draw_ceiling(&self, canvas: &mut Canvas<'_>) {
-        let (panel, capacity) = (&self.ports, self.outcome.timeline.capacity);
+        let (panel, capacity) = (&self.ports, self.limit.timeline.capacity);
         let look = bold(SMALL, INK);
         if capacity == 0 {
             panel.says(canvas, "capacity 0: there is no port to be had");
@@ -163,17 +189,31 @@ impl<'a> Pressure<'a> {
             let y = panel.y_of(capacity as f64);
             canvas.dashes((panel.left, y), (panel.right, y), (9.0, 5.0), line(INK, 1.4));
             let (x, align) = self.side_without_first_refusal();
-            canvas.label(&ceiling(self.outcome), (x, y - 7.0), align, look);
+            let reached = self.hidden_peak.is_some_and(|peak| peak >= capacity as f64);
+            let text =
+                ceiling(self.limit) + if reached { ", reached between the points" } else { "" };
+            canvas.label(&text, (x, y - 7.0), align, look);
         } else {
-            let text = format!("↑ {}, far above", ceiling(self.outcome));
+            let text = format!("↑ {}, far above", ceiling(self.limit));
             canvas.label(&text, (panel.right, panel.top + 12.0), Align::Right, look);
         }
+    }
+
+    /// The peak that no bin's mean shows, unless it is the ceiling.
+    fn draw_hidden_peak(&self, canvas: &mut Canvas<'_>) {
+        let capacity = self.limit.timeline.capacity as f64;
+        let Some(peak) = self.hidden_peak.filter(|&peak| peak < capacity) else { return };
+        let (panel, y) = (&self.ports, self.ports.y_of(peak));
+        canvas.dashes((panel.left, y), (panel.right, y), (2.0, 3.0), line(INK, 1.0));
+        let (x, align) = self.side_without_first_refusal();
+        let text = format!("most at one moment: {}", count(self.limit.figures.peak_in_use));
+        canvas.label(&text, (x, y - 5.0), align, plain(SMALL, INK));
     }
 
     /// Where the ceiling's label does not meet the date of the first refusal.
     fn side_without_first_refusal(&self) -> (f64, Align) {
         let (left, right) = (self.ports.left + 4.0, self.ports.right);
-        let first = self.outcome.whole.first_blocked.map(|first| self.ports.x_of(first.median));
+        let first = self.limit.figures.first_blocked.map(|first| self.ports.x_of(first.median));
         match first {
             Some(x) if x > (left + right) / 2.0 => (left, Align::Left),
             _ => (right, Align::Right),

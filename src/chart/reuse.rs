@@ -7,10 +7,10 @@ use super::axis::{Panel, Scale, log_time_ticks, percent_ticks};
 use super::canvas::{Align, Canvas, bold, paint, text_width};
 use super::frame::Heading;
 use super::style::{BLOCKED, ESTABLISHED, INK, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL, line, sheer};
-use super::verdict::facts;
+use super::verdict::{facts, subject, whose};
 use super::wording::{count, seconds, span};
 use crate::scenario::Scenario;
-use crate::stats::{Outcome, Quantiles};
+use crate::stats::{LimitFigures, Outcome, Quantiles};
 use crate::units::SimDuration;
 
 /// Height of the panel in nominal pixels, and of what lies beneath it.
@@ -22,18 +22,17 @@ const MARKS: f64 = 72.0;
 const OUTLIERS: f64 = 0.001;
 /// Steps of the distribution.
 const STEPS: usize = 100;
-/// Marks of TIME-WAIT beyond these would only be in each other's way.
-const MOST_HOLDS: usize = 2;
 
-/// Time between two uses of a port.
-pub fn reuse(scenario: &Scenario, outcome: &Outcome) -> Picture {
-    let intervals = &outcome.whole.reuse_interval;
+/// Time between two uses of a port of one limit.
+pub fn reuse(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Picture {
+    let intervals = &limit.figures.reuse_interval;
     // Without a single reuse there is nothing to hold TIME-WAIT against.
-    let holds = if intervals.histogram.is_empty() { Vec::new() } else { holds(scenario) };
+    let holds = if intervals.histogram.is_empty() { Vec::new() } else { holds(scenario, limit) };
     let (lo, hi) = ends(intervals, &holds);
-    let finding = format!("{}: {}", scenario.name, finding(intervals));
+    let finding = subject(scenario, outcome, limit) + &finding(intervals);
     let facts = format!(
-        " · {} reuses{}{}",
+        "{} · {} reuses{}{}",
+        whose(outcome, limit),
         count(intervals.histogram.len()),
         beyond(intervals, lo, hi),
         facts(outcome)
@@ -81,19 +80,11 @@ fn finding(intervals: &Quantiles) -> String {
     )
 }
 
-/// The lengths of TIME-WAIT of the scenario's hosts, each once, the shortest first.
-fn holds(scenario: &Scenario) -> Vec<SimDuration> {
-    let mut holds: Vec<SimDuration> = scenario
-        .world
-        .hosts
-        .iter()
-        .map(|host| host.time_wait)
-        .filter(|hold| !hold.is_zero() && *hold != SimDuration::FOREVER)
-        .collect();
-    holds.sort_unstable();
-    holds.dedup();
-    holds.truncate(MOST_HOLDS);
-    holds
+/// The length of TIME-WAIT on the limit's host, where there is one that ends.
+fn holds(scenario: &Scenario, limit: &LimitFigures) -> Vec<SimDuration> {
+    let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
+    let hold = host.map(|host| host.time_wait);
+    hold.filter(|hold| !hold.is_zero() && *hold != SimDuration::FOREVER).into_iter().collect()
 }
 
 /// Where the time axis begins and ends, in seconds: around all that is shown, with some room.

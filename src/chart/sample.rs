@@ -233,7 +233,13 @@ impl Sample {
             warm_up: SimDuration::ZERO,
             whole: figures.clone(),
             clients: Vec::new(),
-            limits: vec![LimitFigures { name: "crawler".to_owned(), machines: 1, figures, theory }],
+            limits: vec![LimitFigures {
+                name: "crawler".to_owned(),
+                machines: 1,
+                figures,
+                theory,
+                timeline: timeline.clone(),
+            }],
             timeline,
         };
         let map = PortMap {

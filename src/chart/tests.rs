@@ -37,11 +37,12 @@ fn check(picture: &Picture) {
 
 /// All charts of one result.
 fn all(scenario: &Scenario, outcome: &Outcome, map: &PortMap) -> [Picture; 4] {
+    let limit = &outcome.limits[0];
     [
-        pressure(scenario, outcome),
+        pressure(scenario, outcome, limit),
         blocking(&[(scenario, outcome)]),
         ports(scenario, map),
-        reuse(scenario, outcome),
+        reuse(scenario, outcome, limit),
     ]
 }
 
@@ -55,7 +56,13 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         warm_up: SimDuration::ZERO,
         whole: blank(),
         clients: Vec::new(),
-        limits: Vec::new(),
+        limits: vec![LimitFigures {
+            name: "host".to_owned(),
+            machines: 1,
+            figures: blank(),
+            theory: Expected::default(),
+            timeline: Timeline::default(),
+        }],
         timeline: Timeline::default(),
     };
     let map = PortMap {
@@ -96,6 +103,47 @@ fn titles_say_what_was_found() {
     assert!(blocking.svg.contains("tiny blocks 40 % at 1.24 erlangs a port"));
     assert!(ports.svg.contains("tiny: all of 5 ports taken at 38.4 s"));
     assert!(reuse.svg.contains("tiny: a port is used again after"));
+}
+
+/// Two hosts, of which the second is the tighter and holds five ports.
+fn two_hosts() -> (Scenario, Outcome) {
+    let (mut scenario, mut outcome) = (TINY.scenario(), TINY.outcome().0);
+    let (mut roomy, _) = HOLDING.outcome();
+    roomy.limits[0].name = "roomy".to_owned();
+    outcome.limits.insert(0, roomy.limits.remove(0));
+    let mut host = scenario.world.hosts[0].clone();
+    host.name = "roomy".to_owned();
+    scenario.world.hosts.insert(0, host);
+    (scenario, outcome)
+}
+
+#[test]
+fn of_several_hosts_each_is_drawn_with_its_own_ceiling_and_refusals() {
+    let (scenario, outcome) = two_hosts();
+    assert_eq!(outcome.tightest().map(|limit| limit.name.as_str()), Some("crawler"));
+    let [roomy, tight] = [0, 1].map(|host| pressure(&scenario, &outcome, &outcome.limits[host]));
+    check(&roomy);
+    check(&tight);
+    assert!(tight.svg.contains("tiny, crawler: runs dry after 40.2 s"));
+    assert!(tight.svg.contains("the tightest of 2 hosts"));
+    assert!(tight.svg.contains("capacity 5 ports"));
+    assert!(roomy.svg.contains("tiny, roomy: holds: at most"));
+    assert!(roomy.svg.contains("capacity 28,232 ports"));
+    assert!(!roomy.svg.contains("first refusal"));
+}
+
+#[test]
+fn a_peak_that_the_means_smooth_away_is_told() {
+    let (scenario, (mut outcome, _)) = (HOLDING.scenario(), HOLDING.outcome());
+    let shown = |outcome: &Outcome| pressure(&scenario, outcome, &outcome.limits[0]).svg;
+    assert!(!shown(&outcome).contains("most at one moment"));
+    assert!(shown(&outcome).contains("means over 2 s"));
+    outcome.limits[0].figures.peak_in_use = 27_000;
+    assert!(shown(&outcome).contains("most at one moment: 27,000"));
+    outcome.limits[0].figures.peak_in_use = 28_232;
+    assert!(shown(&outcome).contains("capacity 28,232 ports, reached between the points"));
+    outcome.limits[0].machines = 2;
+    assert!(!shown(&outcome).contains("reached between"));
 }
 
 #[test]
@@ -140,8 +188,7 @@ fn crowd() -> Vec<(Scenario, Outcome)> {
             ..Expected::default()
         };
         let (mut outcome, _) = nothing(SimDuration::from_secs(600));
-        outcome.limits =
-            vec![LimitFigures { name: "host".to_owned(), machines: 1, figures, theory }];
+        outcome.limits = vec![LimitFigures { figures, theory, ..outcome.limits[0].clone() }];
         let mut scenario = TINY.scenario();
         scenario.name = format!("scenario-number-{index}-with-quite-a-long-name");
         (scenario, outcome)
@@ -198,9 +245,9 @@ proptest! {
         let (mut outcome, _) = nothing(SimDuration::from_nanos(nanos));
         let length = outcome.duration.as_secs_f64();
         outcome.warm_up = SimDuration::from_secs_f64(length * warm_up);
-        outcome.timeline = timeline;
+        outcome.limits[0].timeline = timeline;
         outcome.replications = replications;
-        outcome.whole.first_blocked = moments.map(|(at, share)| Moments {
+        outcome.limits[0].figures.first_blocked = moments.map(|(at, share)| Moments {
             median: at * length,
             lo: at * length,
             hi: length,
@@ -208,8 +255,8 @@ proptest! {
             latest: length,
             share_of_replications: share,
         });
-        outcome.whole.blocking_ratio.mean = ratio;
-        check(&pressure(&TINY.scenario(), &outcome));
+        outcome.limits[0].figures.blocking_ratio.mean = ratio;
+        check(&pressure(&TINY.scenario(), &outcome, &outcome.limits[0]));
     }
 
     #[test]
@@ -224,13 +271,13 @@ proptest! {
             histogram.record(value >> power).unwrap();
         }
         let (mut outcome, _) = nothing(SimDuration::from_secs(1));
-        let intervals = &mut outcome.whole.reuse_interval;
+        let intervals = &mut outcome.limits[0].figures.reuse_interval;
         intervals.p50 = histogram.value_at_quantile(0.5) as f64 * scale;
         intervals.p99 = histogram.value_at_quantile(0.99) as f64 * scale;
         (intervals.histogram, intervals.scale) = (histogram, scale);
         let mut scenario = TINY.scenario();
         scenario.world.hosts[0].time_wait = SimDuration::from_millis(hold);
-        check(&reuse(&scenario, &outcome));
+        check(&reuse(&scenario, &outcome, &outcome.limits[0]));
     }
 
     #[test]
@@ -258,7 +305,8 @@ proptest! {
             (figures.num_ephemeral, figures.capacity) = (capacity, capacity * u64::from(machines));
             figures.blocking_ratio = Estimate { mean, lo: mean / 2.0, hi: mean * 2.0 };
             let theory = Expected { offered_load_erl: Some(load), ..Expected::default() };
-            outcome.limits.push(LimitFigures { name: "h".to_owned(), machines, figures, theory });
+            let host = outcome.limits[0].clone();
+            outcome.limits.push(LimitFigures { machines, figures, theory, ..host });
         }
         check(&blocking(&[(&TINY.scenario(), &outcome)]));
     }

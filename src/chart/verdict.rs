@@ -1,6 +1,7 @@
 //! What a chart's title claims, in words: one finding, true of the figures it stands above.
 
 use super::wording::{count, percent, plural, seconds, span};
+use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
 
 /// A run that refuses nothing for this share of its length at the end is worth a word.
@@ -20,11 +21,30 @@ pub(super) fn facts(outcome: &Outcome) -> String {
     facts
 }
 
+/// `NAME: `, or `NAME, HOST: ` where there are several hosts.
+pub(super) fn subject(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> String {
+    match outcome.limits.len() {
+        0 | 1 => format!("{}: ", scenario.name),
+        _ => format!("{}, {}: ", scenario.name, limit.name),
+    }
+}
+
+/// ` · the tightest of 4 hosts`; nothing where there is one host only.
+pub(super) fn whose(outcome: &Outcome, limit: &LimitFigures) -> String {
+    let hosts = outcome.limits.len();
+    if hosts < 2 {
+        return String::new();
+    }
+    let tightest = outcome.tightest().is_some_and(|tightest| tightest.name == limit.name);
+    let place = if tightest { "the tightest" } else { "one" };
+    format!(" · {place} of {} hosts", count(hosts as u64))
+}
+
 /// Does it run dry, when, how badly; or how far from it does it stay.
-pub(super) fn pressure_finding(outcome: &Outcome) -> String {
-    let whole = &outcome.whole;
-    let Some(first) = whole.first_blocked else {
-        return holds(outcome);
+pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> String {
+    let figures = &limit.figures;
+    let Some(first) = figures.first_blocked else {
+        return holds(limit);
     };
     let share = first.share_of_replications;
     let mut finding = if share < 1.0 {
@@ -34,13 +54,14 @@ pub(super) fn pressure_finding(outcome: &Outcome) -> String {
     };
     finding += &format!(" {}", seconds(first.median));
     let length = outcome.duration.as_secs_f64();
-    let quiet_from = whole.recovered.filter(|recovered| {
-        recovered.share_of_replications >= share && recovered.latest < length * (1.0 - QUIET_END)
+    // Where most replications refuse nothing at all, the end of it says nothing.
+    let quiet_from = figures.recovered.filter(|recovered| {
+        recovered.share_of_replications >= 1.0 && recovered.latest < length * (1.0 - QUIET_END)
     });
     if let Some(recovered) = quiet_from {
         finding += &format!(", nothing refused after {}", seconds(recovered.latest));
     }
-    match whole.blocking_ratio.mean {
+    match figures.blocking_ratio.mean {
         refused if refused > 0.0 => {
             let when = if outcome.warm_up.is_zero() { "" } else { " after the warm-up" };
             format!("{finding}; {} of attempts refused{when}", percent(refused))
@@ -55,46 +76,23 @@ pub(super) fn of_replications(outcome: &Outcome, share: f64) -> String {
     format!("{} of {}", count((share * f64::from(all)).round() as u64), count(u64::from(all)))
 }
 
-/// How much of the tightest limit is used at most.
-fn holds(outcome: &Outcome) -> String {
-    if outcome.whole.attempts == 0 && outcome.timeline.rows.is_empty() {
+/// How much of the limit is used at most.
+fn holds(limit: &LimitFigures) -> String {
+    if limit.figures.attempts == 0 && limit.timeline.rows.is_empty() {
         return "nothing was attempted".to_owned();
     }
-    let tightest = outcome.limits.iter().max_by(|a, b| fullest(a).total_cmp(&fullest(b)));
-    let Some(limit) = tightest.filter(|limit| of_one_machine(limit) > 0) else {
-        return "nothing was refused".to_owned();
-    };
-    let host = match outcome.limits.len() {
-        1 => String::new(),
-        _ => format!(" ({})", limit.name),
-    };
-    let ports = match of_one_machine(limit) {
+    let ports = match limit.of_one_machine() {
+        0 => return "nothing was refused".to_owned(),
         capacity if capacity == limit.figures.num_ephemeral => plural(capacity, "port"),
         capacity => format!("{} places for connections", count(capacity)),
     };
-    format!("holds: at most {} of {ports} in use{host}", percent(fullest(limit)))
-}
-
-/// Connections that can hold a port at once on one machine.
-pub(super) fn of_one_machine(limit: &LimitFigures) -> u64 {
-    limit.figures.capacity / u64::from(limit.machines.max(1))
-}
-
-fn fullest(limit: &LimitFigures) -> f64 {
-    match of_one_machine(limit) {
-        0 => 0.0,
-        capacity => limit.figures.peak_in_use as f64 / capacity as f64,
-    }
+    format!("holds: at most {} of {ports} in use", percent(limit.peak_share()))
 }
 
 /// The ceiling and what it is made of: `capacity 564,640 = 10 machines × 28,232 ports × 2 keys`.
-pub(super) fn ceiling(outcome: &Outcome) -> String {
-    let capacity = outcome.timeline.capacity;
-    let parts = match outcome.limits.as_slice() {
-        [limit] => product(limit, capacity),
-        _ => None,
-    };
-    match parts {
+pub(super) fn ceiling(limit: &LimitFigures) -> String {
+    let capacity = limit.timeline.capacity;
+    match product(limit, capacity) {
         Some(parts) => format!("capacity {} = {parts}", count(capacity)),
         None => format!("capacity {}", plural(capacity, "port")),
     }

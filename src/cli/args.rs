@@ -43,7 +43,9 @@ Examples:
   portsim run crawler.toml --format json | jq .whole.blocking_ratio.mean
 
 Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports and
-reuse (.svg and .png); several scenarios together also give OUT/summary.csv and OUT/blocking.svg.
+reuse (.svg and .png). The charts show the tightest host; of several, each also has its own:
+timeline-HOST.csv, pressure-HOST and ports-HOST. Several scenarios together also give
+OUT/summary.csv and OUT/blocking.svg.
 With --format json, stdout is one document: the summary of the scenario, or
 {\"scenarios\": [...]} with one summary each when several files were given.
 

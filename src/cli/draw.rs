@@ -1,12 +1,13 @@
 //! The charts of finished runs, into their folders.
 
-use portsim::chart;
+use portsim::chart::{self, Picture};
 use portsim::replicate;
 use portsim::report::file::WriteError;
-use portsim::report::verdict;
 use portsim::scenario::Scenario;
-use portsim::stats::Outcome;
+use portsim::stats::{LimitFigures, Outcome};
+use rayon::prelude::*;
 
+use super::host_files;
 use super::interrupt;
 use super::output::Folder;
 
@@ -14,7 +15,11 @@ use super::output::Folder;
 const PORT_COLUMNS: usize = 600;
 const PORT_ROWS: usize = 256;
 
-/// Draws the charts of one scenario.
+/// Of more hosts than these only the tightest is drawn: nobody would look at them all.
+const MOST_HOSTS: usize = 8;
+
+/// Draws the charts of one scenario: `pressure`, `reuse` and `ports` of the tightest host, and
+/// where there are several, `pressure-HOST` and `ports-HOST` of each.
 ///
 /// # Errors
 /// A chart that could not be written.
@@ -23,18 +28,49 @@ pub fn charts(
     outcome: &Outcome,
     folder: &mut Folder,
 ) -> Result<(), WriteError> {
-    folder.write_picture("pressure", &chart::pressure(scenario, outcome))?;
-    folder.write_picture("reuse", &chart::reuse(scenario, outcome))?;
-    // Ports against time take another simulation; whoever has interrupted will not wait for it.
-    if interrupt::stopped() {
-        return Ok(());
+    let Some(tightest) = outcome.tightest() else { return Ok(()) };
+    let each = (2..=MOST_HOSTS).contains(&outcome.limits.len());
+    let drawn = |limit: &&LimitFigures| each || limit.name == tightest.name;
+    let limits: Vec<&LimitFigures> = outcome.limits.iter().filter(drawn).collect();
+    let draw = |&limit: &&LimitFigures| HostCharts::draw(scenario, outcome, limit);
+    let charts: Vec<HostCharts> = limits.par_iter().map(draw).collect();
+    for (limit, charts) in limits.iter().zip(&charts) {
+        if limit.name == tightest.name {
+            charts.write("", folder)?;
+            folder.write_picture("reuse", &chart::reuse(scenario, outcome, limit))?;
+        }
     }
-    let tightest = verdict::tightest(outcome).map(|limit| limit.name.as_str());
-    let hosts = &scenario.world.hosts;
-    if let Some(host) = hosts.iter().position(|host| Some(host.name.as_str()) == tightest) {
-        let Scenario { world, settings, .. } = scenario;
-        let map = replicate::port_map(world, settings, host, PORT_COLUMNS, PORT_ROWS);
-        folder.write_picture("ports", &chart::ports(scenario, &map))?;
+    let names = host_files::names(limits.iter().map(|limit| limit.name.as_str()));
+    for (name, charts) in names.iter().zip(&charts).filter(|_| each) {
+        charts.write(&format!("-{name}"), folder)?;
     }
     Ok(())
+}
+
+/// What is drawn of every host.
+struct HostCharts {
+    pressure: Picture,
+    ports: Option<Picture>,
+}
+
+impl HostCharts {
+    fn draw(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Self {
+        let pressure = chart::pressure(scenario, outcome, limit);
+        let Scenario { world, settings, .. } = scenario;
+        let host = world.hosts.iter().position(|host| host.name == limit.name);
+        // Ports against time take another simulation; whoever has interrupted will not wait for it.
+        let ports = host.filter(|_| !interrupt::stopped()).map(|host| {
+            let map = replicate::port_map(world, settings, host, PORT_COLUMNS, PORT_ROWS);
+            chart::ports(scenario, &map)
+        });
+        Self { pressure, ports }
+    }
+
+    fn write(&self, suffix: &str, folder: &mut Folder) -> Result<(), WriteError> {
+        folder.write_picture(&format!("pressure{suffix}"), &self.pressure)?;
+        match &self.ports {
+            Some(ports) => folder.write_picture(&format!("ports{suffix}"), ports),
+            None => Ok(()),
+        }
+    }
 }

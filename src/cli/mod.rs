@@ -10,6 +10,7 @@ mod args;
 mod completions;
 mod cost;
 mod draw;
+mod host_files;
 mod interrupt;
 mod load;
 mod output;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use portsim::chart::Picture;
 use portsim::report::file::{self, WriteError};
 
-/// The files that portsim writes for one scenario.
+use super::host_files;
+
+/// The files that portsim writes for one scenario, whatever hosts it has.
 const OURS: [&str; 9] = [
     "summary.json",
     "timeline.csv",
@@ -108,8 +110,10 @@ impl Folder {
     /// Removes files of an earlier run that this one has not written: charts of other figures
     /// beside a new summary would mislead.
     pub fn remove_stale(&self) {
-        for name in OURS {
-            if !self.written.iter().any(|written| written == name) {
+        let files = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        for name in names.filter(|name| OURS.contains(&&**name) || host_files::is_one(name)) {
+            if !self.written.contains(&name) {
                 let _ = std::fs::remove_file(self.path.join(name));
             }
         }
@@ -155,13 +159,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let output = Output::prepare(directory.path(), ["a"].into_iter()).unwrap();
         let folder = directory.path().join("a");
-        for name in ["pressure.svg", "notes.md"] {
+        for name in ["pressure.svg", "pressure-web.svg", "notes.md"] {
             std::fs::write(folder.join(name), "old").unwrap();
         }
         let mut written = output.folder("a");
         written.write("summary.json", b"{}").unwrap();
         written.remove_stale();
         assert!(!folder.join("pressure.svg").exists());
+        assert!(!folder.join("pressure-web.svg").exists());
         assert!(folder.join("notes.md").exists(), "what is not ours stays");
     }
 }

@@ -19,7 +19,7 @@ use super::cost::{self, Advice};
 use super::output::{Folder, Output};
 use super::progress::{Part, Progress};
 use super::terminal::{self, OPEN, Terminal, styled, tame};
-use super::{Status, draw, interrupt, load, screen, table};
+use super::{Status, draw, host_files, interrupt, load, screen, table};
 
 /// Runs what `args` name and says how it ended.
 pub fn run(args: &RunArgs) -> Status {
@@ -168,6 +168,13 @@ impl Session<'_> {
         let summary = Summary::new(scenario, outcome, checked);
         folder.write("summary.json", summary.to_json().as_bytes())?;
         folder.write("timeline.csv", timeline::to_csv(&outcome.timeline).as_bytes())?;
+        if outcome.limits.len() > 1 {
+            let hosts = host_files::names(outcome.limits.iter().map(|limit| limit.name.as_str()));
+            for (limit, host) in outcome.limits.iter().zip(hosts) {
+                let bytes = timeline::to_csv(&limit.timeline);
+                folder.write(&format!("timeline-{host}.csv"), bytes.as_bytes())?;
+            }
+        }
         let record = Record {
             scenario: scenario.name.clone(),
             version: env!("CARGO_PKG_VERSION"),

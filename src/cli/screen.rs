@@ -1,9 +1,9 @@
 //! What a person sees of finished scenarios.
 
 use anstyle::Style;
-use portsim::report::numbers::plural;
+use portsim::report::numbers::{plural, span};
 use portsim::report::sheet::Sheet;
-use portsim::report::{Checked, Verdict, verdict};
+use portsim::report::{Checked, Verdict, verdict, warnings};
 use portsim::scenario::Scenario;
 use portsim::stats::Outcome;
 
@@ -17,10 +17,12 @@ pub fn full(scenario: &Scenario, outcome: &Outcome, checked: &[Checked], width: 
     text.push_str(&format!("{}\n\n", styled(style_of(outcome), told)));
     text.push_str(&table::of_sheet(&Sheet::new(outcome), width));
     let runs = plural(outcome.replications.into(), "replication", "replications");
-    let steady = if outcome.warm_up.is_zero() {
-        String::new()
-    } else {
+    let steady = if !outcome.warm_up.is_zero() {
         format!("; steady figures leave out the first {}", outcome.warm_up)
+    } else if let Some(filling) = warnings::filling_s(scenario, outcome) {
+        format!("; from empty, the filling up (some {}) is in the figures", span(filling))
+    } else {
+        String::new()
     };
     let intervals = if outcome.replications > 1 { "; intervals are 95 %" } else { "" };
     let how = format!("{runs} of {}, seed {}{intervals}{steady}", outcome.duration, outcome.seed);

@@ -1,9 +1,8 @@
 //! Tables for a terminal: as wide as it is, and lists where it is too narrow for a table.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use portsim::report::numbers::{count, percent, span};
+use portsim::report::numbers::{percent, span};
 use portsim::report::sheet::{Column, NONE, Sheet};
-use portsim::report::verdict;
 use portsim::report::{Checked, Verdict};
 use portsim::scenario::Scenario;
 use portsim::stats::Outcome;
@@ -30,7 +29,7 @@ pub fn of_sheet(sheet: &Sheet, width: usize) -> String {
 
 /// How many of `columns` fit beside the labels.
 fn fitting(sheet: &Sheet, columns: &[Column], width: usize) -> usize {
-    let mut used = widest(sheet.labels.iter().copied()) + PADDING;
+    let mut used = widest(sheet.labels.iter().map(String::as_str)) + PADDING;
     let mut fits = 0;
     for column in columns {
         let cells = column.cells.iter().map(String::as_str);
@@ -53,7 +52,7 @@ fn table(sheet: &Sheet, columns: &[Column]) -> String {
     for (row, label) in sheet.labels.iter().enumerate() {
         let cells: Vec<&str> = columns.iter().map(|column| column.cells[row].as_str()).collect();
         if cells.iter().any(|cell| *cell != NONE) {
-            table.add_row(std::iter::once(*label).chain(cells));
+            table.add_row(std::iter::once(tame(label).as_str()).chain(cells));
         }
     }
     finish(table)
@@ -72,16 +71,28 @@ fn list(sheet: &Sheet, column: &Column) -> String {
 
 /// Many scenarios, a row each.
 pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) -> String {
-    let head = ["scenario", "verdict", "refused", "first at", "peak in use", "used", "expected"];
-    let mut table = plain(head.map(str::to_owned).to_vec());
+    // Hosts share no port: what is told of several is told of the tightest.
+    let several = runs.iter().any(|(_, outcome, _)| outcome.limits.len() > 1);
+    let shown = |title: &str| several || title != TIGHTEST;
+    let head = [SCENARIO, TIGHTEST, "runs dry", "refused", "peak", "used", "expected"];
+    let titles = head.iter().filter(|title| shown(title)).map(|&title| title.to_owned());
+    let mut table = plain(titles.collect());
+    if several {
+        let names = table.column_mut(1).expect("the second column is there");
+        names.set_cell_alignment(CellAlignment::Left);
+    }
     let mut text = String::new();
     for (scenario, outcome, checked) in runs {
-        let cells = row(scenario, outcome, checked);
-        text.push_str(&format!("{}\n", cells[0]));
-        for (name, cell) in head.iter().zip(&cells).skip(1) {
-            text.push_str(&format!("  {name}: {cell}\n"));
+        let cells = head.into_iter().zip(row(scenario, outcome, checked));
+        let cells: Vec<(&str, String)> = cells.filter(|(title, _)| shown(title)).collect();
+        for (title, cell) in &cells {
+            match *title {
+                SCENARIO => text.push_str(&format!("{cell}\n")),
+                TIGHTEST if cell == NONE => {}
+                title => text.push_str(&format!("  {title}: {cell}\n")),
+            }
         }
-        table.add_row(cells);
+        table.add_row(cells.into_iter().map(|(_, cell)| cell));
     }
     // Wrapped cells are still a table; below this they are a puzzle.
     if width < 60 {
@@ -92,15 +103,31 @@ pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) ->
     finish(table)
 }
 
-fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec<String> {
-    let whole = &outcome.whole;
-    vec![
-        tame(&scenario.name),
-        verdict::word(outcome).to_owned() + if outcome.partial { " (partial)" } else { "" },
-        percent(whole.blocking_ratio.mean),
-        whole.first_blocked.map_or_else(|| "never".to_owned(), |moments| span(moments.median)),
-        count(whole.peak_in_use),
-        percent(whole.utilisation.mean),
+/// Titles that [`of_scenarios`] must know again.
+const SCENARIO: &str = "scenario";
+const TIGHTEST: &str = "tightest";
+
+/// The figures of the host that decides; one cell for each title.
+fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> [String; 7] {
+    let name = tame(&scenario.name);
+    let Some(limit) = outcome.tightest() else {
+        let mut cells = std::array::from_fn(|_| NONE.to_owned());
+        cells[0] = name;
+        return cells;
+    };
+    let figures = &limit.figures;
+    let dry = match figures.first_blocked {
+        Some(moments) => span(moments.median),
+        None if outcome.whole.attempts == 0 => "idle".to_owned(),
+        None => "never".to_owned(),
+    };
+    [
+        name,
+        if outcome.limits.len() > 1 { tame(&limit.name) } else { NONE.to_owned() },
+        dry + if outcome.partial { " (partial)" } else { "" },
+        percent(figures.blocking_ratio.mean),
+        percent(limit.peak_share()),
+        percent(figures.utilisation.mean),
         worst(checked),
     ]
 }
@@ -140,7 +167,7 @@ mod tests {
             cells: vec!["4,800,000".to_owned(), "33.02 % ± 0.05".to_owned()],
         };
         Sheet {
-            labels: vec!["attempts", "blocking ratio"],
+            labels: ["attempts", "blocking ratio"].map(str::to_owned).to_vec(),
             columns: (0..columns).map(column).collect(),
         }
     }

@@ -24,7 +24,7 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
     row(&mut text, std::iter::once(":---").chain(rules));
     for (index, label) in sheet.labels.iter().enumerate() {
         let cells = sheet.columns.iter().map(|column| column.cells[index].as_str());
-        row(&mut text, std::iter::once(*label).chain(cells));
+        row(&mut text, std::iter::once(label.as_str()).chain(cells));
     }
     if !checked.is_empty() {
         text.push('\n');

@@ -10,6 +10,7 @@ pub mod file;
 pub mod markdown;
 pub mod numbers;
 pub mod record;
+mod roster;
 pub mod sheet;
 pub mod summary;
 pub mod timeline;

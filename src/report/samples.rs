@@ -47,6 +47,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
                 offered_rate_per_s: Some(400.0),
                 fill_time_s: Some(40.96),
             },
+            timeline: timeline(),
         }],
         timeline: timeline(),
     };

@@ -1,12 +1,14 @@
-//! The figures of one scenario as a sheet of words: a row a figure, a column a limit or client.
+//! The figures of one scenario as a sheet of words: a row a figure, a column a limit or client; of
+//! several hosts the other way round.
 //!
 //! The terminal's table and the one for a ticket are both drawn from it, so they never disagree.
 
+use super::roster;
 use crate::report::numbers::{
     amount, amount_with_interval, count, percent, percent_with_interval, rate, span,
     span_with_interval,
 };
-use crate::stats::{ClientFigures, Figures, Moments, Outcome, Quantiles};
+use crate::stats::{Figures, Moments, Outcome, Quantiles};
 use crate::theory::Expected;
 
 /// What stands where there is no figure.
@@ -21,13 +23,13 @@ pub struct Column {
     pub cells: Vec<String>,
 }
 
-/// Rows of figures by columns of limits, their theory, and clients.
+/// Rows of figures by columns of limits, their theory, and clients; of several hosts, rows of hosts
+/// by columns of figures ([`roster`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
-    /// The name of each row, units in the cells.
-    pub labels: Vec<&'static str>,
-    /// Limits, each with its theory beside it, then clients, in the order of the scenario; a client
-    /// that is alone on its host, one of several, has no column of its own.
+    /// The name of each row; units are in the cells.
+    pub labels: Vec<String>,
+    /// Of one host: its limit, the theory beside it, then clients in the order of the scenario.
     pub columns: Vec<Column>,
 }
 
@@ -57,6 +59,9 @@ impl Sheet {
     /// Everything that `outcome` says of its limits and clients.
     #[must_use]
     pub fn new(outcome: &Outcome) -> Self {
+        if outcome.limits.len() > 1 {
+            return roster::of(outcome);
+        }
         let known = outcome.replications > 1;
         let mut columns = Vec::new();
         for limit in &outcome.limits {
@@ -65,16 +70,14 @@ impl Sheet {
             columns.push(Column::new(format!("{} (limit)", limit.name), cells));
             let theory = expected(&limit.theory);
             if theory.iter().any(|cell| cell != NONE) {
-                let alone = outcome.limits.len() == 1;
-                let of = if alone { String::new() } else { format!("{} ", limit.name) };
-                columns.push(Column::new(format!("{of}theory"), theory));
+                columns.push(Column::new("theory".to_owned(), theory));
             }
         }
-        for client in outcome.clients.iter().filter(|client| !says_nothing_new(outcome, client)) {
+        for client in &outcome.clients {
             let cells = measured(&client.figures, known);
             columns.push(Column::new(format!("{} (client)", client.name), cells));
         }
-        Self { labels: LABELS.to_vec(), columns }.without_empty_rows()
+        Self { labels: LABELS.map(str::to_owned).to_vec(), columns }.without_empty_rows()
     }
 
     fn without_empty_rows(mut self) -> Self {
@@ -98,13 +101,6 @@ impl Column {
         cells.resize(LABELS.len(), NONE.to_owned());
         Self { title, cells }
     }
-}
-
-/// Is `client` alone on its host, one of several? Its figures are those of the host, and a column for
-/// each would make a comparison of hosts unreadable.
-fn says_nothing_new(outcome: &Outcome, client: &ClientFigures) -> bool {
-    let on_the_host = outcome.clients.iter().filter(|other| other.host == client.host).count();
-    outcome.limits.len() > 1 && on_the_host == 1
 }
 
 /// When it first blocked: `41.0 s (40.8-41.2)`, `41.0 s, in 60 %`, `never`.
@@ -140,7 +136,7 @@ fn measured(figures: &Figures, known: bool) -> Vec<String> {
     ]
 }
 
-fn quantile(quantiles: &Quantiles, show: impl Fn(&Quantiles) -> String) -> String {
+pub(super) fn quantile(quantiles: &Quantiles, show: impl Fn(&Quantiles) -> String) -> String {
     if quantiles.histogram.is_empty() { NONE.to_owned() } else { show(quantiles) }
 }
 
@@ -186,26 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_are_alone_on_one_of_several_hosts_have_no_column() {
-        let mut outcome = samples::overloaded().1;
-        let mut second = outcome.limits[0].clone();
-        second.name = "second".to_owned();
-        outcome.limits.push(second);
-        let titles = |outcome: &Outcome| {
-            Sheet::new(outcome).columns.into_iter().map(|c| c.title).collect::<Vec<_>>()
-        };
-        let of_hosts = ["crawler (limit)", "crawler theory", "second (limit)", "second theory"];
-        assert_eq!(titles(&outcome), of_hosts);
-        outcome.clients.push(outcome.clients[0].clone());
-        assert_eq!(titles(&outcome).len(), 6, "two clients share the first host");
-    }
-
-    #[test]
     fn rows_without_any_figure_are_left_out() {
         let mut outcome = samples::overloaded().1;
         outcome.limits[0].theory = Expected::default();
         let sheet = Sheet::new(&outcome);
-        assert!(!sheet.labels.contains(&"offered load"));
+        assert!(!sheet.labels.contains(&"offered load".to_owned()));
         assert!(sheet.columns.iter().all(|c| c.cells.len() == sheet.labels.len()));
     }
 }

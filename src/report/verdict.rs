@@ -10,7 +10,7 @@ use crate::stats::{Figures, LimitFigures, Moments, Outcome};
 #[must_use]
 pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     let prefix = interrupted(scenario, outcome).unwrap_or_default();
-    let Some(limit) = tightest(outcome) else {
+    let Some(limit) = outcome.tightest() else {
         return format!("{prefix}Nothing to say: there is no host.");
     };
     let several = outcome.limits.len() > 1;
@@ -24,31 +24,6 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
         runs_dry(scenario, outcome, limit)
     };
     prefix + &text
-}
-
-/// `holds`, `runs dry` or `idle`: the sentence in a word, for tables.
-#[must_use]
-pub fn word(outcome: &Outcome) -> &'static str {
-    if outcome.whole.first_blocked.is_some() {
-        "runs dry"
-    } else if outcome.whole.attempts == 0 {
-        "idle"
-    } else {
-        "holds"
-    }
-}
-
-/// The limit that decides: the one that blocked most, else the fullest.
-#[must_use]
-pub fn tightest(outcome: &Outcome) -> Option<&LimitFigures> {
-    // Of equals the first in the scenario; `max_by` would take the last.
-    outcome.limits.iter().rev().max_by(|a, b| {
-        let (a, b) = (&a.figures, &b.figures);
-        let ratio = a.blocking_ratio.mean.total_cmp(&b.blocking_ratio.mean);
-        let ever = a.first_blocked.is_some().cmp(&b.first_blocked.is_some());
-        let fullest = a.utilisation.mean.total_cmp(&b.utilisation.mean);
-        ratio.then(ever).then(fullest)
-    })
 }
 
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
@@ -218,7 +193,6 @@ mod tests {
             "49152-65535 runs dry after 41.0 s (40.8-41.2) at 400 / s: 33 % of attempts are \
              refused; it can sustain 268 / s."
         );
-        assert_eq!(word(&outcome), "runs dry");
     }
 
     #[test]
@@ -229,7 +203,6 @@ mod tests {
             sentence(&scenario, &outcome),
             "It holds: at most 9,994 of 16,384 ports in use (61 %); it could sustain 268 / s."
         );
-        assert_eq!(word(&outcome), "holds");
     }
 
     #[test]

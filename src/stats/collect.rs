@@ -6,7 +6,7 @@
 
 use super::log_linear::LogLinear;
 use super::outcome::{Estimate, Figures, Moments, Quantiles, Spread, Timeline, TimelineRow};
-use super::tally::{Blocking, ClientTally, HostTally, ReuseClock};
+use super::tally::{Bins, Blocking, ClientTally, HostTally, ReuseClock};
 use super::window::Window;
 use crate::units::{SimDuration, SimTime};
 
@@ -216,12 +216,12 @@ impl TimelineSum {
         Self { window, capacity, replications: 0, rows: vec![[empty; COLUMNS]; window.bins()] }
     }
 
-    /// Adds one replication: the tallies of all its hosts.
-    pub fn add(&mut self, hosts: &[HostTally]) {
+    /// Adds one replication: the bins of everything that is summed, all of the same window.
+    pub fn add(&mut self, parts: &[&Bins]) {
         self.replications += 1;
         let mut rows = vec![[0_i128; COLUMNS]; self.rows.len()];
-        for host in hosts {
-            for (sum, row) in rows.iter_mut().zip(host.bins.rows()) {
+        for bins in parts {
+            for (sum, row) in rows.iter_mut().zip(bins.rows()) {
                 sum[0] += i128::from(row.opened);
                 sum[1] += i128::from(row.blocked);
                 sum[2] += row.established;

@@ -24,7 +24,8 @@ pub struct Outcome {
     pub clients: Vec<ClientFigures>,
     /// One for each limit on the path (each host's port range), in the order of the scenario.
     pub limits: Vec<LimitFigures>,
-    /// Ports by state over time, everything together.
+    /// Ports by state over time, everything together; hosts share no port, so where there are
+    /// several this is a sum and no one's level.
     pub timeline: Timeline,
 }
 
@@ -50,6 +51,40 @@ pub struct LimitFigures {
     pub figures: Figures,
     /// What the formulas say.
     pub theory: Expected,
+    /// Its ports by state over time, all its machines together.
+    pub timeline: Timeline,
+}
+
+impl Outcome {
+    /// The limit that decides: the one with the highest blocking ratio; where none blocks, the one
+    /// that came closest to its capacity. `None` where there is no host.
+    #[must_use]
+    pub fn tightest(&self) -> Option<&LimitFigures> {
+        // Of equals the first in the scenario; `max_by` would take the last.
+        self.limits.iter().rev().max_by(|a, b| {
+            let ratio = |limit: &LimitFigures| limit.figures.blocking_ratio.mean;
+            let ever = |limit: &LimitFigures| limit.figures.first_blocked.is_some();
+            let fullest = a.peak_share().total_cmp(&b.peak_share());
+            ratio(a).total_cmp(&ratio(b)).then(ever(a).cmp(&ever(b))).then(fullest)
+        })
+    }
+}
+
+impl LimitFigures {
+    /// Most connections that can hold a port at once on one machine.
+    #[must_use]
+    pub fn of_one_machine(&self) -> u64 {
+        self.figures.capacity / u64::from(self.machines.max(1))
+    }
+
+    /// Most ports in use at one moment, as a share of what one machine can hold, 0 to 1.
+    #[must_use]
+    pub fn peak_share(&self) -> f64 {
+        match self.of_one_machine() {
+            0 => 0.0,
+            capacity => self.figures.peak_in_use as f64 / capacity as f64,
+        }
+    }
 }
 
 /// Counts, means and spreads; "steady" ones leave the warm-up out.
