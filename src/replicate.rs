@@ -177,6 +177,10 @@ impl<'a> Runner<'a> {
         let empty = || HostTally::new(model.clients.len(), self.window);
         let add = |part: Option<(HostTally, Workspace)>, machine: u32| {
             let (mut tally, mut workspace) = part?;
+            // A machine with little to do never looks up, and there may be a million of them.
+            if self.watch.stopped() {
+                return None;
+            }
             let job =
                 Job { world: self.world, settings: self.settings, host, machine, replication };
             let mut reporter = Reporter { runner: self, share, reached: SimTime::START };

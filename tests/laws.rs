@@ -285,3 +285,36 @@ fn replications_are_added_until_the_interval_is_narrow() {
     assert!((ratio.hi - ratio.lo) / 2.0 <= 0.01 * ratio.mean, "{ratio:?}");
     assert!(outcome.replications > 20 && !outcome.partial, "{}", outcome.replications);
 }
+
+/// Wants to stop as soon as something has been done, and counts how often it is told of more.
+#[derive(Default)]
+struct Impatient(std::sync::atomic::AtomicU32);
+
+impl portsim::replicate::Watch for Impatient {
+    fn advanced(&self, _share: f64) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::SeqCst) > 0
+    }
+}
+
+#[test]
+fn a_stop_is_obeyed_between_machines_that_do_little() {
+    let text = "
+        [run]
+        duration = '1 s'
+        replications = 2
+        [host.small]
+        count = 10000
+        [client.fetcher]
+        arrivals = { process = 'poisson', rate = '1 / s' }
+        lifetime = '200 ms'";
+    let scenario = portsim::scenario::parse("small", "small.toml", text, &[]).unwrap();
+    let watch = Impatient::default();
+    let outcome = portsim::replicate::replicate(&scenario.world, &scenario.settings, &watch);
+    assert!(outcome.is_none(), "nothing was finished");
+    let machines = watch.0.into_inner();
+    assert!(machines < 1_000, "{machines} machines ran after the stop");
+}
