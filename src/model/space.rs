@@ -39,21 +39,42 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
+    /// The most ports, pool by pool, that one machine can have: they are numbered with 32 bits.
+    pub const MOST_PLACES: u128 = u32::MAX as u128;
+
+    /// The ports of one machine of `host`, pool by pool, towards `endpoints` destination endpoints.
+    #[must_use]
+    pub fn places(host: &Host, endpoints: u64) -> u128 {
+        let addresses = u128::from(host.addresses);
+        let pools = Self::keys(host).into_iter().flatten().map(|key| match key {
+            ReuseKey::FourTuple => addresses * u128::from(endpoints),
+            ReuseKey::SourceAddress => addresses,
+            ReuseKey::Host => 1,
+        });
+        pools.sum::<u128>() * u128::from(host.ports.num_ephemeral())
+    }
+
     /// The pools of one machine of `host` in a world with `endpoints` destination endpoints.
+    ///
+    /// # Panics
+    /// When the machine has more than [`PoolPlan::MOST_PLACES`] ports.
     #[must_use]
     pub fn of(host: &Host, endpoints: u32) -> Self {
+        let places = Self::places(host, u64::from(endpoints));
+        assert!(places <= Self::MOST_PLACES, "{places} ports cannot be numbered with 32 bits");
+        let [connect, bind] = Self::keys(host);
+        Self { addresses: host.addresses, endpoints, connect, bind }
+    }
+
+    /// The keys of `connect()` and of `bind()`, for the calls that a client uses.
+    fn keys(host: &Host) -> [Option<ReuseKey>; 2] {
         let uses = |bound: bool| host.clients.iter().any(|c| (c.binds == Binds::Bind) == bound);
         // A bound port has no destination yet, so the 4-tuple cannot be its key.
         let bind_key = match host.reuse_key {
             ReuseKey::FourTuple | ReuseKey::SourceAddress => ReuseKey::SourceAddress,
             ReuseKey::Host => ReuseKey::Host,
         };
-        Self {
-            addresses: host.addresses,
-            endpoints,
-            connect: uses(false).then_some(host.reuse_key),
-            bind: uses(true).then_some(bind_key),
-        }
+        [uses(false).then_some(host.reuse_key), uses(true).then_some(bind_key)]
     }
 
     /// The pool of a connection from source address number `source` to endpoint number `endpoint`.

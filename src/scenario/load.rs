@@ -114,7 +114,9 @@ fn problems_of(origin: &str, text: &str, problem: Problem) -> Problems {
 
 /// The text of `bytes` without a byte order mark; else what can be shown of it, and why not.
 fn decode(bytes: &[u8]) -> Result<&str, Box<(String, Problem)>> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    // Without a mark, every other byte of a Latin text is zero.
+    if marked || matches!(bytes, [0, _, 0, _, ..] | [_, 0, _, 0, ..]) {
         let problem = Problem::nowhere("this file is UTF-16")
             .help("save it as UTF-8, which every editor can");
         return Err(Box::new((String::new(), problem)));

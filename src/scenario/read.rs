@@ -50,7 +50,8 @@ pub(super) fn whole(walk: &Walk, root: &Table) -> Whole {
     let world = world(walk, &run, hosts, destinations, clients);
     let expectations = expectations(walk, root, hosts, clients);
     if let Some(world) = &world {
-        checks::amount_of_work(walk, world, &run.settings, clients);
+        let tables = checks::Tables { hosts, clients, stationary: run.stationary };
+        checks::world(walk, world, &run.settings, tables);
     }
     Whole { title, asks, world, settings: run.settings, expectations }
 }

@@ -1,5 +1,6 @@
 //! Closed forms: pure arithmetic, against which the simulation is held.
 
+mod attempts;
 mod demand;
 mod engset;
 mod erlang;
@@ -11,6 +12,7 @@ mod moments;
 mod pools;
 pub(crate) mod special;
 
+pub use attempts::attempts;
 pub use demand::{HoldLaw, rate_per_s};
 pub use engset::{engset_call_congestion, engset_time_congestion};
 pub use erlang::{erlang_b, erlang_b_offered, erlang_b_servers};

@@ -370,6 +370,40 @@ fn a_stationary_start_is_refused_where_there_is_none() {
 }
 
 #[test]
+fn a_stationary_start_is_refused_where_bound_and_plain_clients_mix() {
+    let plain = SMALLEST.replace("[client.fetcher]", "[client.plain]");
+    let text = format!("{SMALLEST}\nbinds = \"bind\"\n{plain}\n[run]\nstart = \"stationary\"\n");
+    good(&text.replace("stationary", "empty"));
+    good(&text.replace("\"bind\"", "\"bind-no-port\""));
+    let line = text.lines().position(|line| line.starts_with("binds")).unwrap() + 1;
+    told(&bad(text), (line, 9, "\"bind\""), "steady state of such a mixture", "start = \"empty\"");
+}
+
+#[test]
+fn more_ports_than_can_be_numbered_are_refused_before_anything_is_multiplied() {
+    let text =
+        format!("{SMALLEST}\n[host.h]\naddresses = 60000\n[destination.d]\nendpoints = 100000\n");
+    let problems = bad(&text);
+    assert!(problems.to_string().contains("169392000000000 ports to keep track of"), "{problems}");
+    assert!(problems.to_string().contains("60000 source addresses x 100000 endpoints x 28232"));
+    good(&text.replace("60000", "1"));
+    // What the key leaves out does not count.
+    good(&text.replace("[destination.d]", "reuse_key = \"host\"\n[destination.d]"));
+}
+
+#[test]
+fn workers_that_would_try_again_without_end_are_refused() {
+    let arrivals = "{ process = \"closed-loop\", workers = 100, think = \"1 ns\" }";
+    let text = SMALLEST
+        .replace("{ process = \"poisson\", rate = \"600 / s\" }", arrivals)
+        .replace("200 ms", "1 s");
+    let narrow = format!("{text}\n[host.h]\nports = \"50000-50009\"\n");
+    told(&bad(&narrow), (2, 12, arrivals), "e13 attempts", "longer think time");
+    good(&narrow.replace("1 ns", "1 ms"));
+    good(&text);
+}
+
+#[test]
 fn an_expectation_that_could_never_speak_is_refused() {
     changed("min = \"46 s\"", "min = \"49 s\"", "\"49 s\"", "min is above max", "smaller bound");
     changed("{ max = \"25 %\" }", "{}", "{}", "blocking_ratio needs bounds", "{ max = \"25 %\" }");

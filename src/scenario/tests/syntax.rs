@@ -92,8 +92,10 @@ fn the_smallest_file_that_is_shown_is_fine() {
 fn a_text_in_another_encoding_is_pointed_at() {
     let problems = bad(b"title = \"caf\xe9\"\n");
     told(&problems, (1, 13, "\u{fffd}"), "not UTF-8: byte 0xe9", "save it as UTF-8");
-    let problems = bad(b"\xff\xfet\0i\0");
-    assert!(problems.to_string().contains("UTF-16"), "{problems}");
+    for text in [&b"\xff\xfet\0i\0"[..], b"t\0i\0t\0", b"\0t\0i\0t"] {
+        let problems = bad(text);
+        assert!(problems.to_string().contains("UTF-16"), "{problems}");
+    }
 }
 
 #[test]
