@@ -1,13 +1,22 @@
 //! What a run would cost, before it is begun: a typing error in a rate must not take the machine.
 
-use portsim::model::{
-    Arrivals, Binds, Client, Distribution, Ending, Host, Replications, ReuseKey, RunSettings, World,
-};
+use portsim::model::{Binds, Client, Host, Replications, ReuseKey, RunSettings, Start, World};
 use portsim::report::numbers;
 use portsim::scenario::Scenario;
+use portsim::theory::{self, HoldLaw};
 
-/// Connections that one core simulates in a second, roughly.
-const CONNECTIONS_PER_CORE_S: f64 = 20e6;
+/// What one attempt takes, roughly.
+const ATTEMPT_S: f64 = 1.0 / 20e6;
+/// What it takes more for every further client of the machine: the earliest is looked for.
+const FURTHER_CLIENT_S: f64 = 4e-9;
+/// What it takes more where `connect()` and `bind()` take ports from each other.
+const MIXED_S: f64 = 0.8e-6;
+/// Memory that a machine fills in a second while it is set up.
+const SET_UP_BYTES_A_S: f64 = 7e9;
+/// What every machine fills, however few its ports.
+const LEAST_SET_UP_BYTES: f64 = 128.0 * 1024.0;
+/// Memory comes from the system in pieces of this size.
+const PAGE_BYTES: f64 = 2.0 * 1024.0 * 1024.0;
 /// What a precision is first judged by, so the least that it takes.
 const LEAST_FOR_PRECISION: f64 = 20.0;
 /// Above this a run is announced.
@@ -45,12 +54,18 @@ pub enum Advice {
 /// Attempts of one scenario.
 pub fn connections(scenario: &Scenario) -> f64 {
     let Scenario { world, settings, .. } = scenario;
-    let a_second: f64 = world
-        .hosts
-        .iter()
-        .map(|host| f64::from(host.count) * host.clients.iter().map(rate_per_s).sum::<f64>())
-        .sum();
-    a_second * settings.duration.as_secs_f64() * replications(settings)
+    let hosts = world.hosts.iter();
+    let each: f64 = hosts.map(|host| f64::from(host.count) * attempts(world, host, settings)).sum();
+    each * replications(settings)
+}
+
+/// Seconds that one core takes for one scenario.
+pub fn core_seconds(scenario: &Scenario) -> f64 {
+    let Scenario { world, settings, .. } = scenario;
+    let hosts = world.hosts.iter();
+    let each: f64 =
+        hosts.map(|host| f64::from(host.count) * machine_seconds(world, host, settings)).sum();
+    each * replications(settings)
 }
 
 /// The cost of running `scenarios` together on `threads` threads.
@@ -71,7 +86,7 @@ pub fn of(scenarios: &[Scenario], threads: usize) -> Cost {
         .fold(0.0, f64::max);
     Cost {
         connections,
-        seconds: connections / CONNECTIONS_PER_CORE_S / busy,
+        seconds: scenarios.iter().map(core_seconds).sum::<f64>() / busy,
         bytes: busy * (largest + BYTES_A_TALLY),
     }
 }
@@ -128,52 +143,43 @@ fn replications(settings: &RunSettings) -> f64 {
     }
 }
 
-fn rate_per_s(client: &Client) -> f64 {
-    match &client.arrivals {
-        Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => *rate_per_s,
-        Arrivals::Batches { every, size, .. } => f64::from(*size) / every.as_secs_f64(),
-        Arrivals::ClosedLoop { workers, think } => {
-            // A loop without any delay would spin; a nanosecond is the least that time moves.
-            let round = (mean_s(think) + mean_s(&client.lifetime)).max(1e-9);
-            f64::from(*workers) / round
-        }
-    }
+/// Attempts of one machine in one replication.
+fn attempts(world: &World, host: &Host, settings: &RunSettings) -> f64 {
+    theory::attempts(world, host, settings.duration.as_secs_f64()).iter().sum()
 }
 
-/// Infinite where the law has no mean.
-fn mean_s(law: &Distribution) -> f64 {
-    match law {
-        Distribution::Constant(value) => value.as_secs_f64(),
-        Distribution::Exponential { mean } | Distribution::Lognormal { mean, .. } => {
-            mean.as_secs_f64()
-        }
-        Distribution::Pareto { minimum, shape } if *shape > 1.0 => {
-            minimum.as_secs_f64() * shape / (shape - 1.0)
-        }
-        Distribution::Pareto { .. } => f64::INFINITY,
-        Distribution::Uniform { min, max } => (min.as_secs_f64() + max.as_secs_f64()) / 2.0,
-        Distribution::Empirical(samples) => {
-            samples.iter().map(|s| s.as_secs_f64()).sum::<f64>() / samples.len() as f64
-        }
-    }
+/// Seconds that one core takes for one machine in one replication.
+fn machine_seconds(world: &World, host: &Host, settings: &RunSettings) -> f64 {
+    let attempts = attempts(world, host, settings);
+    let bound = host.clients.iter().filter(|client| is_bound(client)).count();
+    let mixed = if bound > 0 && bound < host.clients.len() { MIXED_S } else { 0.0 };
+    let each = ATTEMPT_S + FURTHER_CLIENT_S * (host.clients.len().saturating_sub(1)) as f64 + mixed;
+    let places = pools(world, host) * f64::from(host.ports.num_ephemeral());
+    // The bits are all filled; of the last uses, only the pages that somebody comes by.
+    let filled = LEAST_SET_UP_BYTES + places / 8.0 + (places * 4.0).min(attempts * PAGE_BYTES);
+    attempts * each + filled / SET_UP_BYTES_A_S
 }
 
-/// What one machine takes while it runs: a bit and the last use (4 bytes) a port and pool, and 16
-/// bytes for every connection that holds a port.
+fn is_bound(client: &Client) -> bool {
+    client.binds == Binds::Bind
+}
+
+/// What one machine takes while it runs: a bit and the last use (4 bytes) a port and pool, 24 bytes a
+/// pool, and 16 bytes for every connection that holds a port.
 fn machine_bytes(world: &World, host: &Host, settings: &RunSettings) -> f64 {
-    let ports = f64::from(host.ports.num_ephemeral());
-    let places = pools(world, host) * ports;
-    let held: f64 = host
-        .clients
-        .iter()
-        .map(|client| {
-            let never = client.closes.iter().any(|&(ending, _)| ending == Ending::Never);
-            let longest = if never { f64::INFINITY } else { mean_s(&client.lifetime) };
-            let hold = longest + host.timer_grid.mean(host.time_wait).as_secs_f64();
-            rate_per_s(client) * hold.min(settings.duration.as_secs_f64())
-        })
-        .sum();
-    places / 8.0 + places * 4.0 + held.min(places) * 16.0
+    let pools = pools(world, host);
+    let places = pools * f64::from(host.ports.num_ephemeral());
+    let duration = settings.duration.as_secs_f64();
+    let attempts = theory::attempts(world, host, duration);
+    let held = host.clients.iter().zip(attempts).map(|(client, attempts)| {
+        attempts / duration * HoldLaw::of(host, client).limited_mean_s(duration)
+    });
+    // The load of every client on every pool, and what stands at the start.
+    let start = match settings.start {
+        Start::Empty => 0.0,
+        Start::Stationary => pools * (24.0 + 8.0 * host.clients.len() as f64),
+    };
+    places / 8.0 + places * 4.0 + pools * 24.0 + held.sum::<f64>().min(places) * 16.0 + start
 }
 
 fn pools(world: &World, host: &Host) -> f64 {
@@ -183,7 +189,7 @@ fn pools(world: &World, host: &Host) -> f64 {
     targets.sort_unstable();
     targets.dedup();
     let endpoints: f64 = targets.iter().map(|&t| f64::from(world.destinations[t].endpoints)).sum();
-    let binds = host.clients.iter().any(|client| client.binds == Binds::Bind);
+    let binds = host.clients.iter().any(is_bound);
     let bound = if binds { addresses } else { 0.0 };
     bound
         + match host.reuse_key {
@@ -217,6 +223,49 @@ mod tests {
         let Advice::Refuse(message) = cost(1e6, GIB).advice(16.0 * GIB) else { panic!() };
         assert!(message.contains("about 11.6 d"), "{message}");
         assert!(message.contains("--set run.duration="), "{message}");
+    }
+
+    fn scenario(text: &str) -> Scenario {
+        portsim::scenario::parse("crawler", "crawler.toml", text, &[]).unwrap()
+    }
+
+    const CLIENT: &str = "[client.fetcher]
+        arrivals = { process = 'poisson', rate = '100 / s' }
+        lifetime = '200 ms'
+        [run]
+        duration = '1 s'
+        replications = 10\n";
+
+    #[test]
+    fn a_machine_costs_its_set_up_even_when_it_does_little() {
+        let small = core_seconds(&scenario(&format!("{CLIENT} [host.h]\n count = 1000")));
+        assert!((0.1..1.0).contains(&small), "{small}");
+        let text = format!(
+            "{CLIENT} [host.h]\n count = 100000\n addresses = 60\n [destination.d]\n endpoints = 100"
+        );
+        let Advice::Announce(message) = of(&[scenario(&text)], 2).advice(64.0 * GIB) else {
+            panic!()
+        };
+        assert!(message.contains(" h") || message.contains(" d"), "{message}");
+    }
+
+    #[test]
+    fn every_further_client_makes_each_attempt_dearer() {
+        let more: String = (0..1_000)
+            .map(|n| {
+                CLIENT
+                    .lines()
+                    .take(3)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+                    .replace("fetcher", &format!("c{n}"))
+                    + "\n"
+            })
+            .collect();
+        let one = scenario(CLIENT);
+        let many = scenario(&format!("{more}{CLIENT}"));
+        let each = |s: &Scenario| core_seconds(s) / connections(s);
+        assert!(each(&many) > 5.0 * each(&one).min(0.5e-6), "{} {}", each(&many), each(&one));
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Session<'_> {
         sender: &mpsc::Sender<(usize, Ended)>,
     ) {
         let costs: Vec<f64> =
-            self.scenarios.iter().map(|s| cost::connections(s).max(1.0)).collect();
+            self.scenarios.iter().map(|s| cost::core_seconds(s).max(1e-9)).collect();
         let all: f64 = costs.iter().sum();
         pool.scope(|scope| {
             for (index, scenario) in self.scenarios.iter().enumerate() {
