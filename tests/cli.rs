@@ -129,6 +129,7 @@ fn the_version_is_told() {
 fn a_mistyped_verb_or_flag_is_told_with_the_nearest() {
     let workshop = Workshop::new();
     workshop.portsim(&["rum", "x.toml"]).code(2).stderr(contains("'run'")).stdout(is_empty());
+    workshop.portsim(&["rnu", "x.toml"]).code(2).stderr(contains("did you mean `portsim run`?"));
     workshop.portsim(&["run", "x.toml", "--sed", "1"]).code(2).stderr(contains("'--seed'"));
 }
 
@@ -143,8 +144,13 @@ fn a_scenario_without_a_verb_is_understood() {
 #[test]
 fn impossible_values_of_flags_are_refused() {
     let workshop = Workshop::overloaded("");
-    for flags in [["--jobs", "0"], ["--replications", "0"], ["--seed", "-1"], ["--set", "run.seed"]]
-    {
+    for flags in [
+        ["--jobs", "0"],
+        ["--jobs", "60000"],
+        ["--replications", "0"],
+        ["--seed", "-1"],
+        ["--set", "run.seed"],
+    ] {
         workshop.portsim(&["run", "crawler.toml", flags[0], flags[1]]).code(2);
     }
     assert_eq!(workshop.files(), ["crawler.toml"]);
@@ -199,11 +205,19 @@ fn two_scenarios_of_one_name_are_refused() {
 }
 
 #[test]
+fn a_scenario_named_twice_is_said_to_be() {
+    Workshop::overloaded("")
+        .portsim(&["run", "crawler.toml", "crawler.toml"])
+        .code(2)
+        .stderr(contains("crawler.toml is named twice"));
+}
+
+#[test]
 fn an_unwritable_place_for_results_is_found_before_the_run() {
     Workshop::overloaded("")
         .portsim(&["run", "crawler.toml", "--out", "crawler.toml/results"])
         .code(2)
-        .stderr(contains("--out"))
+        .stderr(contains("crawler.toml is a file; choose another place with --out DIR"))
         .stdout(is_empty());
 }
 

@@ -52,6 +52,9 @@ With --format json, stdout is one document: the summary of the scenario, or
 Exit status: 0 done, every expectation held; 1 could not finish; 2 wrong input, nothing run;
 3 an expectation did not hold (an inconclusive one only with --strict); 130 interrupted.";
 
+/// More threads than any machine has cores; tens of thousands would take longer to start than to run.
+const MOST_JOBS: i64 = 1_024;
+
 /// Says whether, when and why a machine runs out of ephemeral ports.
 #[derive(Debug, Parser)]
 #[command(name = "portsim", version, about, long_about = ABOUT, after_help = EXAMPLES)]
@@ -84,7 +87,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
     /// Random seed; same scenario and seed, same bytes.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Independent replications; more make the intervals narrower.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -99,7 +102,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub no_charts: bool,
     /// Threads to use [default: all cores].
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_JOBS))]
     pub jobs: Option<u16>,
     /// Exit 3 for inconclusive expectations too.
     #[arg(long)]
@@ -158,6 +161,10 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
 fn key_value(text: &str) -> Result<Override, String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
@@ -195,6 +202,16 @@ mod tests {
         let keys: Vec<String> =
             args.all_overrides().iter().map(|o| format!("{}={}", o.key, o.value)).collect();
         assert_eq!(keys, ["run.seed=3", "run.seed=7", "run.replications=2"]);
+    }
+
+    #[test]
+    fn a_seed_is_told_its_limits() {
+        for wrong in ["-1", "99999999999999999999", "1.5", "lucky"] {
+            let error = Cli::try_parse_from(["portsim", "run", "a.toml", "--seed", wrong]);
+            let told = error.unwrap_err().to_string();
+            assert!(told.contains("from 0 to 18446744073709551615"), "{told}");
+        }
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
     }
 
     #[test]

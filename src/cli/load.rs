@@ -100,6 +100,10 @@ fn clashes(scenarios: &[(PathBuf, Scenario)]) -> Vec<String> {
         let Some((first, _)) = scenarios[..index].iter().find(|(_, s)| s.name == *name) else {
             continue;
         };
+        if first == file {
+            wrong.push(format!("{} is named twice: name it once", file.display()));
+            continue;
+        }
         let (first, file) = (first.display(), file.display());
         wrong.push(format!(
             "two scenarios are called `{name}`: {first} and {file}; results go to OUT/{name}/, so \

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 mod args;
 mod completions;
@@ -52,7 +52,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         }
         // Nobody to tell when stderr is closed.
         let _ = error.print();
-        if let Some(hint) = forgotten_verb(&error, &arguments) {
+        let hint = forgotten_verb(&error, &arguments).or_else(|| swapped_verb(&error, &arguments));
+        if let Some(hint) = hint {
             terminal::talk(&hint);
         }
         Status::WrongInput
@@ -68,6 +69,21 @@ fn forgotten_verb(error: &clap::Error, arguments: &[OsString]) -> Option<String>
         let rest: Vec<_> = arguments[1..].iter().map(|word| word.to_string_lossy()).collect();
         format!("did you mean `portsim run {}`?", rest.join(" "))
     })
+}
+
+/// `portsim rnu crawler.toml`: letters that have changed places, which clap's measure of likeness
+/// does not see in a short word.
+fn swapped_verb(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let told = error.get(ContextKind::SuggestedSubcommand).is_some();
+    if told || error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let first = arguments.get(1)?.to_str()?.to_lowercase();
+    let command = Cli::command();
+    let near = command.get_subcommands().map(clap::Command::get_name);
+    let near = near.min_by_key(|verb| strsim::damerau_levenshtein(verb, &first))?;
+    (strsim::damerau_levenshtein(near, &first) * 3 <= near.len())
+        .then(|| format!("did you mean `portsim {near}`?"))
 }
 
 /// Does what `command` says.

@@ -1,5 +1,6 @@
 //! The directory that results go to: seen to be writable before a run, filled after it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use portsim::chart::Picture;
@@ -56,7 +57,10 @@ impl Output {
             .map(Path::to_owned)
             .collect();
         missing.reverse();
-        let made = std::fs::create_dir_all(path);
+        let made = match path.ancestors().find(|p| p.is_file()) {
+            Some(file) => Err(io::Error::other(format!("{} is a file", file.display()))),
+            None => std::fs::create_dir_all(path),
+        };
         self.made.extend(missing.into_iter().filter(|path| path.is_dir()));
         made.map_err(|source| WriteError { path: path.to_owned(), source })?;
         file::probe(path)
