@@ -5,6 +5,9 @@
 //! of them. Workers of a closed loop come back when their connection is closed, so they wait in a
 //! queue.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::calendar::Calendar;
@@ -37,6 +40,11 @@ pub const BATCH: usize = 128;
 pub struct Demand {
     clients: Vec<ClientStream>,
     has_workers: bool,
+    /// Where there are several clients: the time of the next attempt of each.
+    heads: BinaryHeap<Reverse<(SimTime, u16)>>,
+    /// The client whose attempt was taken last. It waits for the next one only when that is asked
+    /// for, since it may depend on what has become of this one.
+    last: Option<u16>,
 }
 
 /// The attempts of one client.
@@ -73,7 +81,11 @@ impl Demand {
         });
         let clients: Vec<ClientStream> = clients.collect();
         let has_workers = clients.iter().any(|c| matches!(c.arrivals, Source::Workers(_)));
-        Self { clients, has_workers }
+        let mut new = Self { clients, has_workers, heads: BinaryHeap::new(), last: None };
+        if new.clients.len() > 1 {
+            (0..new.clients.len()).for_each(|client| new.wait(client as u16));
+        }
+        new
     }
 
     /// Puts the next attempts into `into`, in the order of time, simultaneous ones in the order of the
@@ -88,13 +100,19 @@ impl Demand {
         }
         let most = if self.has_workers { 1 } else { BATCH };
         while into.len() < most {
-            let heads = self.clients.iter_mut().filter_map(|client| {
-                let at = client.peek()?;
-                Some((at, client))
-            });
-            let Some((_, first)) = heads.min_by_key(|head| head.0) else { return };
-            into.extend(first.next_attempt());
+            if let Some(client) = self.last.take() {
+                self.wait(client);
+            }
+            let Some(Reverse((_, client))) = self.heads.pop() else { return };
+            into.extend(self.clients[usize::from(client)].next_attempt());
+            self.last = Some(client);
         }
+    }
+
+    /// Lets a client wait for the time of its next attempt, if it has one.
+    fn wait(&mut self, client: u16) {
+        let next = self.clients[usize::from(client)].peek();
+        self.heads.extend(next.map(|at| Reverse((at, client))));
     }
 
     /// Is any client a closed loop, whose workers have to be told when they are free?
