@@ -24,7 +24,7 @@ pub struct Column {
 }
 
 /// Rows of figures by columns of limits, their theory, and clients; of several hosts, rows of hosts
-/// by columns of figures ([`roster`]).
+/// by columns of figures (`roster`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// The name of each row; units are in the cells.
