@@ -2,6 +2,7 @@
 
 mod bitmap;
 mod hold;
+mod pools;
 mod range;
 mod selection;
 mod settings;
@@ -9,10 +10,11 @@ mod space;
 mod world;
 
 pub use hold::{HoldTimer, TimerGrid};
+pub use pools::{PoolId, PoolPlan};
 pub use range::{PortRange, PortSet};
 pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};
-pub use space::{PoolId, PoolPlan, PortSpace};
+pub use space::PortSpace;
 pub use world::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, ReuseKey,
     SelectionKind, Spacing, Target, World,

@@ -1,8 +1,8 @@
 //! What to check before trusting the figures. Few, and each says what to do.
 
-use crate::model::{Arrivals, Client, Ending, Start};
+use crate::model::{Arrivals, Client, Ending, Replications, Start};
 use crate::report::expectations::{Checked, Verdict};
-use crate::report::numbers::{fine_percent, percent};
+use crate::report::numbers::{count, fine_percent, percent};
 use crate::scenario::{Metric, Scenario};
 use crate::stats::{LimitFigures, Outcome};
 
@@ -31,6 +31,18 @@ pub fn about(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec
              run.duration narrow it",
             fine_percent(ratio.lo.max(0.0)),
             fine_percent(ratio.hi)
+        ));
+    }
+    if let Replications::Precision(wanted) = scenario.settings.replications
+        && !outcome.partial
+        && half > wanted * ratio.mean
+    {
+        doubts.push(format!(
+            "the precision asked for, {} of the blocking ratio, was not reached in {} \
+             replications: it is known to {} of itself; a longer run.duration helps more",
+            percent(wanted),
+            count(u64::from(outcome.replications)),
+            percent(half / ratio.mean)
         ));
     }
     let filling = filling_s(scenario, outcome).map(|s| s / outcome.duration.as_secs_f64());
@@ -113,6 +125,17 @@ mod tests {
         let (scenario, mut outcome) = samples::overloaded();
         outcome.replications = 1;
         assert!(doubts(&outcome, &scenario).contains("--replications 20"));
+    }
+
+    #[test]
+    fn a_precision_that_was_not_reached_is_told() {
+        let (mut scenario, mut outcome) = samples::overloaded();
+        outcome.whole.blocking_ratio = Estimate { mean: 0.3, lo: 0.29, hi: 0.31 };
+        scenario.settings.replications = Replications::Precision(0.05);
+        assert!(!doubts(&outcome, &scenario).contains("precision"));
+        scenario.settings.replications = Replications::Precision(0.01);
+        let told = doubts(&outcome, &scenario);
+        assert!(told.contains("was not reached") && told.contains("3.3 %"), "{told}");
     }
 
     #[test]
