@@ -26,8 +26,8 @@ const MOST_REPLICATIONS: u32 = 10_000;
 
 /// Watches a run from outside: is told of progress, and says when to stop.
 pub trait Watch: Sync {
-    /// `share` more of the whole run has been done; with a fixed number of replications all calls
-    /// add up to 1. Called from any thread.
+    /// `share` more of the whole run has been done; all calls add up to 1. Less than nothing when a
+    /// precision turns out to need more replications than thought. Called from any thread.
     fn advanced(&self, share: f64);
 
     /// True as soon as the run should end: replications that are not finished are given up.
@@ -61,7 +61,10 @@ pub fn replicate(world: &World, settings: &RunSettings, watch: &dyn Watch) -> Op
         if from >= wanted || watch.stopped() {
             break;
         }
-        let share = 1.0 / f64::from(wanted.max(FIRST_ROUND.min(wanted)));
+        let share = 1.0 / f64::from(wanted);
+        if from > 0 {
+            watch.advanced(f64::from(from) * share - 1.0);
+        }
         done.par_extend(
             (from..wanted).into_par_iter().map(|index| runner.replication(index, share)),
         );

@@ -10,7 +10,7 @@ use portsim::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PoolId,
     Replications, ReuseKey, RunSettings, SelectionKind, Spacing, Target, TimerGrid, World,
 };
-use portsim::replicate::{Unwatched, replicate};
+use portsim::replicate::{Unwatched, Watch, replicate};
 use portsim::stats::{BinRow, HostTally, Outcome, Window};
 use portsim::units::{SimDuration, SimTime};
 use proptest::prelude::*;
@@ -270,6 +270,37 @@ fn simultaneous_things_happen_in_the_order_they_were_scheduled() {
     let outcome =
         replicate(&world(host(1, vec![client(every, second)])), &settings(10.0, 1), &Unwatched);
     assert_eq!(outcome.unwrap().whole.blocked, 0);
+}
+
+/// Adds up the shares that a run says it has done.
+#[derive(Default)]
+struct Shares(std::sync::Mutex<f64>);
+
+impl Watch for Shares {
+    fn advanced(&self, share: f64) {
+        *self.0.lock().unwrap() += share;
+    }
+
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Progress ends at the whole, also where a precision needed more replications than thought.
+#[test]
+fn the_shares_that_a_run_reports_add_up_to_one() {
+    let poisson = Arrivals::Poisson { rate_per_s: 60.0 };
+    let lifetime = Distribution::Exponential { mean: SimDuration::from_secs(1) };
+    let mut host = host(50, vec![client(poisson, lifetime)]);
+    host.count = 3;
+    let world = world(host);
+    for replications in [Replications::Fixed(7), Replications::Precision(0.02)] {
+        let (shares, settings) =
+            (Shares::default(), RunSettings { replications, ..settings(50.0, 1) });
+        replicate(&world, &settings, &shares).unwrap();
+        let sum = *shares.0.lock().unwrap();
+        assert!((sum - 1.0).abs() < 1e-6, "{replications:?}: {sum}");
+    }
 }
 
 /// The precision asked for is reached, by adding replications.

@@ -1,7 +1,7 @@
 //! How far a run is: a bar with the time left on a terminal, else a line now and then.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub struct Progress {
     what: String,
     shown: bool,
     started: Instant,
-    done: AtomicU64,
+    done: AtomicI64,
     finished: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
     wake: Condvar,
@@ -39,7 +39,7 @@ impl Progress {
             what,
             shown,
             started: Instant::now(),
-            done: AtomicU64::new(0),
+            done: AtomicI64::new(0),
             finished: AtomicBool::new(false),
             bar: Mutex::new(None),
             wake: Condvar::new(),
@@ -103,7 +103,7 @@ impl Progress {
     }
 
     fn share(&self) -> f64 {
-        (self.done.load(Ordering::Relaxed) as f64 / WHOLE).min(1.0)
+        (self.done.load(Ordering::Relaxed) as f64 / WHOLE).clamp(0.0, 1.0)
     }
 
     fn left(&self, elapsed: Duration) -> String {
@@ -148,7 +148,7 @@ pub struct Part<'a> {
 
 impl Watch for Part<'_> {
     fn advanced(&self, share: f64) {
-        let units = (share * self.weight * WHOLE) as u64;
+        let units = (share * self.weight * WHOLE) as i64;
         self.progress.done.fetch_add(units, Ordering::Relaxed);
     }
 
