@@ -59,7 +59,7 @@ fn blocking_matches_erlang_b_whatever_the_law_of_the_lifetimes() {
                 }
                 let error = standard_error(ratio);
                 assert!((ratio.mean - formula).abs() < 4.0 * error, "{case}: {ratio:?}");
-                assert!(two_percent > 2.0 * error, "{case}: too wide to tell 2 % ({error})");
+                assert!(two_percent > T_95 * error, "{case}: too wide to tell 2 % ({error})");
                 intervals += 1;
                 outside += u32::from(formula < ratio.lo || formula > ratio.hi);
             }
@@ -126,7 +126,7 @@ fn a_closed_loop_matches_engset_whatever_the_law_of_the_lifetimes() {
             println!("{case}: {:.6} to {:.6}, formula {formula:.6}", ratio.lo, ratio.hi);
             assert!((ratio.mean - formula).abs() < 4.0 * error, "{case}: {ratio:?}, {formula}");
             let off = engset_call_congestion(workers, u64::from(ports), 1.02 / think_s) - formula;
-            assert!(off > error, "{case}: too wide to tell 2 % ({error} of {formula})");
+            assert!(off > 5.0 * error, "{case}: too wide to tell 2 % ({error} of {formula})");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What has happened and is not counted yet.
 //!
-//! The loop of a machine settles who gets which port; that is serial and leaves little room for
+//! The loop of a machine settles who gets which port; that is serial and leaves few registers for
 //! anything else. What statistics need of it is written down here and entered some hundred at a
-//! time, each figure in a straight loop of its own: a third fewer instructions than counting as one
-//! goes, since every loop keeps what it needs in registers.
+//! time, in straight loops. By itself that saves 3 % of the instructions (776 to 753 an attempt);
+//! above all it lets the loop take its attempts a batch at a time.
 
 use super::demand::BATCH;
 use crate::stats::{BinCursor, HostTally, ReuseClock, Window};

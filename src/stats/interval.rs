@@ -4,7 +4,7 @@
 //! Student's t for a mean, order statistics for a median. Sums run in the order given, so the
 //! same replications give the same bits.
 
-use super::outcome::{Estimate, Moments, Spread};
+use super::outcome::{Estimate, Moments};
 use crate::theory::special::incomplete_beta;
 
 /// The 0.975 quantile of the standard normal law.
@@ -150,24 +150,6 @@ fn median_rank(n: usize) -> usize {
     holds
 }
 
-impl Spread {
-    /// Mean, least and most of `values`, one a replication; all zero when there are none.
-    ///
-    /// ```
-    /// use portsim::stats::Spread;
-    /// assert_eq!(Spread::of(&[1.0, 5.0, 3.0]), Spread { mean: 3.0, min: 1.0, max: 5.0 });
-    /// ```
-    #[must_use]
-    pub fn of(values: &[f64]) -> Self {
-        let Some(&first) = values.first() else { return Self::default() };
-        let min = values.iter().copied().fold(first, f64::min);
-        let max = values.iter().copied().fold(first, f64::max);
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        // Rounding may carry the mean of equal values a hair outside them.
-        Self { mean: mean.clamp(min, max), min, max }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -282,8 +264,6 @@ mod tests {
             let moments = Moments::of(&values, 60).unwrap();
             prop_assert!(moments.earliest <= moments.lo && moments.lo <= moments.median);
             prop_assert!(moments.median <= moments.hi && moments.hi <= moments.latest);
-            let spread = Spread::of(&values);
-            prop_assert!(spread.min <= spread.mean && spread.mean <= spread.max);
         }
 
         #[test]
