@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | [`report`], [`chart`] | finished results as JSON, CSV, Markdown, a sentence; as pictures |
 //! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
+//! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
@@ -43,4 +44,5 @@ pub mod report;
 pub mod scenario;
 pub mod stats;
 pub mod theory;
+pub mod trial;
 pub mod units;

@@ -128,6 +128,8 @@ fn worlds() -> impl Strategy<Value = World> {
             name: "second".into(),
             endpoints: 3,
             pick: EndpointPick::InTurn,
+            answers: true,
+            loopback: false,
         });
         world
     })

@@ -10,7 +10,8 @@
 
 use portsim::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start, Target, TimerGrid, World,
+    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Start, Target,
+    TcpSettings, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 
@@ -64,7 +65,9 @@ fn world(
         arrivals: Arrivals::Poisson { rate_per_s },
         lifetime,
         closes: vec![(Ending::Client, 1.0)],
+        second_fin: Distribution::Constant(SimDuration::ZERO),
         binds: Binds::Connect,
+        socket: SocketOptions::default(),
     };
     let host = Host {
         name: "host".into(),
@@ -73,13 +76,21 @@ fn world(
         ports,
         reserved: PortSet::default(),
         listeners: PortSet::default(),
+        squatters: Vec::new(),
         time_wait: SimDuration::from_secs(60),
         timer_grid: TimerGrid::Exact,
         selection: SelectionKind::Linux,
         reuse_key: ReuseKey::FourTuple,
+        tcp: TcpSettings::default(),
+        search_cost: None,
         clients: vec![client],
     };
-    let destination =
-        Destination { name: "destination".into(), endpoints, pick: EndpointPick::Random };
+    let destination = Destination {
+        name: "destination".into(),
+        endpoints,
+        pick: EndpointPick::Random,
+        answers: true,
+        loopback: false,
+    };
     World { hosts: vec![host], destinations: vec![destination] }
 }

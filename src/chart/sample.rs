@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 
 use crate::model::{
-    Host, PortRange, PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start, TimerGrid,
-    World,
+    Host, PortRange, PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start,
+    TcpSettings, TimerGrid, World,
 };
 use crate::scenario::Scenario;
 use crate::stats::{
@@ -185,10 +185,13 @@ impl Sample {
             ports: PortRange::new(u16::MAX - (self.ports - 1), u16::MAX).unwrap(),
             reserved: PortSet::default(),
             listeners: PortSet::default(),
+            squatters: Vec::new(),
             time_wait: SimDuration::from_secs_f64(self.time_wait),
             timer_grid: TimerGrid::LinuxWheel { hz: 250 },
             selection: SelectionKind::Linux,
             reuse_key: ReuseKey::FourTuple,
+            tcp: TcpSettings::default(),
+            search_cost: None,
             clients: Vec::new(),
         };
         Scenario {

@@ -210,6 +210,7 @@ impl Source {
             Arrivals::Batches { every, size, spacing } => {
                 OpenLaw::Batches { every, size, left: size, spacing }
             }
+            Arrivals::Trace(_) => todo!(),
             Arrivals::ClosedLoop { workers, ref think } => {
                 return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
             }

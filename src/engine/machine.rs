@@ -251,8 +251,10 @@ impl<'a> Machine<'a> {
                 let close = now + attempt.lifetime;
                 let (close, release) = match attempt.ending {
                     Ending::Client => (close, self.time_wait.expires(close)),
-                    Ending::Server | Ending::Reset => (close, close),
-                    Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
+                    Ending::Server | Ending::Reset | Ending::ServerReset | Ending::Unread => {
+                        (close, close)
+                    }
+                    Ending::Never | Ending::Half => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
                 };
                 if self.blocked > 0 {
                     self.end_episodes(attempt);

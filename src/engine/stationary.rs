@@ -198,6 +198,10 @@ fn open_rate(arrivals: &Arrivals) -> f64 {
     match arrivals {
         Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => *rate_per_s,
         Arrivals::Batches { every, size, .. } => f64::from(*size) / every.as_secs_f64(),
+        Arrivals::Trace(attempts) => match attempts.last() {
+            Some(last) => attempts.len() as f64 / last.at.as_secs_f64().max(1.0),
+            None => 0.0,
+        },
         // No more than all workers hold a port at any time, whatever their rate.
         Arrivals::ClosedLoop { workers, think } => f64::from(*workers) / mean_s(think).max(1e-3),
     }

@@ -7,6 +7,7 @@ mod range;
 mod selection;
 mod settings;
 mod space;
+mod tcp;
 mod world;
 
 pub use hold::{HoldTimer, TimerGrid};
@@ -15,7 +16,8 @@ pub use range::{PortRange, PortSet};
 pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};
 pub use space::PortSpace;
+pub use tcp::{SearchCost, SocketOptions, SynTimeout, TcpSettings, TwReuse};
 pub use world::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, ReuseKey,
-    SelectionKind, Spacing, Target, World,
+    SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,
 };

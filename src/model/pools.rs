@@ -68,7 +68,7 @@ impl PoolPlan {
     pub fn pool(&self, binds: Binds, source: u32, endpoint: u32) -> PoolId {
         let (first, key) = match binds {
             Binds::Bind => (self.connect_pools(), self.bind),
-            Binds::Connect | Binds::BindNoPort => (0, self.connect),
+            Binds::Connect | Binds::BindNoPort | Binds::Port => (0, self.connect),
         };
         let within = match key.expect("a pool is asked for a call that a client uses") {
             ReuseKey::FourTuple => source * self.endpoints + endpoint,

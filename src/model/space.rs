@@ -271,8 +271,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Arrivals, Binds, Client, Distribution, Ending, PortSet, ReuseKey, SelectionKind, Target,
-        TimerGrid,
+        Arrivals, Binds, Client, Distribution, Ending, PortSet, ReuseKey, SelectionKind,
+        SocketOptions, Target, TcpSettings, TimerGrid,
     };
     use crate::units::SimDuration;
 
@@ -283,7 +283,9 @@ mod tests {
             arrivals: Arrivals::Poisson { rate_per_s: 1.0 },
             lifetime: Distribution::Constant(SimDuration::ZERO),
             closes: vec![(Ending::Never, 1.0)],
+            second_fin: Distribution::Constant(SimDuration::ZERO),
             binds,
+            socket: SocketOptions::default(),
         }
     }
 
@@ -295,10 +297,13 @@ mod tests {
             ports: PortRange::new(40_000, 40_000 + ports - 1).unwrap(),
             reserved: PortSet::default(),
             listeners: PortSet::default(),
+            squatters: Vec::new(),
             time_wait: SimDuration::from_secs(60),
             timer_grid: TimerGrid::Exact,
             selection: SelectionKind::Linux,
             reuse_key: ReuseKey::FourTuple,
+            tcp: TcpSettings::default(),
+            search_cost: None,
             clients: calls.iter().map(|&call| client(call)).collect(),
         };
         let plan = PoolPlan::of(&host, endpoints);

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::hold::TimerGrid;
+use super::tcp::{SearchCost, SocketOptions, TcpSettings};
 use super::{PortRange, PortSet};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// Everything that one run simulates.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +33,12 @@ pub struct Host {
     /// Ports that the chooser skips (`net.ipv4.ip_local_reserved_ports`); those outside the range
     /// change nothing.
     pub reserved: PortSet,
-    /// Ports on which something listens; inside the range they are lost to every `connect()`.
+    /// Ports on which something listens, or is bound and idle, on the wildcard address; inside the
+    /// range they are lost to every `connect()` and every `bind()`.
     pub listeners: PortSet,
+    /// The same on single addresses: lost to every `connect()`, whatever its address, and to `bind()`
+    /// on that address.
+    pub squatters: Vec<Squatter>,
     /// How long a port stays in TIME-WAIT after the client closed first.
     pub time_wait: SimDuration,
     /// How the end of TIME-WAIT is rounded.
@@ -42,6 +47,10 @@ pub struct Host {
     pub selection: SelectionKind,
     /// Which connections of a plain `connect()` may not share a port.
     pub reuse_key: ReuseKey,
+    /// The settings of its TCP.
+    pub tcp: TcpSettings,
+    /// What searching for a port costs, where that was measured; costs no simulated time.
+    pub search_cost: Option<SearchCost>,
     /// The clients that run on each machine.
     pub clients: Vec<Client>,
 }
@@ -55,10 +64,36 @@ impl Host {
         self.ports.num_ephemeral() - lost.ports().len() as u32
     }
 
-    /// Ports of the range that are reserved or listened on (a port may come twice).
+    /// Ports of the range that no `connect()` can ever get: reserved, or with something bound to them
+    /// on whatever address (a port may come twice).
     pub fn unusable(&self) -> impl Iterator<Item = u16> {
-        self.reserved.inside(self.ports).chain(self.listeners.inside(self.ports))
+        let squatted = self.squatters.iter().flat_map(|squatter| squatter.ports.inside(self.ports));
+        self.reserved.inside(self.ports).chain(self.listeners.inside(self.ports)).chain(squatted)
     }
+
+    /// Does it choose ports as Linux does?
+    #[must_use]
+    pub const fn is_linux(&self) -> bool {
+        matches!(self.selection, SelectionKind::Linux | SelectionKind::LinuxSharedHint)
+    }
+}
+
+/// Ports on which something listens, or is bound and idle, on one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Squatter {
+    /// The ports; those outside the range change nothing.
+    pub ports: PortSet,
+    /// The address.
+    pub on: SquatterAddress,
+}
+
+/// Whose address a [`Squatter`] sits on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SquatterAddress {
+    /// One that no client of the host connects from.
+    Other,
+    /// The source address of this number, counted from 0.
+    Source(u32),
 }
 
 /// Where clients connect to.
@@ -70,6 +105,10 @@ pub struct Destination {
     pub endpoints: u32,
     /// Which endpoint a connection goes to.
     pub pick: EndpointPick,
+    /// Does it answer? A connection to one that does not stays in SYN-SENT until that times out.
+    pub answers: bool,
+    /// Is it on the same machine, reached over the loopback device?
+    pub loopback: bool,
 }
 
 /// Which endpoint of a destination a connection goes to.
@@ -94,8 +133,13 @@ pub struct Client {
     pub lifetime: Distribution,
     /// Who ends the connection, with weights; never empty, every weight above 0.
     pub closes: Vec<(Ending, f64)>,
+    /// Time from the first FIN to the other side's: of the server, where the client closes first (the
+    /// port waits in FIN-WAIT-2 meanwhile), of the client, where the server does (CLOSE-WAIT).
+    pub second_fin: Distribution,
     /// How it comes by its port.
     pub binds: Binds,
+    /// What it sets on its sockets.
+    pub socket: SocketOptions,
 }
 
 /// One destination of a client.
@@ -136,6 +180,21 @@ pub enum Arrivals {
         /// How long a worker thinks; not always zero, or a refused one would try for ever.
         think: Distribution,
     },
+    /// Attempts that were recorded.
+    Trace(Arc<[TraceAttempt]>),
+}
+
+/// One recorded attempt; what was not recorded is drawn from the client's own laws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceAttempt {
+    /// When it was made; never before that of the attempt before it.
+    pub at: SimTime,
+    /// How long the connection would last.
+    pub lifetime: Option<SimDuration>,
+    /// Where it went: index into [`Client::targets`], and number of the endpoint of that destination.
+    pub to: Option<(u16, u32)>,
+    /// Who would end it.
+    pub ending: Option<Ending>,
 }
 
 /// How far apart batches are.
@@ -208,8 +267,16 @@ pub enum Ending {
     Client,
     /// The server sends the first FIN: TIME-WAIT is at the server, the client's port is free.
     Server,
-    /// Either side resets: no TIME-WAIT anywhere.
+    /// The client resets (SO_LINGER 0): no TIME-WAIT anywhere.
     Reset,
+    /// The server resets: no TIME-WAIT anywhere.
+    ServerReset,
+    /// The client closes with unread data in its buffer, and so with a reset (RFC 2525 section 2.17;
+    /// Linux 6.18 `net/ipv4/tcp.c:__tcp_close`): no TIME-WAIT anywhere.
+    Unread,
+    /// The client sends its FIN and the server never does: the port is held in FIN-WAIT-2, for as
+    /// long as `tcp_fin_timeout` says.
+    Half,
     /// It is never closed: the port is gone for the rest of the run.
     Never,
 }
@@ -225,6 +292,9 @@ pub enum Binds {
     /// `bind()` with `IP_BIND_ADDRESS_NO_PORT`: only the address is bound, the port is chosen as by
     /// a plain `connect()`.
     BindNoPort,
+    /// `bind()` to a port of the client's own choice: those of [`SocketOptions::source_ports`], taken in
+    /// turn. They may lie outside the range.
+    Port,
 }
 
 /// Which two connections may not share a port.
@@ -245,6 +315,10 @@ pub enum SelectionKind {
     /// (`__inet_hash_connect`); `bind()` draws a fresh start and prefers the other parity
     /// (`inet_csk_find_open_port`).
     Linux,
+    /// Linux 4.2 to 5.11: parity as above, but one counter for all destinations, which moves by no more
+    /// than what was walked over and 2, and starts that are never drawn anew
+    /// (`net/ipv4/inet_hashtables.c:__inet_hash_connect` of 4.18, `static u32 hint`).
+    LinuxSharedHint,
     /// RFC 6056 section 3.3.1, algorithm 1.
     SimpleRandomization,
     /// RFC 6056 section 3.3.2, algorithm 2.

@@ -4,7 +4,8 @@ use hdrhistogram::Histogram;
 
 use crate::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start, Target, TimerGrid, World,
+    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Start, Target,
+    TcpSettings, TimerGrid, World,
 };
 use crate::scenario::{Bound, Expectation, Metric, Scenario, Scope};
 use crate::stats::{
@@ -83,23 +84,30 @@ fn scenario() -> Scenario {
                 ports: PortRange::IANA_DYNAMIC,
                 reserved: PortSet::default(),
                 listeners: PortSet::default(),
+                squatters: Vec::new(),
                 time_wait: SimDuration::from_secs(60),
                 timer_grid: TimerGrid::LinuxWheel { hz: 250 },
                 selection: SelectionKind::Linux,
                 reuse_key: ReuseKey::FourTuple,
+                tcp: TcpSettings::default(),
+                search_cost: None,
                 clients: vec![Client {
                     name: "fetcher".into(),
                     targets: vec![Target { destination: 0, weight: 1.0 }],
                     arrivals: Arrivals::Poisson { rate_per_s: 400.0 },
                     lifetime: Distribution::Exponential { mean: SimDuration::from_millis(200) },
                     closes: vec![(Ending::Client, 1.0)],
+                    second_fin: Distribution::Constant(SimDuration::ZERO),
                     binds: Binds::Connect,
+                    socket: SocketOptions::default(),
                 }],
             }],
             destinations: vec![Destination {
                 name: "api".into(),
                 endpoints: 1,
                 pick: EndpointPick::Random,
+                answers: true,
+                loopback: false,
             }],
         },
         settings: RunSettings {

@@ -7,7 +7,8 @@ use super::source::Span;
 use super::suggest::{instead, listed, shown};
 use super::tree::{Entry, Node, Table, Value};
 use super::walk::Walk;
-use crate::model::{Arrivals, Binds, Client, Distribution, Ending, Target};
+use crate::model::{Arrivals, Binds, Client, Distribution, Ending, SocketOptions, Target};
+use crate::units::SimDuration;
 
 /// The keys of `[client.NAME]`.
 pub(super) const KEYS: [&str; 6] = ["on", "to", "arrivals", "lifetime", "closes", "binds"];
@@ -95,7 +96,9 @@ impl Reader<'_> {
             arrivals: arrivals?.1,
             lifetime: lifetime?.1,
             closes: closes?,
+            second_fin: Distribution::Constant(SimDuration::ZERO),
             binds: binds?,
+            socket: SocketOptions::default(),
         })
     }
 

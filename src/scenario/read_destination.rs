@@ -24,10 +24,22 @@ pub(super) fn destination(walk: &Walk, entry: &Entry) -> Option<Destination> {
         Some(entry) => walk.choice(&entry.node, "pick", &PICKS),
         None => Some(EndpointPick::Random),
     };
-    Some(Destination { name: entry.key.clone(), endpoints: endpoints?, pick: pick? })
+    Some(Destination {
+        name: entry.key.clone(),
+        endpoints: endpoints?,
+        pick: pick?,
+        answers: true,
+        loopback: false,
+    })
 }
 
 /// The destination of a file that has none: one server.
 pub(super) fn implicit(name: &str) -> Destination {
-    Destination { name: name.to_owned(), endpoints: 1, pick: EndpointPick::Random }
+    Destination {
+        name: name.to_owned(),
+        endpoints: 1,
+        pick: EndpointPick::Random,
+        answers: true,
+        loopback: false,
+    }
 }

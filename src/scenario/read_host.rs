@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::suggest::{instead, shown};
 use super::tree::{Entry, Node, Table, Value};
 use super::walk::Walk;
-use crate::model::{Host, PortSet, ReuseKey, SelectionKind, TimerGrid};
+use crate::model::{Host, PortSet, ReuseKey, SelectionKind, TcpSettings, TimerGrid};
 
 /// The keys of `[host.NAME]`.
 pub(super) const KEYS: [&str; 10] = [
@@ -124,10 +124,13 @@ impl Fields<'_> {
             ports: ports?,
             reserved: reserved?,
             listeners: listeners?,
+            squatters: Vec::new(),
             time_wait: time_wait?,
             timer_grid: timer_grid?,
             selection: selection?,
             reuse_key: reuse_key?,
+            tcp: TcpSettings::default(),
+            search_cost: None,
             clients: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 //! What a client asks of the ports: how often it takes one, and for how long.
 
-use crate::model::{Arrivals, Client, Distribution, Ending, Host};
+use crate::model::{Arrivals, Client, Distribution, Ending, Host, TraceAttempt};
 
 use super::moments::limited_mean_s;
 
@@ -20,8 +20,16 @@ pub fn rate_per_s(arrivals: &Arrivals) -> Option<f64> {
     match arrivals {
         Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => Some(*rate_per_s),
         Arrivals::Batches { every, size, .. } => Some(f64::from(*size) / every.as_secs_f64()),
+        Arrivals::Trace(attempts) => Some(recorded_rate_per_s(attempts)),
         Arrivals::ClosedLoop { .. } => None,
     }
+}
+
+/// Attempts a second from the first recorded one to the last; of less than a second, as many as there
+/// are.
+fn recorded_rate_per_s(attempts: &[TraceAttempt]) -> f64 {
+    let (Some(first), Some(last)) = (attempts.first(), attempts.last()) else { return 0.0 };
+    attempts.len() as f64 / last.at.since(first.at).as_secs_f64().max(1.0)
 }
 
 /// How long a connection of one client holds its port: its lifetime, and TIME-WAIT after it when

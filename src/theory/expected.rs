@@ -56,20 +56,25 @@ impl Expected {
     ///     ports: PortRange::IANA_DYNAMIC,
     ///     reserved: PortSet::default(),
     ///     listeners: PortSet::default(),
+    ///     squatters: Vec::new(),
     ///     time_wait: SimDuration::from_secs(60),
     ///     timer_grid: TimerGrid::Exact,
     ///     selection: SelectionKind::Linux,
     ///     reuse_key: ReuseKey::FourTuple,
+    ///     tcp: TcpSettings::default(),
+    ///     search_cost: None,
     ///     clients: vec![Client {
     ///         name: "fetcher".into(),
     ///         targets: vec![Target { destination: 0, weight: 1.0 }],
     ///         arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
     ///         lifetime: Distribution::Exponential { mean: SimDuration::from_secs(1) },
     ///         closes: vec![(Ending::Client, 1.0)],
+    ///         second_fin: Distribution::Constant(SimDuration::ZERO),
     ///         binds: Binds::Connect,
+    ///         socket: SocketOptions::default(),
     ///     }],
     /// };
-    /// let api = Destination { name: "api".into(), endpoints: 1, pick: EndpointPick::Random };
+    /// let api = Destination { name: "api".into(), endpoints: 1, pick: EndpointPick::Random, answers: true, loopback: false };
     /// let world = World { hosts: vec![host], destinations: vec![api] };
     ///
     /// let expected = Expected::of(&world, 0, Start::Empty);

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, ReuseKey, SelectionKind, Target, TimerGrid, World,
+    PortSet, ReuseKey, SelectionKind, SocketOptions, Target, TcpSettings, TimerGrid, World,
 };
 use crate::units::SimDuration;
 
@@ -18,7 +18,9 @@ pub(super) fn client() -> Client {
         arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
         lifetime: Distribution::Exponential { mean: secs(1.0) },
         closes: vec![(Ending::Client, 1.0)],
+        second_fin: Distribution::Constant(SimDuration::ZERO),
         binds: Binds::Connect,
+        socket: SocketOptions::default(),
     }
 }
 
@@ -31,10 +33,13 @@ pub(super) fn host() -> Host {
         ports: PortRange::IANA_DYNAMIC,
         reserved: PortSet::default(),
         listeners: PortSet::default(),
+        squatters: Vec::new(),
         time_wait: secs(60.0),
         timer_grid: TimerGrid::Exact,
         selection: SelectionKind::Linux,
         reuse_key: ReuseKey::FourTuple,
+        tcp: TcpSettings::default(),
+        search_cost: None,
         clients: vec![client()],
     }
 }
@@ -45,6 +50,8 @@ pub(super) fn world(host: Host) -> World {
         name: name.into(),
         endpoints,
         pick: EndpointPick::Random,
+        answers: true,
+        loopback: false,
     };
     World { hosts: vec![host], destinations: vec![destination("api", 1), destination("cdn", 4)] }
 }

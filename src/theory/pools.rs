@@ -41,7 +41,9 @@ pub fn key_of(host: &Host, client: &Client) -> ReuseKey {
 /// #     arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
 /// #     lifetime: Distribution::Constant(SimDuration::from_secs(1)),
 /// #     closes: vec![(Ending::Client, 1.0)],
+/// #     second_fin: Distribution::Constant(SimDuration::ZERO),
 /// #     binds: Binds::Connect,
+/// #     socket: SocketOptions::default(),
 /// # };
 /// # let mut host = Host {
 /// #     name: "crawler".into(), count: 1, addresses: 2, ports: PortRange::IANA_DYNAMIC,
@@ -49,7 +51,7 @@ pub fn key_of(host: &Host, client: &Client) -> ReuseKey {
 /// #     time_wait: SimDuration::from_secs(60), timer_grid: TimerGrid::Exact,
 /// #     selection: SelectionKind::Linux, reuse_key: ReuseKey::FourTuple, clients: vec![client],
 /// # };
-/// # let api = Destination { name: "api".into(), endpoints: 3, pick: EndpointPick::Random };
+/// # let api = Destination { name: "api".into(), endpoints: 3, pick: EndpointPick::Random, answers: true, loopback: false };
 /// # let world = World { hosts: vec![], destinations: vec![api] };
 /// use portsim::theory::{capacity, pools};
 /// // A host of 2 addresses and 16,384 ports, whose client connects to 3 endpoints.

@@ -3,7 +3,8 @@
 
 use portsim::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start, Target, TimerGrid, World,
+    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Start, Target,
+    TcpSettings, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 
@@ -15,7 +16,9 @@ pub fn client(arrivals: Arrivals, lifetime: Distribution) -> Client {
         arrivals,
         lifetime,
         closes: vec![(Ending::Server, 1.0)],
+        second_fin: Distribution::Constant(SimDuration::ZERO),
         binds: Binds::Connect,
+        socket: SocketOptions::default(),
     }
 }
 
@@ -29,17 +32,26 @@ pub fn host(ports: u32, clients: Vec<Client>) -> Host {
         ports: PortRange::new(lowest as u16, 65_535).expect("a range that is not empty"),
         reserved: PortSet::default(),
         listeners: PortSet::default(),
+        squatters: Vec::new(),
         time_wait: SimDuration::from_secs(60),
         timer_grid: TimerGrid::Exact,
         selection: SelectionKind::Linux,
         reuse_key: ReuseKey::FourTuple,
+        tcp: TcpSettings::default(),
+        search_cost: None,
         clients,
     }
 }
 
 /// A world of one host and one destination of one endpoint.
 pub fn world(host: Host) -> World {
-    let destination = Destination { name: "d".into(), endpoints: 1, pick: EndpointPick::Random };
+    let destination = Destination {
+        name: "d".into(),
+        endpoints: 1,
+        pick: EndpointPick::Random,
+        answers: true,
+        loopback: false,
+    };
     World { hosts: vec![host], destinations: vec![destination] }
 }
 

@@ -1,14 +1,15 @@
-//! How Linux chooses: `connect()` and `bind()` to port 0, as of 6.18.
+//! How Linux chooses: `connect()` and `bind()` to port 0, as of 6.18, and `connect()` as of 4.2.
 //!
 //! Both walk every other port, from a start that differs between them: `connect()` continues a
 //! sequence of its own for each (source, destination) with random increments, `bind()` draws afresh
 //! each time. `connect()` first tries the ports of the lowest port's parity, `bind()` the others, so
-//! that the two keep out of each other's way until half the range is gone.
+//! that the two keep out of each other's way until half the range is gone. A range that a socket set
+//! for itself is walked port by port.
 
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::{Choice, FreePorts, Remainder, below, mix};
+use super::{Choice, FreePorts, Layout, Remainder, below, mix};
 use crate::units::{SimDuration, SimTime};
 
 /// The counters' table has `2^16` entries (`CONFIG_INET_TABLE_PERTURB_ORDER`), all zero here: the
@@ -67,6 +68,46 @@ impl LinuxConnect {
         ports: &impl FreePorts,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
+        let (slot, offset) = self.start(key, now);
+        let (choice, walked) = parity_walk(ports, self.by_walk.of(offset) / 2, Parity::Low);
+        if choice.bit.is_some() {
+            self.move_on(slot, walked, STEP, rng);
+        }
+        choice
+    }
+
+    /// The same inside the part of the range that a socket keeps to (IP_LOCAL_PORT_RANGE): `by_one`
+    /// port by port (since 6.8), else by parity.
+    #[inline(never)]
+    pub fn choose_within(
+        &mut self,
+        part: Part,
+        by_one: bool,
+        key: u64,
+        now: SimTime,
+        ports: &impl FreePorts,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Choice {
+        let (slot, offset) = self.start(key, now);
+        let narrow = Narrow { ports, part };
+        let (choice, walked, step) = if by_one {
+            let (choice, walked) = walk_in_order(&narrow, offset % part.length);
+            (choice, walked, 1)
+        } else {
+            let start = offset % walk_length(part.length);
+            let (choice, walked) = parity_walk(&narrow, start / 2, Parity::Low);
+            (choice, walked, STEP)
+        };
+        if choice.bit.is_some() {
+            self.move_on(slot, walked, step, rng);
+        }
+        narrow.of_the_range(choice)
+    }
+
+    /// The counter of the (source, destination) that `key` stands for, and where its walk starts, to be
+    /// reduced to the length of the walk.
+    #[inline(always)]
+    fn start(&mut self, key: u64, now: SimTime) -> (usize, u32) {
         while now >= self.next_shuffle {
             self.shuffles += 1;
             self.period_secret = mix(self.secret ^ mix(self.shuffles));
@@ -74,19 +115,49 @@ impl LinuxConnect {
         }
         // secure_ipv4_port_ephemeral: a keyed hash of (source, destination, uptime / 10 s).
         let hash = mix(self.period_secret ^ key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let slot = &mut self.perturb[hash as usize % PERTURB_TABLE];
-        let offset = self.by_walk.of(slot.wrapping_add((hash >> 32) as u32));
+        let slot = hash as usize % PERTURB_TABLE;
+        (slot, self.perturb[slot].wrapping_add((hash >> 32) as u32))
+    }
 
+    /// Moves a counter on after a port was found `walked` ports from the start.
+    #[inline(always)]
+    fn move_on(&mut self, slot: usize, walked: u32, step: u32, rng: &mut Xoshiro256PlusPlus) {
+        // "Here we want to add a little bit of randomness to the next source port that will be
+        // chosen": get_random_u32_below(8) * step. One draw is enough for 21 of them.
+        if self.noise == 1 {
+            self.noise = rng.next_u64() | 1 << 63;
+        }
+        let noise = (self.noise & 7) as u32 * step;
+        self.noise >>= 3;
+        let slot = &mut self.perturb[slot];
+        *slot = slot.wrapping_add(walked.max(noise) + step);
+    }
+}
+
+/// `connect()` of Linux 4.2 to 5.11: `net/ipv4/inet_hashtables.c:__inet_hash_connect` of 4.18, whose
+/// `static u32 hint` serves all destinations, on top of a keyed hash of each.
+#[derive(Clone, Copy, Debug)]
+pub struct LinuxSharedHint {
+    secret: u64,
+    hint: u32,
+}
+
+impl LinuxSharedHint {
+    /// A chooser with a key of its own.
+    #[must_use]
+    pub fn new(rng: &mut Xoshiro256PlusPlus) -> Self {
+        Self { secret: rng.next_u64(), hint: 0 }
+    }
+
+    /// Searches for a port for the (source, destination) that `key` stands for.
+    #[inline(never)]
+    pub fn choose(&mut self, key: u64, ports: &impl FreePorts) -> Choice {
+        // secure_ipv4_port_ephemeral of 4.18 knows no uptime: the start is never drawn anew.
+        let port_offset = (mix(self.secret ^ mix(key)) >> 32) as u32;
+        let offset = self.hint.wrapping_add(port_offset) % walk_length(ports.num_ephemeral());
         let (choice, walked) = parity_walk(ports, offset / 2, Parity::Low);
         if choice.bit.is_some() {
-            // "Here we want to add a little bit of randomness to the next source port that will be
-            // chosen": get_random_u32_below(8) * step. One draw is enough for 21 of them.
-            if self.noise == 1 {
-                self.noise = rng.next_u64() | 1 << 63;
-            }
-            let noise = (self.noise & 7) as u32 * STEP;
-            self.noise >>= 3;
-            *slot = slot.wrapping_add(walked.max(noise) + STEP);
+            self.hint = self.hint.wrapping_add(walked + STEP); // hint += i + 2
         }
         choice
     }
@@ -104,6 +175,117 @@ impl LinuxBind {
         let offset = below(remaining, (rng.next_u64() >> 32) as u32);
         // `offset |= 1`, and `offset - 1` for the second walk: both start at the same pair.
         parity_walk(ports, offset / 2, Parity::High).0
+    }
+
+    /// The same with SO_REUSEADDR: all of the lower half of the range, then the upper one
+    /// (`attempt_half`).
+    #[inline(never)]
+    pub fn choose_by_halves(self, ports: &impl FreePorts, rng: &mut Xoshiro256PlusPlus) -> Choice {
+        let n = ports.num_ephemeral();
+        if n < 4 {
+            return self.choose(ports, rng);
+        }
+        let half = n / 4 * 2;
+        let mut looked_at = 0;
+        for part in [Part { first: 0, length: half }, Part { first: half, length: n - half }] {
+            let narrow = Narrow { ports, part };
+            let choice = narrow.of_the_range(self.choose(&narrow, rng));
+            looked_at += choice.probes;
+            if choice.bit.is_some() {
+                return Choice { probes: looked_at, ..choice };
+            }
+        }
+        Choice { bit: None, probes: looked_at }
+    }
+}
+
+/// A part of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// How far its lowest port lies above that of the range.
+    pub first: u32,
+    /// Ports in it, at least 1.
+    pub length: u32,
+}
+
+/// A part of a range by parity, seen as a range of its own.
+struct Narrow<'a, P> {
+    ports: &'a P,
+    part: Part,
+}
+
+impl<P: FreePorts> Narrow<'_, P> {
+    /// The bit of the whole range that stands for the port of `bit` of the part.
+    fn whole(&self, bit: u32) -> u32 {
+        let offset = Layout::ByParity.offset(bit, self.part.length);
+        Layout::ByParity.bit(self.part.first + offset, self.ports.num_ephemeral())
+    }
+
+    /// A choice in the part as one of the whole range.
+    fn of_the_range(&self, choice: Choice) -> Choice {
+        Choice { bit: choice.bit.map(|bit| self.whole(bit)), ..choice }
+    }
+
+    /// The first free port, as its offset in the part, of those in `from..to`.
+    fn first_in_order(&self, from: u32, to: u32) -> Option<u32> {
+        let of_parity = |parity: u32| {
+            let first = from + ((from ^ parity) & 1);
+            let last = to.checked_sub(1)?;
+            let last = last - ((last ^ parity) & 1).min(last);
+            if first > last || (last ^ parity) & 1 == 1 {
+                return None;
+            }
+            let bit = |offset| Layout::ByParity.bit(offset, self.part.length);
+            let found = self.first_free(bit(first), bit(last) + 1)?;
+            Some(Layout::ByParity.offset(found, self.part.length))
+        };
+        match (of_parity(0), of_parity(1)) {
+            (Some(even), Some(odd)) => Some(even.min(odd)),
+            (even, odd) => even.or(odd),
+        }
+    }
+}
+
+impl<P: FreePorts> FreePorts for Narrow<'_, P> {
+    fn num_ephemeral(&self) -> u32 {
+        self.part.length
+    }
+
+    /// `from..to` lies inside one parity, as all walks ask for it.
+    fn first_free(&self, from: u32, to: u32) -> Option<u32> {
+        if from >= to {
+            return None;
+        }
+        let first = self.whole(from);
+        let found = self.ports.first_free(first, self.whole(to - 1) + 1)?;
+        Some(from + (found - first))
+    }
+
+    fn is_free(&self, bit: u32) -> bool {
+        self.ports.is_free(self.whole(bit))
+    }
+
+    fn is_known_full(&self) -> bool {
+        self.ports.is_known_full()
+    }
+
+    fn is_known_exhausted(&self, _: bool) -> bool {
+        false
+    }
+}
+
+/// One walk over all ports, one a step, from `start`; the bit found, and the steps before it.
+fn walk_in_order(ports: &Narrow<'_, impl FreePorts>, start: u32) -> (Choice, u32) {
+    let n = ports.num_ephemeral();
+    let ahead = ports.first_in_order(start, n).map(|offset| (offset, offset - start));
+    let found =
+        ahead.or_else(|| Some(ports.first_in_order(0, start)?).map(|at| (at, n - start + at)));
+    match found {
+        Some((offset, steps)) => {
+            let bit = Layout::ByParity.bit(offset, n);
+            (Choice { bit: Some(bit), probes: steps + 1 }, steps)
+        }
+        None => (Choice { bit: None, probes: n }, 0),
     }
 }
 
@@ -125,11 +307,8 @@ enum Parity {
 fn parity_walk(ports: &impl FreePorts, start: u32, first: Parity) -> (Choice, u32) {
     let n = ports.num_ephemeral();
     if n == 1 {
-        // Both walks look at the only port there is.
-        return match ports.first_free(0, 1) {
-            Some(bit) => (Choice { bit: Some(bit), probes: 1 }, 0),
-            None => (Choice { bit: None, probes: 2 }, 0),
-        };
+        // There is no other parity: `if ((offset & 1) && remaining > 1) goto other_parity_scan`.
+        return (Choice { bit: ports.first_free(0, 1), probes: 1 }, 0);
     }
     let second = if first == Parity::Low { Parity::High } else { Parity::Low };
     if let Some((bit, steps)) = walk_one_parity(ports, n, start, first) {
@@ -184,7 +363,8 @@ mod tests {
     fn kernel_walk(n: u32, offset: u32, free: impl Fn(u32) -> bool) -> (Option<u32>, u32) {
         let remaining = walk_length(n);
         let mut probes = 0;
-        for first in [offset & !1, (offset & !1) + 1] {
+        let passes = if remaining > 1 { 2 } else { 1 };
+        for first in [offset & !1, (offset & !1) + 1].into_iter().take(passes) {
             let mut i = 0;
             while i < remaining {
                 let mut port = first + i;
@@ -222,6 +402,68 @@ mod tests {
                 assert_eq!(choice.probes, probes, "n={n} offset={offset} port={port:?}");
             }
         }
+    }
+
+    /// The kernel's loop over the ports of IP_LOCAL_PORT_RANGE, one by one.
+    #[test]
+    fn a_part_of_the_range_is_walked_as_the_kernel_does() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+        for (n, first, length) in
+            [(100, 10, 20), (100, 11, 21), (51, 0, 51), (9, 4, 1), (60, 59, 1)]
+        {
+            for _ in 0..500 {
+                let mut row = Bitmaps::full(1, n, &[]);
+                let keep = rng.next_u64() % 4;
+                for bit in 0..n {
+                    if rng.next_u64() % 4 > keep {
+                        row.clear(0, bit);
+                    }
+                }
+                let row = Row(row);
+                let free = |at| row.is_free(Layout::ByParity.bit(first + at, n));
+                let narrow = Narrow { ports: &row, part: Part { first, length } };
+                let start = (rng.next_u64() as u32) % length;
+                let order = (0..length).map(|i| (start + i) % length);
+                let steps = order.clone().position(free);
+                let (choice, walked) = walk_in_order(&narrow, start);
+                let offset = choice.bit.map(|bit| Layout::ByParity.offset(bit, length));
+                assert_eq!(offset, steps.and_then(|steps| order.clone().nth(steps)));
+                assert_eq!(choice.probes, steps.map_or(length, |steps| steps as u32 + 1));
+                assert_eq!(walked, steps.unwrap_or(0) as u32);
+                let start = start % walk_length(length);
+                let (by_parity, _) = parity_walk(&narrow, start / 2, Parity::Low);
+                let offset = by_parity.bit.map(|bit| Layout::ByParity.offset(bit, length));
+                assert_eq!((offset, by_parity.probes), kernel_walk(length, start, free));
+            }
+        }
+    }
+
+    #[test]
+    fn bind_with_so_reuseaddr_takes_the_lower_half_first() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut row = Row(Bitmaps::full(1, 100, &[]));
+        for index in 0..100 {
+            let bit = LinuxBind.choose_by_halves(&row, &mut rng).bit.unwrap();
+            row.0.clear(0, bit);
+            let offset = Layout::ByParity.offset(bit, 100);
+            assert_eq!(offset < 50, index < 50, "bind {index} took offset {offset}");
+            assert_eq!(offset % 2 == 1, index % 50 < 25, "bind {index} took offset {offset}");
+        }
+        let none = LinuxBind.choose_by_halves(&row, &mut rng);
+        assert_eq!(none, Choice { bit: None, probes: 100 });
+    }
+
+    #[test]
+    fn before_5_12_all_destinations_share_one_counter() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut chooser = LinuxSharedHint::new(&mut rng);
+        let row = Row(Bitmaps::full(1, 1_000, &[]));
+        let mut next = |key| {
+            let bit = chooser.choose(key, &row).bit.unwrap();
+            Layout::ByParity.offset(bit, 1_000)
+        };
+        let (first, _other, again) = (next(1), next(2), next(1));
+        assert_eq!((again + 1_000 - first) % 1_000, 4, "two connections, two ports each");
     }
 
     /// How many connections to one destination an empty range of `n` carries until the first failure.

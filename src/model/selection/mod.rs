@@ -12,7 +12,7 @@ mod rfc6056;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-pub use linux::{LinuxBind, LinuxConnect};
+pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint};
 pub use rfc6056::Rfc6056;
 
 use super::SelectionKind;
@@ -56,7 +56,7 @@ impl Layout {
     #[must_use]
     pub const fn of(kind: SelectionKind) -> Self {
         match kind {
-            SelectionKind::Linux => Self::ByParity,
+            SelectionKind::Linux | SelectionKind::LinuxSharedHint => Self::ByParity,
             _ => Self::InOrder,
         }
     }
@@ -89,6 +89,8 @@ impl Layout {
 pub enum Selector {
     /// Linux `connect()`.
     LinuxConnect(LinuxConnect),
+    /// Linux `connect()` before 5.12.
+    LinuxSharedHint(LinuxSharedHint),
     /// Linux `bind()` to port 0.
     LinuxBind(LinuxBind),
     /// RFC 6056 algorithms, and the plain sequential one.
@@ -106,6 +108,7 @@ impl Selector {
     ) -> Self {
         match kind {
             SelectionKind::Linux => Self::LinuxConnect(LinuxConnect::new(num_ephemeral, rng)),
+            SelectionKind::LinuxSharedHint => Self::LinuxSharedHint(LinuxSharedHint::new(rng)),
             other => Self::Rfc6056(Rfc6056::new(other, rng)),
         }
     }
@@ -114,7 +117,7 @@ impl Selector {
     #[must_use]
     pub fn for_bind(kind: SelectionKind, rng: &mut Xoshiro256PlusPlus) -> Self {
         match kind {
-            SelectionKind::Linux => Self::LinuxBind(LinuxBind),
+            SelectionKind::Linux | SelectionKind::LinuxSharedHint => Self::LinuxBind(LinuxBind),
             other => Self::Rfc6056(Rfc6056::new(other, rng)),
         }
     }
@@ -130,6 +133,7 @@ impl Selector {
     ) -> Choice {
         match self {
             Self::LinuxConnect(linux) => linux.choose(key, now, ports, rng),
+            Self::LinuxSharedHint(linux) => linux.choose(key, ports),
             Self::LinuxBind(linux) => linux.choose(ports, rng),
             Self::Rfc6056(rfc) => rfc.choose(key, ports, rng),
         }

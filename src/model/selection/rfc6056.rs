@@ -34,10 +34,11 @@ impl Rfc6056 {
     /// The algorithm `kind` with secrets and first counters from `rng`.
     ///
     /// # Panics
-    /// When `kind` is [`SelectionKind::Linux`], which is none of the RFC's.
+    /// When `kind` is one of Linux's, which are none of the RFC's.
     #[must_use]
     pub fn new(kind: SelectionKind, rng: &mut Xoshiro256PlusPlus) -> Self {
-        assert!(kind != SelectionKind::Linux, "Linux has a chooser of its own");
+        let of_linux = matches!(kind, SelectionKind::Linux | SelectionKind::LinuxSharedHint);
+        assert!(!of_linux, "Linux has choosers of its own");
         let secret = rng.next_u64();
         let counters = if kind == SelectionKind::DoubleHash { TABLE_LENGTH } else { 1 };
         // Counters start anywhere, as on a machine that has been up for a while.
@@ -68,7 +69,9 @@ impl Rfc6056 {
                 self.walk_counter(index, (hash >> 32) as u32, ports)
             }
             SelectionKind::RandomIncrements => self.random_increments(ports, rng),
-            SelectionKind::Sequential | SelectionKind::Linux => self.walk_counter(0, 0, ports),
+            SelectionKind::Sequential | SelectionKind::Linux | SelectionKind::LinuxSharedHint => {
+                self.walk_counter(0, 0, ports)
+            }
         }
     }
 
