@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
-use crate::model::{Host, PoolId, PoolPlan, Replications, RunSettings, World};
+use crate::model::{Host, PoolId, PoolPlan, Replications, RunSettings, World, most_connections};
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
     TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
@@ -184,8 +184,14 @@ impl<'a> Runner<'a> {
             if self.watch.stopped() {
                 return None;
             }
-            let job =
-                Job { world: self.world, settings: self.settings, host, machine, replication };
+            let job = Job {
+                world: self.world,
+                settings: self.settings,
+                host,
+                machine,
+                replication,
+                timer_phase: None,
+            };
             let mut reporter = Reporter { runner: self, share, reached: SimTime::START };
             let end = run(job, &mut workspace, &mut tally, &mut reporter);
             end.is_continue().then_some((tally, workspace))
@@ -290,7 +296,7 @@ fn ground(world: &World, index: usize, host: &Host) -> Ground {
     let machines = u64::from(host.count);
     Ground {
         num_ephemeral: usable,
-        capacity: usable * u64::from(plan.connections_a_port()) * machines,
+        capacity: most_connections(host, plan) * machines,
         pools: u64::from(plan.pools()) * machines,
     }
 }
@@ -316,7 +322,7 @@ pub fn port_map(
     let mut mapper = PortMapper::new(model, plan, key, settings.duration, columns, rows);
     let window = Window::new(settings.warm_up, settings.duration);
     let mut tally = HostTally::new(model.clients.len(), window);
-    let job = Job { world, settings, host, machine: 0, replication: 0 };
+    let job = Job { world, settings, host, machine: 0, replication: 0, timer_phase: None };
     // The mapper never gives up.
     let _ = run(job, &mut Workspace::default(), &mut tally, &mut mapper);
     mapper.map()

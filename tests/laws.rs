@@ -8,37 +8,57 @@ use std::ops::ControlFlow;
 use portsim::engine::{Job, Observer, Workspace, run};
 use portsim::model::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PoolId,
-    Replications, ReuseKey, RunSettings, SelectionKind, Spacing, Target, TimerGrid, World,
+    PortRange, Refusal, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Spacing,
+    SynTimeout, Target, TcpSettings, TimerGrid, TwReuse, World, shares_ports,
 };
 use portsim::replicate::{Unwatched, Watch, replicate};
-use portsim::stats::{BinRow, HostTally, Outcome, Window};
+use portsim::stats::{BinRow, ClientTally, HostTally, Outcome, Window};
 use portsim::units::{SimDuration, SimTime};
 use proptest::prelude::*;
 use support::{client, host, settings, world};
 
-/// Checks every opening against those before it, and adds up what ports were held.
+/// Checks every opening against all others, and adds up what ports were held.
 #[derive(Default)]
 struct Auditor {
-    /// Until when each (pool, port) is held.
-    held: HashMap<(PoolId, u16), SimTime>,
+    /// From when to when each (pool, port) was held.
+    held: HashMap<(PoolId, u16), Vec<(SimTime, SimTime)>>,
     opened: u64,
-    established: u128,
-    time_wait: u128,
+    refused: u64,
+    unanswered: u64,
+    before_close: u128,
+    after_close: u128,
     end: u64,
-    last: SimTime,
+}
+
+impl Auditor {
+    /// Nobody had a port while another had it.
+    fn check(&mut self) {
+        for ((_, port), spans) in &mut self.held {
+            spans.sort_unstable();
+            for pair in spans.windows(2) {
+                let [(_, until), (open, _)] = pair else { unreachable!() };
+                assert!(until <= open, "port {port} was taken at {open} but held until {until}");
+            }
+        }
+    }
 }
 
 impl Observer for Auditor {
     fn opened(&mut self, pool: PoolId, port: u16, open: SimTime, close: SimTime, release: SimTime) {
-        assert!(self.last <= open && open <= close && close <= release, "time ran backwards");
-        self.last = open;
-        if let Some(until) = self.held.insert((pool, port), release) {
-            assert!(until <= open, "port {port} was taken at {open} but held until {until}");
-        }
+        assert!(open <= close && close <= release, "time ran backwards");
+        self.held.entry((pool, port)).or_default().push((open, release));
         let cut = |time: SimTime| u128::from(time.as_nanos().min(self.end));
         self.opened += 1;
-        self.established += cut(close) - cut(open);
-        self.time_wait += cut(release) - cut(close);
+        self.before_close += cut(close) - cut(open);
+        self.after_close += cut(release) - cut(close);
+    }
+
+    fn refused(&mut self, _: SimTime, _: u16, _: Refusal) {
+        self.refused += 1;
+    }
+
+    fn unanswered(&mut self, _: SimTime, _: u16, _: SimTime) {
+        self.unanswered += 1;
     }
 
     fn reached(&mut self, _: SimTime) -> ControlFlow<()> {
@@ -81,20 +101,53 @@ fn clients() -> impl Strategy<Value = Client> {
         Just(vec![(Ending::Client, 1.0)]),
         Just(vec![(Ending::Server, 1.0)]),
         Just(vec![(Ending::Reset, 1.0), (Ending::Client, 3.0), (Ending::Never, 0.02)]),
+        Just(vec![(Ending::Half, 1.0), (Ending::Client, 3.0), (Ending::Server, 1.0)]),
     ];
-    let binds = prop_oneof![Just(Binds::Connect), Just(Binds::Bind), Just(Binds::BindNoPort)];
-    (arrivals(), durations(), endings, binds, any::<bool>()).prop_map(
-        |(arrivals, lifetime, closes, binds, two)| {
+    let binds = prop_oneof![
+        Just(Binds::Connect),
+        Just(Binds::Bind),
+        Just(Binds::BindNoPort),
+        Just(Binds::Port)
+    ];
+    let second_fin = prop_oneof![
+        3 => Just(Distribution::Constant(SimDuration::ZERO)),
+        1 => durations(),
+    ];
+    let narrow = prop::option::weighted(0.2, Just(PortRange::new(40_010, 40_019).unwrap()));
+    (arrivals(), durations(), endings, binds, 0_usize..4, second_fin, narrow).prop_map(
+        |(arrivals, lifetime, closes, binds, to, second_fin, port_range)| {
             let mut targets = vec![Target { destination: 0, weight: 1.0 }];
-            targets.extend(two.then_some(Target { destination: 1, weight: 0.4 }));
-            Client { targets, closes, binds, ..client(arrivals, lifetime) }
+            targets.extend((to > 0).then_some(Target { destination: to.min(2), weight: 0.4 }));
+            let source_ports = if binds == Binds::Port { 39_990..40_005 } else { 0..0 };
+            let socket = SocketOptions {
+                port_range: port_range.filter(|_| binds != Binds::Port),
+                source_ports: source_ports.collect(),
+                ..SocketOptions::default()
+            };
+            Client { targets, closes, binds, second_fin, socket, ..client(arrivals, lifetime) }
         },
     )
+}
+
+fn tcp() -> impl Strategy<Value = TcpSettings> {
+    let reuse = prop::sample::select(vec![TwReuse::Never, TwReuse::Always, TwReuse::Loopback]);
+    let most = prop::option::weighted(0.3, 0_u32..60);
+    (reuse, most, 1_u64..90, any::<bool>()).prop_map(|(tw_reuse, max_tw_buckets, fin, reopen)| {
+        TcpSettings {
+            tw_reuse,
+            max_tw_buckets,
+            fin_timeout: SimDuration::from_secs(fin),
+            buckets_reopen: reopen,
+            syn: SynTimeout::Linux { retries: 2, linear_timeouts: 1 },
+            ..TcpSettings::default()
+        }
+    })
 }
 
 fn hosts() -> impl Strategy<Value = Host> {
     let selection = prop::sample::select(vec![
         SelectionKind::Linux,
+        SelectionKind::LinuxSharedHint,
         SelectionKind::SimpleRandomization,
         SelectionKind::AnotherSimpleRandomization,
         SelectionKind::SimpleHash,
@@ -105,8 +158,9 @@ fn hosts() -> impl Strategy<Value = Host> {
     let key =
         prop::sample::select(vec![ReuseKey::FourTuple, ReuseKey::SourceAddress, ReuseKey::Host]);
     let many = prop::collection::vec(clients(), 1..4);
-    (1_u32..90, 1_u32..4, 0_u64..20, selection, key, many, prop::collection::vec(0_u16..90, 0..6))
-        .prop_map(|(ports, addresses, wait, selection, reuse_key, clients, reserved)| {
+    let reserved = prop::collection::vec(0_u16..90, 0..6);
+    (1_u32..90, 1_u32..4, 0_u64..20, selection, key, many, reserved, tcp()).prop_map(
+        |(ports, addresses, wait, selection, reuse_key, clients, reserved, tcp)| {
             let mut host = host(ports, clients);
             for (number, client) in host.clients.iter_mut().enumerate() {
                 client.name = format!("client-{number}");
@@ -117,8 +171,9 @@ fn hosts() -> impl Strategy<Value = Host> {
             host.timer_grid =
                 if wait % 2 == 0 { TimerGrid::Exact } else { TimerGrid::LinuxWheel { hz: 250 } };
             host.time_wait = SimDuration::from_secs(wait);
-            Host { addresses, selection, reuse_key, ..host }
-        })
+            Host { addresses, selection, reuse_key, tcp, ..host }
+        },
+    )
 }
 
 fn worlds() -> impl Strategy<Value = World> {
@@ -129,6 +184,13 @@ fn worlds() -> impl Strategy<Value = World> {
             endpoints: 3,
             pick: EndpointPick::InTurn,
             answers: true,
+            loopback: true,
+        });
+        world.destinations.push(Destination {
+            name: "silent".into(),
+            endpoints: 1,
+            pick: EndpointPick::Random,
+            answers: false,
             loopback: false,
         });
         world
@@ -147,7 +209,7 @@ proptest! {
         let window = Window::new(settings.warm_up, settings.duration);
         let mut tally = HostTally::new(world.hosts[0].clients.len(), window);
         let mut auditor = Auditor { end: window.end(), ..Auditor::default() };
-        let job = Job { world: &world, settings: &settings, host: 0, machine: 0, replication: 0 };
+        let job = Job { world: &world, settings: &settings, host: 0, machine: 0, replication: 0, timer_phase: None };
         let mut workspace = Workspace::default();
         prop_assert!(run(job, &mut workspace, &mut tally, &mut auditor).is_continue());
         // In the memory of the first the same run is the same.
@@ -155,24 +217,72 @@ proptest! {
         let mut unseen = portsim::engine::Unobserved;
         prop_assert!(run(job, &mut workspace, &mut again, &mut unseen).is_continue());
         prop_assert_eq!(format!("{again:?}"), format!("{tally:?}"));
+        auditor.check();
 
         let opened: u64 = tally.clients.iter().map(|client| client.opened).sum();
         let attempts: u64 = tally.clients.iter().map(|client| client.opened + client.blocked).sum();
         prop_assert_eq!(opened, auditor.opened);
-        prop_assert_eq!(tally.clients.iter().map(|c| c.established).sum::<u128>(), auditor.established);
-        prop_assert_eq!(tally.clients.iter().map(|c| c.time_wait).sum::<u128>(), auditor.time_wait);
+        let sum = |part: fn(&ClientTally) -> u128| tally.clients.iter().map(part).sum::<u128>();
+        prop_assert_eq!(sum(|c| c.connecting + c.established), auditor.before_close);
+        prop_assert_eq!(sum(|c| c.closing + c.time_wait), auditor.after_close);
+        let refused = tally.clients.iter().flat_map(|client| client.refused).sum::<u64>();
+        prop_assert_eq!((refused, attempts - opened), (auditor.refused, auditor.refused));
+        let unanswered = tally.clients.iter().map(|client| client.unanswered).sum::<u64>();
+        prop_assert_eq!(unanswered, auditor.unanswered);
 
         let rows: Vec<BinRow> = tally.bins.rows().collect();
         prop_assert_eq!(rows.iter().map(|row| row.opened).sum::<u64>(), opened);
         prop_assert_eq!(rows.iter().map(|row| row.blocked).sum::<u64>(), attempts - opened);
-        let in_bins: i128 = rows.iter().map(|row| row.established + row.time_wait).sum();
-        prop_assert_eq!(in_bins as u128, auditor.established + auditor.time_wait);
+        let in_bins = |part: fn(&BinRow) -> i128| rows.iter().map(part).sum::<i128>() as u128;
+        prop_assert_eq!(in_bins(|row| row.connecting), sum(|c| c.connecting));
+        prop_assert_eq!(in_bins(|row| row.established), sum(|c| c.established));
+        prop_assert_eq!(in_bins(|row| row.closing), sum(|c| c.closing));
+        prop_assert_eq!(in_bins(|row| row.time_wait), sum(|c| c.time_wait));
+        for row in &rows {
+            let parts = [row.connecting, row.established, row.closing, row.time_wait];
+            prop_assert!(parts.iter().all(|&part| part >= 0), "{row:?}");
+        }
 
         // Probes are counted once for each attempt, and the reuses are all openings but the first of
         // each port.
         prop_assert_eq!(tally.limit.probes.histogram().len(), attempts);
         let first_uses = auditor.held.len() as u64;
         prop_assert_eq!(tally.limit.reuse.histogram().len(), opened - first_uses);
+    }
+
+    /// Law: a machine whose sockets might take ports from each other, but do not, does what one does
+    /// whose pools are independent.
+    #[test]
+    fn independent_pools_are_a_special_case_of_shared_ones(world in worlds(), seed in any::<u64>()) {
+        let mut world = world;
+        let host = &mut world.hosts[0];
+        host.tcp.max_tw_buckets = None;
+        for client in &mut host.clients {
+            client.socket = SocketOptions::default();
+            client.binds = Binds::Connect;
+        }
+        let settings = RunSettings { seed, ..settings(60.0, 1) };
+        let tally = |world: &World| {
+            let window = Window::new(settings.warm_up, settings.duration);
+            let mut tally = HostTally::new(world.hosts[0].clients.len(), window);
+            let job = Job { world, settings: &settings, host: 0, machine: 0, replication: 0, timer_phase: None };
+            let mut unseen = portsim::engine::Unobserved;
+            assert!(run(job, &mut Workspace::default(), &mut tally, &mut unseen).is_continue());
+            // Told otherwise: the time without a free port, against that from a refusal to a success.
+            tally.limit.full = 0;
+            format!("{tally:?}")
+        };
+        prop_assert!(!shares_ports(&world.hosts[0]));
+        let alone = tally(&world);
+        world.hosts[0].tcp.max_tw_buckets = Some(u32::MAX);
+        prop_assert!(shares_ports(&world.hosts[0]));
+        let shared = tally(&world);
+        let differs = alone.bytes().zip(shared.bytes()).position(|(a, b)| a != b);
+        if let Some(at) = differs.or((alone.len() != shared.len()).then_some(0)) {
+            // Whole tallies would be screens full of zeros.
+            let around = |text: &str| text.get(at.saturating_sub(200)..).unwrap_or("").chars().take(260).collect::<String>();
+            prop_assert!(false, "alone: {}\nshared: {}", around(&alone), around(&shared));
+        }
     }
 
     /// Law: the most ports in use at once is never more than there are, and free ones never negative.
@@ -186,7 +296,11 @@ proptest! {
         prop_assert!((0.0..=1.0 + 1e-12).contains(&whole.blocked_time_share.mean));
         prop_assert_eq!(whole.opened + whole.blocked, whole.attempts);
         for row in &outcome.timeline.rows {
-            let sum = row.established.mean + row.time_wait.mean + row.free.mean;
+            let sum = row.connecting.mean
+                + row.established.mean
+                + row.closing.mean
+                + row.time_wait.mean
+                + row.free.mean;
             prop_assert!(row.free.min >= 0.0);
             prop_assert!((sum - whole.capacity as f64).abs() < 1e-6 * whole.capacity.max(1) as f64);
         }

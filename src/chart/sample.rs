@@ -292,6 +292,8 @@ impl Sample {
             histogram.record(interval).unwrap();
         }
         Figures {
+            refused: Default::default(),
+            unanswered: 0,
             attempts: runs.iter().map(|run| run.attempts).sum(),
             opened: runs.iter().map(|run| run.attempts - run.blocked).sum(),
             blocked: runs.iter().map(|run| run.blocked).sum(),
@@ -344,6 +346,8 @@ pub(super) fn blank() -> Figures {
     Figures {
         attempts: 0,
         opened: 0,
+        refused: Default::default(),
+        unanswered: 0,
         blocked: 0,
         blocking_ratio: Estimate::default(),
         first_blocked: None,

@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
@@ -14,7 +15,9 @@ use super::calendar::Calendar;
 use super::random::{Purpose, Streams};
 use super::sample::{Exponential, Sampler, exponential, unit};
 use super::target::Targets;
-use crate::model::{Arrivals, Client, Ending, PoolId, PoolPlan, Spacing, World};
+use crate::model::{
+    Arrivals, Client, Distribution, Ending, PoolId, PoolPlan, Spacing, TraceAttempt, World,
+};
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// One try to connect, with all that would become of it.
@@ -24,12 +27,30 @@ pub struct Attempt {
     pub at: SimTime,
     /// How long the connection would last.
     pub lifetime: SimDuration,
-    /// The pool that its port has to come from.
+    /// Time from the first FIN to the other side's.
+    pub second_fin: SimDuration,
+    /// The pool that its port has to come from; where sockets take ports from each other, the tuple.
     pub pool: PoolId,
     /// Who would end it.
     pub ending: Ending,
+    /// What its destination is like.
+    pub remote: Remote,
     /// Number of the client on its host.
     pub client: u16,
+}
+
+/// What a destination is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Does it answer?
+    pub answers: bool,
+    /// Is it on the same machine?
+    pub loopback: bool,
+}
+
+impl Remote {
+    /// One that answers, somewhere else.
+    pub const USUAL: Self = Self { answers: true, loopback: false };
 }
 
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
@@ -54,6 +75,8 @@ struct ClientStream {
     arrivals: Source,
     lifetime: Sampler,
     lifetimes: Xoshiro256PlusPlus,
+    /// The time from the first FIN to the second, where it is not always zero.
+    second_fin: Option<(Sampler, Xoshiro256PlusPlus)>,
     endings: Endings,
     targets: Targets,
     /// Attempts drawn and not yet made.
@@ -66,6 +89,7 @@ struct ClientStream {
 enum Source {
     Open(OpenArrivals),
     Workers(Workers),
+    Trace { attempts: Arc<[TraceAttempt]>, made: usize },
 }
 
 impl Demand {
@@ -147,6 +171,12 @@ impl ClientStream {
             arrivals: Source::new(&client.arrivals, arrivals),
             lifetime: Sampler::new(&client.lifetime),
             lifetimes: streams.of_client(&client.name, Purpose::Lifetimes),
+            second_fin: (client.second_fin != Distribution::Constant(SimDuration::ZERO)).then(
+                || {
+                    let rng = streams.of_client(&client.name, Purpose::SecondFins);
+                    (Sampler::new(&client.second_fin), rng)
+                },
+            ),
             endings: Endings::new(client, streams.of_client(&client.name, Purpose::Endings)),
             targets: Targets::new(world, host, client, plan, destinations),
             batch: Vec::with_capacity(BATCH),
@@ -176,8 +206,10 @@ impl ClientStream {
         let blank = Attempt {
             at: SimTime::START,
             lifetime: SimDuration::ZERO,
-            pool: self.targets.only().unwrap_or(PoolId(0)),
+            second_fin: SimDuration::ZERO,
+            pool: self.targets.only().map_or(PoolId(0), |only| only.0),
             ending: self.endings.only().unwrap_or(Ending::Never),
+            remote: self.targets.only().map_or(Remote::USUAL, |only| only.1),
             client: self.number,
         };
         match &mut self.arrivals {
@@ -189,15 +221,36 @@ impl ClientStream {
             Source::Workers(workers) => {
                 self.batch.extend(workers.next().map(|at| Attempt { at, ..blank }));
             }
+            Source::Trace { attempts, made } => {
+                let next = attempts[*made..].iter().take(BATCH);
+                self.batch.extend(next.map(|recorded| Attempt { at: recorded.at, ..blank }));
+            }
         }
         let lifetimes = self.batch.iter_mut().map(|attempt| &mut attempt.lifetime);
         self.lifetime.fill(lifetimes, &mut self.lifetimes);
         if self.endings.only().is_none() {
             self.endings.fill(&mut self.batch);
         }
-        if self.targets.only().is_none() {
+        if let Some((law, rng)) = &mut self.second_fin {
+            law.fill(self.batch.iter_mut().map(|attempt| &mut attempt.second_fin), rng);
+        }
+        if self.targets.only().is_none() && !self.arrivals.records_destinations() {
             self.targets.fill(&mut self.batch);
         }
+        self.as_recorded();
+    }
+
+    /// Lets what was recorded of the attempts of a trace count before what was drawn.
+    fn as_recorded(&mut self) {
+        let Source::Trace { attempts, made } = &mut self.arrivals else { return };
+        for (attempt, recorded) in self.batch.iter_mut().zip(&attempts[*made..]) {
+            attempt.lifetime = recorded.lifetime.unwrap_or(attempt.lifetime);
+            attempt.ending = recorded.ending.unwrap_or(attempt.ending);
+            if let Some((target, endpoint)) = recorded.to {
+                self.targets.direct(attempt, usize::from(target), endpoint);
+            }
+        }
+        *made += self.batch.len();
     }
 }
 
@@ -210,7 +263,9 @@ impl Source {
             Arrivals::Batches { every, size, spacing } => {
                 OpenLaw::Batches { every, size, left: size, spacing }
             }
-            Arrivals::Trace(_) => todo!(),
+            Arrivals::Trace(ref attempts) => {
+                return Self::Trace { attempts: Arc::clone(attempts), made: 0 };
+            }
             Arrivals::ClosedLoop { workers, ref think } => {
                 return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
             }
@@ -221,6 +276,16 @@ impl Source {
             open.advance_by(gap);
         }
         Self::Open(open)
+    }
+
+    /// Is it a record that says of every attempt where it went?
+    fn records_destinations(&self) -> bool {
+        match self {
+            Self::Trace { attempts, .. } => {
+                attempts.first().is_some_and(|first| first.to.is_some())
+            }
+            _ => false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! above all it lets the loop take its attempts a batch at a time.
 
 use super::demand::BATCH;
-use crate::stats::{BinCursor, HostTally, ReuseClock, Window};
+use crate::stats::{BinCursor, HostTally, Phase, ReuseClock, Window};
 use crate::units::SimTime;
 
 /// A connection that opened, all times in nanoseconds.
@@ -28,6 +28,19 @@ pub struct Opened {
     pub attempted: bool,
 }
 
+/// A connection of a client is in a state for a while, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Passed {
+    /// Which state.
+    pub phase: Phase,
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// Number of the client on its host.
+    pub client: u16,
+}
+
 /// Entries that there is room for: two batches of attempts.
 const ENTRIES: usize = 2 * BATCH;
 
@@ -44,6 +57,8 @@ pub struct Ledger {
     opened: Vec<Opened>,
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
+    /// States that connections pass through.
+    passed: Vec<Passed>,
     /// When each port of each pool was last taken, in ticks of the clock plus one; 0 is never.
     last_taken: Vec<u32>,
 }
@@ -62,6 +77,7 @@ impl Ledger {
             cursor: BinCursor::default(),
             opened: Vec::with_capacity(ENTRIES),
             in_vain: Vec::with_capacity(ENTRIES),
+            passed: Vec::new(),
             last_taken,
         }
     }
@@ -81,6 +97,14 @@ impl Ledger {
     #[inline(always)]
     pub fn opened(&mut self, entry: Opened) {
         self.opened.push(entry);
+    }
+
+    /// A connection whose [`Opened`] was entered with its state before and after passes through one
+    /// between: what it is counted as otherwise is taken back.
+    pub fn passed(&mut self, entry: Passed) {
+        if entry.from < entry.to {
+            self.passed.push(entry);
+        }
     }
 
     /// Enters everything in `tally`, if there might not be room for another batch.
@@ -127,8 +151,27 @@ impl Ledger {
                 tally.limit.reuse.record(tick - before);
             }
         }
+        self.count_passed(tally);
         self.in_vain.clear();
         self.opened.clear();
+    }
+
+    fn count_passed(&mut self, tally: &mut HostTally) {
+        for Passed { phase, from, to, client } in self.passed.drain(..) {
+            tally.bins.pass(phase, from, to);
+            let spent = u128::from(self.window.clip(to) - self.window.clip(from));
+            let client = &mut tally.clients[usize::from(client)];
+            match phase {
+                Phase::Connecting => {
+                    client.connecting += spent;
+                    client.established -= spent;
+                }
+                Phase::Closing => {
+                    client.closing += spent;
+                    client.time_wait -= spent;
+                }
+            }
+        }
     }
 }
 

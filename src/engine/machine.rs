@@ -2,7 +2,8 @@
 //!
 //! What becomes of a connection is settled when it opens: when it is closed, by whom, and when its
 //! port is free again. So a connection is one entry in the queue of releases, not three events;
-//! its time in each state is entered in the statistics when it opens. Nothing waits for a close.
+//! its time in each state is entered in the statistics when it opens. Nothing waits for a close. Where
+//! something does, because sockets take ports from each other, the machine is one of `shared.rs`.
 //!
 //! Order of simultaneous things: a release comes before an attempt made at the same instant, for it
 //! was scheduled earlier; but a connection that opens and is released at one instant keeps its port
@@ -10,20 +11,24 @@
 
 use std::ops::ControlFlow;
 
+use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::books::{Books, Size};
 use super::calendar::Calendar;
 use super::demand::{Attempt, Demand};
-use super::ledger::{Ledger, LedgerMemory, Opened};
+use super::ledger::{LedgerMemory, Opened, Passed};
 use super::observe::Observer;
 use super::random::{Purpose, Streams};
 use super::sample::unit;
+use super::shared::{Event, SharedMachine};
 use super::stationary;
 use super::target::EndpointNumbers;
 use crate::model::{
-    Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, RunSettings, Start, World,
+    Closing, Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, Refusal, RunSettings, Start,
+    World,
 };
-use crate::stats::{BinCursor, HostTally, Window};
+use crate::stats::{HostTally, Phase, Window};
 use crate::units::{SimDuration, SimTime};
 
 /// One machine of one host in one replication.
@@ -39,6 +44,39 @@ pub struct Job<'a> {
     pub machine: u32,
     /// Number of the replication.
     pub replication: u32,
+    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT, instead of anywhere.
+    pub timer_phase: Option<f64>,
+}
+
+impl<'a> Job<'a> {
+    /// The model of the host.
+    #[must_use]
+    pub fn host(&self) -> &'a Host {
+        &self.world.hosts[self.host]
+    }
+
+    /// The pools of the machine.
+    #[must_use]
+    pub fn plan(&self) -> PoolPlan {
+        PoolPlan::of(self.host(), EndpointNumbers::of(self.world, self.host).count())
+    }
+
+    pub(super) fn streams(&self) -> Streams {
+        let name = &self.host().name;
+        Streams::new(self.settings.seed, self.replication, name, self.machine)
+    }
+
+    pub(super) fn window(&self) -> Window {
+        Window::new(self.settings.warm_up, self.settings.duration)
+    }
+
+    /// The timers of the machine in this replication.
+    pub(super) fn closing(&self) -> Closing {
+        let mut rng = self.streams().of_machine(Purpose::TimerPhase);
+        let phase = unit(&mut rng);
+        let (coarser, tick) = (rng.next_u64() >> 32, unit(&mut rng));
+        Closing::new(self.host(), self.timer_phase.unwrap_or(phase), coarser, tick)
+    }
 }
 
 /// Attempts between two looks at the world outside.
@@ -53,27 +91,60 @@ pub fn run(
     tally: &mut HostTally,
     observer: &mut impl Observer,
 ) -> ControlFlow<()> {
-    let mut machine = Machine::new(job, std::mem::take(workspace), tally);
+    if job.plan().is_shared() {
+        let machine = SharedMachine::new(job, std::mem::take(workspace), tally);
+        drive(machine, job, workspace, observer)
+    } else {
+        let machine = Machine::new(job, std::mem::take(workspace), tally);
+        drive(machine, job, workspace, observer)
+    }
+}
+
+/// What the loop asks of a machine.
+pub(super) trait Runs {
+    /// Puts in place what is in use when the run starts.
+    fn start(&mut self, observer: &mut impl Observer);
+    /// The next attempts of its clients, in the order of time.
+    fn next_attempts(&mut self, into: &mut Vec<Attempt>);
+    /// Lets everything happen that is due before `now`, or at it but was scheduled earlier.
+    fn advance(&mut self, now: SimTime, observer: &mut impl Observer);
+    /// Makes one attempt.
+    fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer);
+    /// Enters in the statistics what there might soon be no room for.
+    fn count_if_due(&mut self);
+    /// Lets time run to its end, closes the books, and leaves its memory.
+    fn finish(self, observer: &mut impl Observer) -> Workspace;
+}
+
+#[inline(always)]
+fn drive<M: Runs, O: Observer>(
+    mut machine: M,
+    job: Job<'_>,
+    workspace: &mut Workspace,
+    observer: &mut O,
+) -> ControlFlow<()> {
     machine.start(observer);
-    let end = SimTime::from_nanos(machine.window.end());
+    let end = SimTime::from_nanos(job.window().end());
+    let mut now = SimTime::START;
     let mut attempts = Vec::new();
     let mut since_look = 0;
     loop {
-        machine.demand.next_attempts(&mut attempts);
+        machine.next_attempts(&mut attempts);
         let before_end = attempts.partition_point(|attempt| attempt.at < end);
         for attempt in &attempts[..before_end] {
-            machine.release_until(attempt.at);
+            machine.advance(attempt.at, observer);
             machine.attempt(attempt, observer);
+            now = attempt.at;
         }
-        machine.ledger.count_if_due(machine.tally);
+        machine.count_if_due();
         if before_end < attempts.len() || attempts.is_empty() {
-            *workspace = machine.finish();
+            *workspace = machine.finish(observer);
             return observer.reached(end);
         }
         since_look += attempts.len();
         if since_look >= ATTEMPTS_A_LOOK {
             since_look = 0;
-            observer.reached(machine.now)?;
+            observer.reached(now)?;
         }
     }
 }
@@ -82,118 +153,170 @@ pub fn run(
 /// many, asking for it anew each time would cost a tenth of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
-    releases: Option<Calendar<Held>>,
-    ledger: LedgerMemory,
+    pub(super) releases: Option<Calendar<Held>>,
+    pub(super) events: Option<Calendar<Event>>,
+    pub(super) ledger: LedgerMemory,
 }
 
 /// A port waiting to be free: which, and whose it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Held {
+pub(super) struct Held {
     pool: PoolId,
     bit: u16,
     client: u16,
 }
 
-/// What is known of one pool beside its bits.
-#[derive(Clone, Copy, Debug)]
-struct PoolState {
-    /// Since when none is free; far future when some is.
-    full_since: SimTime,
-    /// Since when every attempt has been refused; far future when the last one was not.
-    blocked_since: SimTime,
-}
-
-/// What is known of one client while it runs.
-#[derive(Clone, Copy, Debug)]
-struct ClientState {
-    in_use: u64,
-    peak_in_use: u64,
-    blocked_since: SimTime,
-}
-
+/// A machine whose pools are independent of each other.
 struct Machine<'a> {
     job: Job<'a>,
     host: &'a Host,
-    window: Window,
     plan: PoolPlan,
-    tally: &'a mut HostTally,
+    books: Books<'a>,
     demand: Demand,
     ports: PortSpace,
     selection: Xoshiro256PlusPlus,
+    closing: Closing,
+    /// TIME-WAIT, or, where every port may be taken over, what comes before that.
     time_wait: HoldTimer,
+    /// May a connection end otherwise than by one of two FINs at once or a reset, or take time to come
+    /// about, or is a TIME-WAIT taken over towards some destinations only?
+    unusual: bool,
     releases: Calendar<Held>,
     /// The time of the last attempt.
     now: SimTime,
     /// Ports whose connection opened and ended at that very instant.
     instant_releases: Vec<Held>,
-    pools: Vec<PoolState>,
-    clients: Vec<ClientState>,
-    in_use: u64,
-    peak_in_use: u64,
-    /// Pools and clients in the middle of an episode of blocking.
-    blocked: u32,
-    ledger: Ledger,
-    release_cursor: BinCursor,
-    /// Are there several clients? The ports in use of a single one are those of the machine.
-    several: bool,
-    /// Do `connect()` and `bind()` take ports from each other on this host?
-    mixed: bool,
+    workspace: Workspace,
 }
 
 impl<'a> Machine<'a> {
-    fn new(job: Job<'a>, workspace: Workspace, tally: &'a mut HostTally) -> Self {
-        let host = &job.world.hosts[job.host];
-        let streams = Streams::new(job.settings.seed, job.replication, &host.name, job.machine);
-        let plan = PoolPlan::of(host, EndpointNumbers::of(job.world, job.host).count());
+    fn new(job: Job<'a>, mut workspace: Workspace, tally: &'a mut HostTally) -> Self {
+        let (host, plan, streams) = (job.host(), job.plan(), job.streams());
         let mut selection = streams.of_machine(Purpose::Selection);
         let ports = PortSpace::new(host, plan, &mut selection);
-        let phase = unit(&mut streams.of_machine(Purpose::TimerPhase));
-        let window = Window::new(job.settings.warm_up, job.settings.duration);
-        let usable = host.usable_ports();
-        let pool = PoolState {
-            full_since: if usable == 0 { SimTime::START } else { SimTime::FAR_FUTURE },
-            blocked_since: SimTime::FAR_FUTURE,
+        let closing = job.closing();
+        let size = Size {
+            clients: host.clients.len(),
+            pools: plan.pools() as usize,
+            bits: ports.num_ephemeral(),
+            no_port: host.usable_ports() == 0,
+            shared: false,
         };
-        let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since: SimTime::FAR_FUTURE };
-        let pools = plan.pools() as usize;
+        let ledger = std::mem::take(&mut workspace.ledger);
         Self {
             job,
             host,
-            window,
             plan,
-            tally,
+            books: Books::new(size, job.window(), tally, ledger),
             demand: Demand::new(job.world, job.host, plan, streams),
             selection,
-            time_wait: HoldTimer::new(host.time_wait, host.timer_grid, phase),
-            releases: calendar(host, plan, job.settings.duration, workspace.releases),
+            closing,
+            time_wait: closing.time_wait(),
+            unusual: is_unusual(job.world, host, closing),
+            releases: calendar(host, plan, job.settings.duration, workspace.releases.take()),
             now: SimTime::START,
             instant_releases: Vec::new(),
-            pools: vec![pool; pools],
-            clients: vec![client; host.clients.len()],
-            in_use: 0,
-            peak_in_use: 0,
-            blocked: 0,
-            ledger: Ledger::new(window, pools * ports.num_ephemeral() as usize, workspace.ledger),
-            release_cursor: BinCursor::default(),
-            several: host.clients.len() > 1,
-            mixed: plan.is_mixed(),
             ports,
+            workspace,
         }
     }
 
-    /// Puts in place what is in use when the run starts.
+    #[inline(always)]
+    fn release(&mut self, held: Held, due: SimTime) {
+        let was_full = self.ports.free(held.pool) == 0;
+        self.ports.release(held.pool, u32::from(held.bit));
+        self.books.released(held.client, held.pool, due, was_full);
+    }
+
+    /// When a connection that opens now is closed, and when its port is free.
+    #[inline(always)]
+    fn end_of(&mut self, attempt: &Attempt) -> (SimTime, SimTime) {
+        if self.unusual {
+            return self.unusual_end_of(attempt);
+        }
+        let close = attempt.at + attempt.lifetime;
+        match attempt.ending {
+            Ending::Client => (close, self.time_wait.expires(close)),
+            Ending::Server | Ending::Reset | Ending::ServerReset | Ending::Unread => (close, close),
+            Ending::Half | Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual_end_of(&mut self, attempt: &Attempt) -> (SimTime, SimTime) {
+        let (at, client) = (attempt.at, attempt.client);
+        let pass = |books: &mut Books<'_>, phase, from: SimTime, to: SimTime| {
+            books.passed(Passed { phase, from: from.as_nanos(), to: to.as_nanos(), client });
+        };
+        if !attempt.remote.answers {
+            let given_up = self.closing.syn_sent(at);
+            pass(&mut self.books, Phase::Connecting, at, given_up);
+            self.books.unanswered(client, at);
+            return (given_up, given_up);
+        }
+        let close = at + attempt.lifetime;
+        let second = close + attempt.second_fin;
+        match attempt.ending {
+            Ending::Reset | Ending::ServerReset | Ending::Unread => (close, close),
+            Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
+            Ending::Server => {
+                pass(&mut self.books, Phase::Closing, close, second);
+                (close, second)
+            }
+            Ending::Half | Ending::Client => {
+                let given_up = self.closing.fin_wait_2(close).1;
+                if attempt.ending == Ending::Half || second >= given_up && second > close {
+                    pass(&mut self.books, Phase::Closing, close, given_up);
+                    return (close, given_up);
+                }
+                pass(&mut self.books, Phase::Closing, close, second);
+                let taken_over = self.closing.may_be_taken_over(attempt.remote.loopback);
+                let release = if taken_over {
+                    self.closing.taken_over_from(second)
+                } else {
+                    self.time_wait.expires(second)
+                };
+                (close, release)
+            }
+        }
+    }
+
+    /// Keeps the port of `bit`, which `entry` has just taken from `pool`, until it is released.
+    #[inline(always)]
+    fn hold(&mut self, pool: PoolId, bit: u32, entry: Opened) {
+        let last = self.ports.free(pool) == 0;
+        self.books.opened(pool, entry, last);
+        let held = Held { pool, bit: bit as u16, client: entry.client };
+        if entry.release > entry.at {
+            self.releases.push(SimTime::from_nanos(entry.release), held);
+        } else {
+            self.instant_releases.push(held);
+        }
+    }
+
+    #[inline(never)]
+    fn block(&mut self, attempt: &Attempt, probes: u32, observer: &mut impl Observer) {
+        let Attempt { at, client, pool, .. } = *attempt;
+        let bound = self.host.clients[usize::from(client)].binds.is_bound();
+        let refusal = if bound { Refusal::BindInUse } else { Refusal::NoPort };
+        self.books.blocked(pool, client, at, refusal, probes);
+        observer.refused(at, client, refusal);
+        self.demand.worker_free(attempt, at);
+    }
+}
+
+impl Runs for Machine<'_> {
     fn start(&mut self, observer: &mut impl Observer) {
         if self.job.settings.start == Start::Empty {
             return;
         }
         let job = self.job;
-        let streams =
-            Streams::new(job.settings.seed, job.replication, &self.host.name, job.machine);
-        let mut rng = streams.of_machine(Purpose::Start);
-        for held in stationary::draw(job.world, job.host, self.plan, self.time_wait, &mut rng) {
+        let mut rng = job.streams().of_machine(Purpose::Start);
+        let timer = self.closing.time_wait();
+        for held in stationary::draw(job.world, job.host, self.plan, timer, &mut rng) {
             let choice = self.ports.allocate(held.pool, SimTime::START, &mut self.selection);
             if let Some(bit) = choice.bit {
-                self.tally.bins.stand();
+                self.books.tally.bins.stand();
                 let entry = Opened {
                     at: 0,
                     close: held.close.as_nanos(),
@@ -204,16 +327,19 @@ impl<'a> Machine<'a> {
                     attempted: false,
                 };
                 self.hold(held.pool, bit, entry);
-                self.ledger.count_if_due(self.tally);
+                self.books.count_if_due();
                 let port = self.ports.port(bit);
                 observer.opened(held.pool, port, SimTime::START, held.close, held.release);
             }
         }
     }
 
-    /// Frees every port due before `now`, or at it but scheduled earlier.
+    fn next_attempts(&mut self, into: &mut Vec<Attempt>) {
+        self.demand.next_attempts(into);
+    }
+
     #[inline(always)]
-    fn release_until(&mut self, now: SimTime) {
+    fn advance(&mut self, now: SimTime, _: &mut impl Observer) {
         if now > self.now {
             while let Some(held) = self.instant_releases.pop() {
                 self.release(held, self.now);
@@ -226,164 +352,69 @@ impl<'a> Machine<'a> {
     }
 
     #[inline(always)]
-    fn release(&mut self, held: Held, due: SimTime) {
-        let was_full = self.ports.free(held.pool) == 0;
-        self.ports.release(held.pool, u32::from(held.bit));
-        self.tally.bins.release(&mut self.release_cursor, due.as_nanos());
-        self.in_use -= 1;
-        if self.several {
-            self.clients[usize::from(held.client)].in_use -= 1;
-        }
-        if was_full && !self.mixed {
-            let full_since = &mut self.pools[held.pool.0 as usize].full_since;
-            let since = self.window.clip(full_since.as_nanos());
-            self.tally.limit.full += u128::from(self.window.clip(due.as_nanos()) - since);
-            *full_since = SimTime::FAR_FUTURE;
-        }
-    }
-
-    #[inline(always)]
     fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
         let now = attempt.at;
         let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
-        match choice.bit {
-            Some(bit) => {
-                let close = now + attempt.lifetime;
-                let (close, release) = match attempt.ending {
-                    Ending::Client => (close, self.time_wait.expires(close)),
-                    Ending::Server | Ending::Reset | Ending::ServerReset | Ending::Unread => {
-                        (close, close)
-                    }
-                    Ending::Never | Ending::Half => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
-                };
-                if self.blocked > 0 {
-                    self.end_episodes(attempt);
-                }
-                let entry = Opened {
-                    at: now.as_nanos(),
-                    close: close.as_nanos(),
-                    release: release.as_nanos(),
-                    place: self.ports.place(attempt.pool, bit),
-                    probes: choice.probes,
-                    client: attempt.client,
-                    attempted: true,
-                };
-                self.hold(attempt.pool, bit, entry);
-                observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
-                if self.demand.has_workers() {
-                    self.demand.worker_free(attempt, close);
-                }
-            }
-            None => self.block(attempt, choice.probes),
+        let Some(bit) = choice.bit else {
+            self.block(attempt, choice.probes, observer);
+            return;
+        };
+        let (close, release) = self.end_of(attempt);
+        self.books.succeeded(attempt.pool, attempt.client, now);
+        let entry = Opened {
+            at: now.as_nanos(),
+            close: close.as_nanos(),
+            release: release.as_nanos(),
+            place: self.ports.place(attempt.pool, bit),
+            probes: choice.probes,
+            client: attempt.client,
+            attempted: true,
+        };
+        self.hold(attempt.pool, bit, entry);
+        observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
+        if !attempt.remote.answers {
+            observer.unanswered(now, attempt.client, close);
+        }
+        if self.demand.has_workers() {
+            self.demand.worker_free(attempt, close);
         }
     }
 
-    /// Keeps the port of `bit`, which `entry` has just taken from `pool`, until it is released.
-    #[inline(always)]
-    fn hold(&mut self, pool: PoolId, bit: u32, entry: Opened) {
-        self.ledger.opened(entry);
-        if self.several {
-            let state = &mut self.clients[usize::from(entry.client)];
-            state.in_use += 1;
-            state.peak_in_use = state.peak_in_use.max(state.in_use);
-        }
-        self.in_use += 1;
-        self.peak_in_use = self.peak_in_use.max(self.in_use);
-        if self.ports.free(pool) == 0 && !self.mixed {
-            self.pools[pool.0 as usize].full_since = SimTime::from_nanos(entry.at);
-        }
-        let held = Held { pool, bit: bit as u16, client: entry.client };
-        if entry.release > entry.at {
-            self.releases.push(SimTime::from_nanos(entry.release), held);
-        } else {
-            self.instant_releases.push(held);
-        }
+    fn count_if_due(&mut self) {
+        self.books.count_if_due();
     }
 
-    /// A success ends the episodes of blocking of its pool and its client.
-    #[inline(never)]
-    fn end_episodes(&mut self, attempt: &Attempt) {
-        let pool = &mut self.pools[attempt.pool.0 as usize];
-        let client = &mut self.clients[usize::from(attempt.client)];
-        if pool.blocked_since != SimTime::FAR_FUTURE {
-            self.tally.limit.blocking.end(pool.blocked_since, attempt.at);
-            if self.mixed {
-                let since = self.window.clip(pool.blocked_since.as_nanos());
-                self.tally.limit.full +=
-                    u128::from(self.window.clip(attempt.at.as_nanos()) - since);
-            }
-            pool.blocked_since = SimTime::FAR_FUTURE;
-            self.blocked -= 1;
-        }
-        if client.blocked_since != SimTime::FAR_FUTURE {
-            let tally = &mut self.tally.clients[usize::from(attempt.client)];
-            tally.blocking.end(client.blocked_since, attempt.at);
-            client.blocked_since = SimTime::FAR_FUTURE;
-            self.blocked -= 1;
-        }
-    }
-
-    #[inline(never)]
-    fn block(&mut self, attempt: &Attempt, probes: u32) {
-        let now = attempt.at;
-        if self.window.is_steady(now) {
-            self.ledger.blocked(probes);
-        }
-        self.tally.bins.block(now.as_nanos());
-        let blocked = &mut self.tally.clients[usize::from(attempt.client)].blocked;
-        *blocked += u64::from(self.window.is_steady(now));
-        let pool = &mut self.pools[attempt.pool.0 as usize];
-        if pool.blocked_since == SimTime::FAR_FUTURE {
-            pool.blocked_since = now;
-            self.blocked += 1;
-            self.tally.limit.blocking.begin(now);
-        }
-        let client = &mut self.clients[usize::from(attempt.client)];
-        if client.blocked_since == SimTime::FAR_FUTURE {
-            client.blocked_since = now;
-            self.blocked += 1;
-            self.tally.clients[usize::from(attempt.client)].blocking.begin(now);
-        }
-        self.demand.worker_free(attempt, now);
-    }
-
-    /// Lets time run to its end, closes the books, and leaves its memory.
-    fn finish(mut self) -> Workspace {
-        let end = SimTime::from_nanos(self.window.end());
-        self.release_until(end);
-        self.ledger.count(self.tally);
-        self.tally.limit.peak_in_use = self.tally.limit.peak_in_use.max(self.peak_in_use);
-        for pool in &self.pools {
-            let mut full_since = pool.full_since;
-            if pool.blocked_since != SimTime::FAR_FUTURE {
-                self.tally.limit.blocking.cut(pool.blocked_since, end);
-                if self.mixed {
-                    full_since = pool.blocked_since;
-                }
-            }
-            if full_since != SimTime::FAR_FUTURE {
-                let since = self.window.clip(full_since.as_nanos());
-                self.tally.limit.full += u128::from(self.window.end() - since);
-            }
-        }
-        for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
-            let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
-            tally.peak_in_use = tally.peak_in_use.max(peak);
-            if state.blocked_since != SimTime::FAR_FUTURE {
-                tally.blocking.cut(state.blocked_since, end);
-            }
-        }
-        Workspace { releases: Some(self.releases), ledger: self.ledger.into_memory() }
+    fn finish(mut self, observer: &mut impl Observer) -> Workspace {
+        let end = SimTime::from_nanos(self.books.window.end());
+        self.advance(end, observer);
+        self.workspace.ledger = self.books.close();
+        self.workspace.releases = Some(self.releases);
+        self.workspace
     }
 }
 
+/// Is there anything that the plain rules for the end of a connection do not cover?
+fn is_unusual(world: &World, host: &Host, closing: Closing) -> bool {
+    let to = |client: &crate::model::Client| {
+        let destinations =
+            client.targets.iter().map(|target| &world.destinations[target.destination]);
+        destinations.into_iter().any(|destination| {
+            !destination.answers || closing.may_be_taken_over(destination.loopback)
+        })
+    };
+    host.clients.iter().any(|client| {
+        let at_once = client.second_fin == crate::model::Distribution::Constant(SimDuration::ZERO);
+        !at_once || to(client) || client.can_end(Ending::Half)
+    })
+}
+
 /// A calendar laid out for what `host` will hold, in the memory of a `used` one.
-fn calendar(
+pub(super) fn calendar<T: Copy + Ord>(
     host: &Host,
     plan: PoolPlan,
     duration: SimDuration,
-    used: Option<Calendar<Held>>,
-) -> Calendar<Held> {
+    used: Option<Calendar<T>>,
+) -> Calendar<T> {
     let hold = stationary::typical_hold(host).min(duration);
     let capacity = u64::from(plan.connections_a_port()) * u64::from(host.usable_ports());
     let offered = stationary::mean_rate(host) * hold.as_secs_f64();

@@ -1,5 +1,6 @@
 //! The clock, the queue, demand, and the loop that runs one machine for one replication.
 
+mod books;
 mod calendar;
 mod demand;
 mod ledger;
@@ -8,6 +9,7 @@ mod observe;
 mod port_mapper;
 mod random;
 mod sample;
+mod shared;
 mod stationary;
 mod target;
 

@@ -31,6 +31,8 @@ pub enum Purpose {
     TimerPhase = 6,
     /// What is in use at a stationary start.
     Start = 7,
+    /// How long after the first FIN the second comes.
+    SecondFins = 8,
 }
 
 /// The streams of one machine in one replication.

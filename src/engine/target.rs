@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::demand::Attempt;
+use super::demand::{Attempt, Remote};
 use crate::model::{Binds, Client, EndpointPick, PoolId, PoolPlan, World, below};
 
 /// Endpoints of the destinations that the clients of one host use, numbered through.
@@ -53,6 +53,8 @@ pub struct Targets {
     table: Vec<AliasSlot>,
     destinations: Vec<Endpoints>,
     addresses: u32,
+    /// The source address that all connections take, if it is always the same.
+    address: Option<u32>,
     /// The source address that the next connection to each endpoint takes.
     next_source: Vec<u32>,
 }
@@ -70,6 +72,7 @@ struct Endpoints {
     count: u32,
     pick: EndpointPick,
     next: u32,
+    remote: Remote,
 }
 
 impl Targets {
@@ -90,11 +93,13 @@ impl Targets {
                 count: destination.endpoints,
                 pick: destination.pick,
                 next: 0,
+                remote: Remote { answers: destination.answers, loopback: destination.loopback },
             }
         });
         let weights: Vec<f64> = client.targets.iter().map(|target| target.weight).collect();
         let addresses = world.hosts[host].addresses;
-        let turns = if addresses > 1 { numbers.count as usize } else { 0 };
+        let address = if addresses == 1 { Some(0) } else { client.socket.address };
+        let turns = if address.is_none() { numbers.count as usize } else { 0 };
         Self {
             rng,
             plan,
@@ -102,29 +107,48 @@ impl Targets {
             table: alias_table(&weights),
             destinations: destinations.collect(),
             addresses,
+            address,
             next_source: vec![0; turns],
         }
     }
 
-    /// The pool, if it is always the same.
+    /// The pool and what the destination is like, if it is always the same.
     #[must_use]
-    pub fn only(&self) -> Option<PoolId> {
+    pub fn only(&self) -> Option<(PoolId, Remote)> {
         let [destination] = &self.destinations[..] else { return None };
-        let alone = self.addresses == 1 && destination.count == 1;
-        alone.then(|| self.plan.pool(self.binds, 0, destination.first))
+        let source = self.address.filter(|_| destination.count == 1)?;
+        Some((self.pool(source, destination.first), destination.remote))
     }
 
-    /// Draws the pool of each attempt.
+    /// Draws where each attempt goes.
     pub fn fill(&mut self, batch: &mut [Attempt]) {
         for attempt in batch {
-            let endpoint = self.endpoint();
+            let (endpoint, remote) = self.endpoint();
             let source = self.source(endpoint);
-            attempt.pool = self.plan.pool(self.binds, source, endpoint);
+            attempt.pool = self.pool(source, endpoint);
+            attempt.remote = remote;
         }
     }
 
+    /// Sends an attempt to endpoint number `endpoint` of the client's target number `target`.
+    pub fn direct(&mut self, attempt: &mut Attempt, target: usize, endpoint: u32) {
+        let Endpoints { first, remote, .. } = self.destinations[target];
+        let source = self.source(first + endpoint);
+        attempt.pool = self.pool(source, first + endpoint);
+        attempt.remote = remote;
+    }
+
+    /// The pool; where sockets take ports from each other, the tuple.
     #[inline]
-    fn endpoint(&mut self) -> u32 {
+    fn pool(&self, source: u32, endpoint: u32) -> PoolId {
+        if self.plan.is_shared() {
+            return PoolId(self.plan.tuple(source, endpoint));
+        }
+        self.plan.pool(self.binds, source, endpoint)
+    }
+
+    #[inline]
+    fn endpoint(&mut self) -> (u32, Remote) {
         let mut chosen = 0;
         if self.table.len() > 1 {
             let bits = self.rng.next_u64();
@@ -144,15 +168,15 @@ impl Targets {
                 now
             }
         };
-        endpoints.first + within
+        (endpoints.first + within, endpoints.remote)
     }
 
     /// Source addresses take turns for each endpoint by itself: one turn for all would, with as
     /// many endpoints in turn as addresses, use each address towards one endpoint only.
     #[inline]
     fn source(&mut self, endpoint: u32) -> u32 {
-        if self.addresses == 1 {
-            return 0;
+        if let Some(address) = self.address {
+            return address;
         }
         let next = &mut self.next_source[endpoint as usize];
         let now = *next;
@@ -172,12 +196,15 @@ pub fn pool_shares(
     let numbers = EndpointNumbers::of(world, host);
     let (addresses, client) = (world.hosts[host].addresses, &world.hosts[host].clients[client]);
     let total: f64 = client.targets.iter().map(|target| target.weight).sum();
+    let sources = client.socket.address.map_or(0..addresses, |address| address..address + 1);
+    let addresses = sources.len() as u32;
     client.targets.iter().flat_map(move |target| {
         let first = numbers.first[target.destination].expect("a client's target is used");
         let count = world.destinations[target.destination].endpoints;
         let share = target.weight / total / f64::from(count) / f64::from(addresses);
+        let sources = sources.clone();
         (first..first + count).flat_map(move |endpoint| {
-            (0..addresses).map(move |source| (plan.pool(client.binds, source, endpoint), share))
+            sources.clone().map(move |source| (plan.pool(client.binds, source, endpoint), share))
         })
     })
 }

@@ -3,8 +3,11 @@
 //! `connect()` has one pool for each 4-tuple's (source address, destination endpoint), or for each
 //! source address, or one for the host; `bind()` to port 0 never has finer ones than source
 //! addresses. Pools are numbered through, those of `connect()` first.
+//!
+//! Where sockets of a host take ports from each other ([`super::Sockets`]), pools are only what figures
+//! are kept for; who has a port is told by **tuples**: the pools that `connect()` has or would have.
 
-use super::{Binds, Host, ReuseKey};
+use super::{Binds, Client, Host, PortSet, ReuseKey};
 
 /// One pool: a reuse key of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +24,10 @@ pub struct PoolPlan {
     connect: Option<ReuseKey>,
     /// The key of `bind()`, if any client uses it; its pools come after those of `connect()`.
     bind: Option<ReuseKey>,
+    /// The key of tuples: that of `connect()`, used or not.
+    tuple: ReuseKey,
+    /// Do sockets take ports from each other?
+    shared: bool,
 }
 
 impl PoolPlan {
@@ -31,12 +38,18 @@ impl PoolPlan {
     #[must_use]
     pub fn places(host: &Host, endpoints: u64) -> u128 {
         let addresses = u128::from(host.addresses);
-        let pools = Self::keys(host).into_iter().flatten().map(|key| match key {
+        let pools_of = |key| match key {
             ReuseKey::FourTuple => addresses * u128::from(endpoints),
             ReuseKey::SourceAddress => addresses,
             ReuseKey::Host => 1,
-        });
-        pools.sum::<u128>() * u128::from(host.ports.num_ephemeral())
+        };
+        let [connect, bind] = Self::keys(host);
+        let shared = shares_ports(host);
+        let plain = if shared { Some(host.reuse_key) } else { connect };
+        let explicit: usize =
+            host.clients.iter().map(|c| c.socket.source_ports.ports().len()).sum();
+        let ports = u128::from(host.ports.num_ephemeral()) + explicit as u128;
+        [plain, bind].into_iter().flatten().map(pools_of).sum::<u128>() * ports
     }
 
     /// The pools of one machine of `host` in a world with `endpoints` destination endpoints.
@@ -48,12 +61,13 @@ impl PoolPlan {
         let places = Self::places(host, u64::from(endpoints));
         assert!(places <= Self::MOST_PLACES, "{places} ports cannot be numbered with 32 bits");
         let [connect, bind] = Self::keys(host);
-        Self { addresses: host.addresses, endpoints, connect, bind }
+        let (addresses, shared) = (host.addresses, shares_ports(host));
+        Self { addresses, endpoints, connect, bind, tuple: host.reuse_key, shared }
     }
 
     /// The keys of `connect()` and of `bind()`, for the calls that a client uses.
     fn keys(host: &Host) -> [Option<ReuseKey>; 2] {
-        let uses = |bound: bool| host.clients.iter().any(|c| (c.binds == Binds::Bind) == bound);
+        let uses = |bound: bool| host.clients.iter().any(|c| c.binds.is_bound() == bound);
         // A bound port has no destination yet, so the 4-tuple cannot be its key.
         let bind_key = match host.reuse_key {
             ReuseKey::FourTuple | ReuseKey::SourceAddress => ReuseKey::SourceAddress,
@@ -66,22 +80,63 @@ impl PoolPlan {
     #[inline]
     #[must_use]
     pub fn pool(&self, binds: Binds, source: u32, endpoint: u32) -> PoolId {
-        let (first, key) = match binds {
-            Binds::Bind => (self.connect_pools(), self.bind),
-            Binds::Connect | Binds::BindNoPort | Binds::Port => (0, self.connect),
-        };
-        let within = match key.expect("a pool is asked for a call that a client uses") {
+        let (first, key) =
+            if binds.is_bound() { (self.connect_pools(), self.bind) } else { (0, self.connect) };
+        let key = key.expect("a pool is asked for a call that a client uses");
+        PoolId(first + self.within(key, source, endpoint))
+    }
+
+    const fn within(&self, key: ReuseKey, source: u32, endpoint: u32) -> u32 {
+        match key {
             ReuseKey::FourTuple => source * self.endpoints + endpoint,
             ReuseKey::SourceAddress => source,
             ReuseKey::Host => 0,
-        };
-        PoolId(first + within)
+        }
     }
 
-    /// Source addresses of the machine.
+    /// The tuple of a connection from source address number `source` to endpoint number `endpoint`.
+    #[inline]
     #[must_use]
-    pub const fn addresses(&self) -> u32 {
-        self.addresses
+    pub const fn tuple(&self, source: u32, endpoint: u32) -> u32 {
+        self.within(self.tuple, source, endpoint)
+    }
+
+    /// Tuples in all.
+    #[must_use]
+    pub fn tuples(&self) -> u32 {
+        self.pools_of(Some(self.tuple))
+    }
+
+    /// The number of the source address of `tuple`; 0 for a host-wide one.
+    #[inline]
+    #[must_use]
+    pub const fn source_of_tuple(&self, tuple: u32) -> u32 {
+        match self.tuple {
+            ReuseKey::FourTuple => tuple / self.endpoints,
+            ReuseKey::SourceAddress => tuple,
+            ReuseKey::Host => 0,
+        }
+    }
+
+    /// The pool that figures are kept for, of a connection of `tuple`.
+    #[inline]
+    #[must_use]
+    pub fn pool_of_tuple(&self, binds: Binds, tuple: u32) -> PoolId {
+        if !binds.is_bound() {
+            return PoolId(tuple);
+        }
+        let source = self.source_of_tuple(tuple);
+        let source = if self.bind == Some(ReuseKey::Host) { 0 } else { source };
+        PoolId(self.connect_pools() + source)
+    }
+
+    /// Source addresses that have users of their own: one for all where the key is the whole host.
+    #[must_use]
+    pub const fn sources(&self) -> u32 {
+        match self.tuple {
+            ReuseKey::Host => 1,
+            _ => self.addresses,
+        }
     }
 
     /// Pools in all.
@@ -110,10 +165,10 @@ impl PoolPlan {
         }
     }
 
-    /// Do `connect()` and `bind()` take ports from each other?
+    /// Do sockets take ports from each other, so that [`super::Sockets`] has to keep them?
     #[must_use]
-    pub const fn is_mixed(&self) -> bool {
-        self.connect.is_some() && self.bind.is_some()
+    pub const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Is a port that `pool` holds taken from the very first pool?
@@ -121,13 +176,50 @@ impl PoolPlan {
     pub fn takes_from_first(&self, pool: PoolId) -> bool {
         pool.0 == 0 || self.connect.is_some() && pool.0 >= self.connect_pools()
     }
+}
 
-    /// The number of the source address that pool `pool` belongs to; 0 for a host-wide one.
-    pub(super) fn source(&self, pool: u32) -> u32 {
-        match (pool.checked_sub(self.connect_pools()), self.connect) {
-            (Some(bind_pool), _) => bind_pool,
-            (None, Some(ReuseKey::FourTuple)) => pool / self.endpoints,
-            (None, _) => pool,
-        }
+/// The most connections that can hold a port of one machine of `host` at once: its usable ports times
+/// the pools of the finer key; where ports are shared by their options, times the tuples.
+#[must_use]
+pub fn most_connections(host: &Host, plan: PoolPlan) -> u64 {
+    let by_range = host.clients.iter().any(|client| client.binds != Binds::Port);
+    let usable = if by_range { u64::from(host.usable_ports()) } else { 0 };
+    let lost: PortSet = host.unusable().collect();
+    let explicit: PortSet = host
+        .clients
+        .iter()
+        .flat_map(|client| client.socket.source_ports.ports())
+        .copied()
+        .collect();
+    let only_explicit = explicit
+        .ports()
+        .iter()
+        .filter(|&&port| !by_range || !host.ports.contains(port) || lost.contains(port));
+    let ports = usable + only_explicit.count() as u64;
+    let relaxed = |client: &Client| {
+        client.binds == Binds::Bind && client.socket.reuse_address && host.tcp.autobind_reuse
+    };
+    if explicit.ports().is_empty() && !host.clients.iter().any(relaxed) {
+        ports * u64::from(plan.connections_a_port())
+    } else {
+        ports * u64::from(plan.tuples())
     }
+}
+
+/// Do sockets of one machine of `host` take ports from each other, or does a TIME-WAIT end otherwise
+/// than by its timer? Then its pools are not independent of each other.
+#[must_use]
+pub fn shares_ports(host: &Host) -> bool {
+    let options = |client: &Client| {
+        let socket = &client.socket;
+        client.binds == Binds::Port
+            || socket.port_range.is_some()
+            || client.binds == Binds::Bind && socket.reuse_address
+    };
+    let bound = host.clients.iter().filter(|client| client.binds.is_bound()).count();
+    let mixed = bound > 0 && bound < host.clients.len();
+    mixed
+        || bound > 0 && !host.squatters.is_empty()
+        || host.tcp.max_tw_buckets.is_some()
+        || host.clients.iter().any(options)
 }

@@ -142,6 +142,18 @@ pub struct Client {
     pub socket: SocketOptions,
 }
 
+impl Client {
+    /// Can a connection of it end like this?
+    #[must_use]
+    pub fn can_end(&self, ending: Ending) -> bool {
+        let recorded = match &self.arrivals {
+            Arrivals::Trace(attempts) => attempts.iter().any(|a| a.ending == Some(ending)),
+            _ => false,
+        };
+        recorded || self.closes.iter().any(|close| close.0 == ending)
+    }
+}
+
 /// One destination of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
@@ -295,6 +307,14 @@ pub enum Binds {
     /// `bind()` to a port of the client's own choice: those of [`SocketOptions::source_ports`], taken in
     /// turn. They may lie outside the range.
     Port,
+}
+
+impl Binds {
+    /// Does the port come from `bind()`?
+    #[must_use]
+    pub const fn is_bound(self) -> bool {
+        matches!(self, Self::Bind | Self::Port)
+    }
 }
 
 /// Which two connections may not share a port.

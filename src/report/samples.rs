@@ -130,6 +130,8 @@ fn figures() -> Figures {
     Figures {
         attempts: 4_800_000,
         opened: 3_215_000,
+        refused: Default::default(),
+        unanswered: 0,
         blocked: 1_585_000,
         blocking_ratio: Estimate { mean: 0.330_2, lo: 0.329_4, hi: 0.331 },
         first_blocked: Some(Moments {

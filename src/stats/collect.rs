@@ -8,6 +8,7 @@ use super::log_linear::LogLinear;
 use super::outcome::{Estimate, Figures, Moments, Quantiles, Spread, Timeline, TimelineRow};
 use super::tally::{Bins, Blocking, ClientTally, HostTally, ReuseClock};
 use super::window::Window;
+use crate::model::Refusal;
 use crate::units::{SimDuration, SimTime};
 
 /// How much one host can carry: the ground that figures stand on.
@@ -38,7 +39,10 @@ impl Ground {
 pub struct Sample {
     attempts: u64,
     opened: u64,
-    established: u128,
+    refused: [u64; Refusal::ALL.len()],
+    unanswered: u64,
+    /// Being set up, established or being closed.
+    connected: u128,
     time_wait: u128,
     full: u128,
     peak_in_use: u64,
@@ -52,7 +56,9 @@ impl Sample {
         Self {
             attempts: client.opened + client.blocked,
             opened: client.opened,
-            established: client.established,
+            refused: client.refused,
+            unanswered: client.unanswered,
+            connected: client.connecting + client.established + client.closing,
             time_wait: client.time_wait,
             full: host.limit.full,
             peak_in_use: client.peak_in_use,
@@ -68,7 +74,9 @@ impl Sample {
         Self {
             attempts: sum(|client| client.opened + client.blocked),
             opened: sum(|client| client.opened),
-            established: sum_wide(|client| client.established),
+            refused: added(host.clients.iter().map(|client| client.refused)),
+            unanswered: sum(|client| client.unanswered),
+            connected: sum_wide(|client| client.connecting + client.established + client.closing),
             time_wait: sum_wide(|client| client.time_wait),
             full: host.limit.full,
             peak_in_use: host.limit.peak_in_use,
@@ -84,7 +92,9 @@ impl Sample {
         Self {
             attempts: parts.iter().map(|part| part.attempts).sum(),
             opened: parts.iter().map(|part| part.opened).sum(),
-            established: parts.iter().map(|part| part.established).sum(),
+            refused: added(parts.iter().map(|part| part.refused)),
+            unanswered: parts.iter().map(|part| part.unanswered).sum(),
+            connected: parts.iter().map(|part| part.connected).sum(),
             time_wait: parts.iter().map(|part| part.time_wait).sum(),
             full: parts.iter().map(|part| part.full).sum(),
             peak_in_use: parts.iter().map(|part| part.peak_in_use).max().unwrap_or(0),
@@ -103,6 +113,14 @@ impl Sample {
     pub fn blocking_ratio(&self) -> f64 {
         (self.attempts - self.opened) as f64 / self.attempts.max(1) as f64
     }
+}
+
+/// Counts by refusal, added up.
+fn added(parts: impl Iterator<Item = [u64; Refusal::ALL.len()]>) -> [u64; Refusal::ALL.len()] {
+    parts.fold(Default::default(), |mut sums, part| {
+        sums.iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
+        sums
+    })
 }
 
 /// Figures of one scope out of its samples, one a replication and in their order.
@@ -138,6 +156,8 @@ pub fn figures(
         attempts,
         opened,
         blocked: attempts - opened,
+        refused: added(samples.iter().map(|sample| sample.refused)),
+        unanswered: samples.iter().map(|sample| sample.unanswered).sum(),
         blocking_ratio: each(&Sample::blocking_ratio),
         first_blocked: Moments::of(&first, replications),
         recovered: Moments::of(&recovered, replications),
@@ -145,11 +165,11 @@ pub fn figures(
         episodes: each(&|sample| sample.blocking.episodes as f64),
         longest_episode: SimDuration::from_nanos(longest),
         peak_in_use: samples.iter().map(|sample| sample.peak_in_use).max().unwrap_or(0),
-        mean_in_use: each(&|sample| over_time(sample.established + sample.time_wait)),
+        mean_in_use: each(&|sample| over_time(sample.connected + sample.time_wait)),
         mean_time_wait: each(&|sample| over_time(sample.time_wait)),
         num_ephemeral: ground.num_ephemeral,
         capacity: ground.capacity,
-        utilisation: each(&|sample| over_time(sample.established + sample.time_wait) / capacity),
+        utilisation: each(&|sample| over_time(sample.connected + sample.time_wait) / capacity),
         probes,
         reuse_interval,
     }
@@ -197,8 +217,8 @@ pub struct TimelineSum {
     rows: Vec<[Range; COLUMNS]>,
 }
 
-/// Opened, blocked, established, TIME-WAIT, free.
-const COLUMNS: usize = 5;
+/// Opened, blocked, connecting, established, closing, TIME-WAIT, free.
+const COLUMNS: usize = 7;
 
 /// Sum, least and greatest of whole numbers.
 #[derive(Clone, Copy, Debug)]
@@ -224,12 +244,15 @@ impl TimelineSum {
             for (sum, row) in rows.iter_mut().zip(bins.rows()) {
                 sum[0] += i128::from(row.opened);
                 sum[1] += i128::from(row.blocked);
-                sum[2] += row.established;
-                sum[3] += row.time_wait;
+                sum[2] += row.connecting;
+                sum[3] += row.established;
+                sum[4] += row.closing;
+                sum[5] += row.time_wait;
             }
         }
         for (index, (range, row)) in self.rows.iter_mut().zip(&mut rows).enumerate() {
-            row[4] = i128::from(self.capacity) * bin_nanos(self.window, index) - row[2] - row[3];
+            let in_use: i128 = row[2..6].iter().sum();
+            row[6] = i128::from(self.capacity) * bin_nanos(self.window, index) - in_use;
             for (range, &value) in range.iter_mut().zip(row.iter()) {
                 range.sum += value;
                 range.min = range.min.min(value);
@@ -250,11 +273,11 @@ impl TimelineSum {
                 time: SimTime::from_nanos(index as u64 * bin.as_nanos()),
                 opened: count(0),
                 blocked: count(1),
-                connecting: Spread::default(),
-                established: level(2),
-                closing: Spread::default(),
-                time_wait: level(3),
-                free: level(4),
+                connecting: level(2),
+                established: level(3),
+                closing: level(4),
+                time_wait: level(5),
+                free: level(6),
             }
         });
         Timeline { bin, rows: rows.collect(), capacity: self.capacity }

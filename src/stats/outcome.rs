@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use crate::model::Refusal;
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
 
@@ -99,6 +100,11 @@ pub struct Figures {
     pub opened: u64,
     /// Attempts refused for want of a port, all replications together, steady.
     pub blocked: u64,
+    /// The same by reason, in the order of [`Refusal::ALL`].
+    pub refused: [u64; Refusal::ALL.len()],
+    /// Attempts that got a port and were given up unanswered (ETIMEDOUT), all replications together,
+    /// steady; they count as opened.
+    pub unanswered: u64,
     /// `blocked / attempts`, one value a replication, steady; 0 where nothing was attempted.
     pub blocking_ratio: Estimate,
     /// When the first attempt was blocked, from the very start (warm-up included).

@@ -5,6 +5,7 @@
 
 use super::log_linear::LogLinear;
 use super::window::Window;
+use crate::model::Refusal;
 use crate::units::SimTime;
 
 /// What the machines of one host did in one replication.
@@ -25,8 +26,16 @@ pub struct ClientTally {
     pub opened: u64,
     /// Attempts of the steady state that got none.
     pub blocked: u64,
+    /// The same by reason, in the order of [`Refusal::ALL`].
+    pub refused: [u64; Refusal::ALL.len()],
+    /// Attempts of the steady state that got a port and were never answered.
+    pub unanswered: u64,
+    /// Nanoseconds of the steady state times connections that are being set up.
+    pub connecting: u128,
     /// Nanoseconds of the steady state times established connections.
     pub established: u128,
+    /// Nanoseconds of the steady state times connections that are being closed.
+    pub closing: u128,
     /// Nanoseconds of the steady state times ports in TIME-WAIT.
     pub time_wait: u128,
     /// Most ports in use at once on one machine.
@@ -136,7 +145,13 @@ impl ClientTally {
     fn merge(&mut self, other: &Self) {
         self.opened += other.opened;
         self.blocked += other.blocked;
+        for (sum, more) in self.refused.iter_mut().zip(other.refused) {
+            *sum += more;
+        }
+        self.unanswered += other.unanswered;
+        self.connecting += other.connecting;
         self.established += other.established;
+        self.closing += other.closing;
         self.time_wait += other.time_wait;
         self.peak_in_use = self.peak_in_use.max(other.peak_in_use);
         self.blocking.merge(&other.blocking);
@@ -151,6 +166,24 @@ impl ClientTally {
 pub struct Bins {
     window: Window,
     cells: Vec<Bin>,
+    /// Set up and closing, bin by bin; empty as long as nothing takes time over either.
+    passing: Vec<Passing>,
+}
+
+/// A state that a connection passes through, apart from being established and TIME-WAIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// SYN-SENT: it is counted as opened, and not yet established.
+    Connecting,
+    /// FIN-WAIT-2 or CLOSE-WAIT: it is counted as closed, and not yet in TIME-WAIT.
+    Closing,
+}
+
+/// How many connections enter and leave each of these states in one bin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passing {
+    connecting: [Changes; 2],
+    closing: [Changes; 2],
 }
 
 /// The changes in one bin.
@@ -214,8 +247,12 @@ impl BinCursor {
 /// One bin, added up: port-nanoseconds by state, and counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BinRow {
+    /// Port-nanoseconds of connections that are being set up.
+    pub connecting: i128,
     /// Port-nanoseconds of established connections.
     pub established: i128,
+    /// Port-nanoseconds of connections that are being closed.
+    pub closing: i128,
     /// Port-nanoseconds of TIME-WAIT.
     pub time_wait: i128,
     /// Connections opened.
@@ -226,7 +263,28 @@ pub struct BinRow {
 
 impl Bins {
     fn new(window: Window) -> Self {
-        Self { window, cells: vec![Bin::default(); window.bins()] }
+        Self { window, cells: vec![Bin::default(); window.bins()], passing: Vec::new() }
+    }
+
+    /// A connection is in `phase` from `from` to `to` nanoseconds.
+    pub fn pass(&mut self, phase: Phase, from: u64, to: u64) {
+        if from >= self.window.end() {
+            return;
+        }
+        if self.passing.is_empty() {
+            self.passing = vec![Passing::default(); self.cells.len()];
+        }
+        for (edge, at) in [from, to].into_iter().enumerate() {
+            if at < self.window.end() {
+                let (bin, offset) = self.window.place(at);
+                let passing = &mut self.passing[bin];
+                let changes = match phase {
+                    Phase::Connecting => &mut passing.connecting,
+                    Phase::Closing => &mut passing.closing,
+                };
+                changes[edge].add(offset);
+            }
+        }
     }
 
     /// A connection that opened at `at` nanoseconds; `cursor` has seen no later one.
@@ -273,27 +331,52 @@ impl Bins {
             sum.blocked += more.blocked;
             sum.standing += more.standing;
         }
+        if self.passing.is_empty() {
+            self.passing = other.passing.clone();
+            return;
+        }
+        for (sum, more) in self.passing.iter_mut().zip(&other.passing) {
+            for edge in 0..2 {
+                sum.connecting[edge].merge(more.connecting[edge]);
+                sum.closing[edge].merge(more.closing[edge]);
+            }
+        }
     }
 
     /// The bins, added up.
     pub fn rows(&self) -> impl Iterator<Item = BinRow> {
-        let (mut established, mut time_wait, mut start) = (0_i128, 0_i128, 0_u64);
+        let (mut opened, mut closed) = (Level::default(), Level::default());
+        let (mut connecting, mut closing) = (Level::default(), Level::default());
+        let mut start = 0_u64;
         self.cells.iter().enumerate().map(move |(index, cell)| {
             let end = self.window.bin_end(index);
             let length = i128::from(end - start);
             start = end;
-            let row = BinRow {
-                established: established * length + cell.opened.area(length)
-                    - cell.closed.area(length),
-                time_wait: time_wait * length + cell.closed.area(length)
-                    - cell.released.area(length),
+            let passing = self.passing.get(index).copied().unwrap_or_default();
+            let connecting = connecting.over(length, passing.connecting);
+            let closing = closing.over(length, passing.closing);
+            BinRow {
+                connecting,
+                established: opened.over(length, [cell.opened, cell.closed]) - connecting,
+                closing,
+                time_wait: closed.over(length, [cell.closed, cell.released]) - closing,
                 opened: cell.opened.count - cell.standing,
                 blocked: cell.blocked,
-            };
-            established += i128::from(cell.opened.count) - i128::from(cell.closed.count);
-            time_wait += i128::from(cell.closed.count) - i128::from(cell.released.count);
-            row
+            }
         })
+    }
+}
+
+/// How many there are of something, from bin to bin.
+#[derive(Clone, Copy, Default)]
+struct Level(i128);
+
+impl Level {
+    /// Port-nanoseconds over a bin of `length` in which some come and some go.
+    fn over(&mut self, length: i128, [come, go]: [Changes; 2]) -> i128 {
+        let area = self.0 * length + come.area(length) - go.area(length);
+        self.0 += i128::from(come.count) - i128::from(go.count);
+        area
     }
 }
 

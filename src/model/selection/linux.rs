@@ -199,6 +199,24 @@ impl LinuxBind {
     }
 }
 
+impl LinuxBind {
+    /// The same inside the part of the range that a socket keeps to (IP_LOCAL_PORT_RANGE), which
+    /// `bind()` walks by parity as ever.
+    #[inline(never)]
+    pub fn choose_within(
+        self,
+        part: Part,
+        by_halves: bool,
+        ports: &impl FreePorts,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Choice {
+        let narrow = Narrow { ports, part };
+        let choice =
+            if by_halves { self.choose_by_halves(&narrow, rng) } else { self.choose(&narrow, rng) };
+        narrow.of_the_range(choice)
+    }
+}
+
 /// A part of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {

@@ -12,7 +12,7 @@ mod rfc6056;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint};
+pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint, Part};
 pub use rfc6056::Rfc6056;
 
 use super::SelectionKind;

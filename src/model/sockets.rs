@@ -1,0 +1,538 @@
+//! The ports of one Linux machine as its kernel keeps them, where sockets take ports from each other:
+//! plain and bound ones, explicit ports, options that share a port, TIME-WAITs that are taken over.
+//!
+//! Two tables decide. The **tuples** say who has a port towards a destination; a TIME-WAIT that may be
+//! taken over counts as nobody. The **buckets**, one a port whatever the address, say who uses a port:
+//! * a port with a bound user, on whatever address, is closed to every `connect()`
+//!   (`net/ipv4/inet_hashtables.c:__inet_hash_connect`, 6.18: a bind has left the bucket's `fastreuse`
+//!   and `fastreuseport` at 0 or more, and the walk goes on);
+//! * a port that anybody of the same source address uses, TIME-WAITs included, is closed to `bind()` to
+//!   port 0 (`net/ipv4/inet_connection_sock.c:inet_csk_bind_conflict`), unless `ip_autobind_reuse` and
+//!   SO_REUSEADDR on all of them let it in;
+//! * `bind()` to a port of one's own choice goes by the options of those who use it already.
+//!
+//! Where all clients of a host use the same call without options, [`super::PortSpace`] does the same
+//! with less.
+
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::bitmap::Bitmaps;
+use super::pools::PoolPlan;
+use super::selection::{Choice, FreePorts, Part, Selector};
+use super::space::PortNumbers;
+use super::tcp::{SocketOptions, TcpSettings};
+use super::world::{Binds, Host, SquatterAddress};
+use crate::units::SimTime;
+
+/// A connection, or what is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(u32);
+
+impl SocketId {
+    /// Its number: small, and given again when the connection is gone.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What an attempt asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The call that chooses the port.
+    pub binds: Binds,
+    /// What is set on the socket.
+    pub options: &'a SocketOptions,
+    /// The row of its (source address, destination) among the tuples.
+    pub tuple: u32,
+    /// The port of its own choice, if it has one.
+    pub port: Option<u16>,
+}
+
+/// What an attempt got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// The connection.
+    pub socket: SocketId,
+    /// The bit of its port.
+    pub bit: u32,
+    /// Ports looked at.
+    pub probes: u32,
+    /// The connection whose TIME-WAIT it took over; gone now.
+    pub replaced: Option<SocketId>,
+}
+
+/// Why an attempt was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Refusal {
+    /// `connect()` found no port: EADDRNOTAVAIL.
+    NoPort,
+    /// `bind()` found no port, or the one asked for is in use: EADDRINUSE.
+    BindInUse,
+    /// The port was bound, but somebody has it towards the same destination: `connect()` gives
+    /// EADDRNOTAVAIL.
+    TupleTaken,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NoPort, Self::BindInUse, Self::TupleTaken];
+
+    /// The call and the error that Linux gives: `connect:EADDRNOTAVAIL`.
+    #[must_use]
+    pub const fn on_linux(self) -> &'static str {
+        match self {
+            Self::NoPort | Self::TupleTaken => "connect:EADDRNOTAVAIL",
+            Self::BindInUse => "bind:EADDRINUSE",
+        }
+    }
+}
+
+/// What becomes of the options of a socket when others ask for its port: its class among the users of
+/// the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Class(usize);
+
+impl Class {
+    const COUNT: usize = 4;
+    /// Neither option, or a listener: shares with nobody.
+    const STUBBORN: Self = Self(0);
+
+    fn of(options: &SocketOptions) -> Self {
+        Self(usize::from(options.reuse_address) | usize::from(options.reuse_port) << 1)
+    }
+
+    const fn reuse_address(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    const fn reuse_port(self) -> bool {
+        self.0 & 2 == 2
+    }
+}
+
+/// One connection.
+#[derive(Clone, Copy, Debug)]
+struct Socket {
+    tuple: u32,
+    bit: u32,
+    class: Class,
+    /// Did it get its port from `bind()`?
+    bound: bool,
+    /// Is it a TIME-WAIT bucket now?
+    waits: bool,
+}
+
+/// The ports of one machine.
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    plan: PoolPlan,
+    tcp: TcpSettings,
+    linux: bool,
+    numbers: PortNumbers,
+    /// One row a tuple: ports that nobody has towards it, or that may be taken over.
+    tuples: Bitmaps,
+    /// One row: ports that are neither reserved nor bound by anybody.
+    for_connect: Bitmaps,
+    /// One row a source address: ports that are not reserved and that nobody of the address uses.
+    for_bind: Bitmaps,
+    /// The same where nobody uses who keeps a port for himself: SO_REUSEADDR may share it.
+    for_relaxed_bind: Option<Bitmaps>,
+    /// One row: ports that are not reserved.
+    unreserved: Bitmaps,
+    /// Users of each port of each source address, class by class.
+    users: Vec<[u32; Class::COUNT]>,
+    /// Bound users of each port, on whatever address.
+    bound_users: Vec<u32>,
+    /// All users of each port.
+    all_users: Vec<u32>,
+    sockets: Vec<Socket>,
+    vacant: Vec<u32>,
+    /// The socket that has each port towards each tuple, plus one; 0 is none.
+    owners: Vec<u32>,
+    /// TIME-WAIT buckets.
+    time_waits: u32,
+    connect: Selector,
+    bind: Selector,
+}
+
+/// A row behind a mask that others share.
+struct Masked<'a> {
+    free: &'a Bitmaps,
+    row: usize,
+    mask: &'a Bitmaps,
+    mask_row: usize,
+    num_ephemeral: u32,
+}
+
+impl FreePorts for Masked<'_> {
+    fn num_ephemeral(&self) -> u32 {
+        self.num_ephemeral
+    }
+
+    fn first_free(&self, from: u32, to: u32) -> Option<u32> {
+        self.free.first_common(self.row, self.mask, self.mask_row, from, to)
+    }
+
+    fn is_free(&self, bit: u32) -> bool {
+        self.free.is_set(self.row, bit) && self.mask.is_set(self.mask_row, bit)
+    }
+
+    fn is_known_full(&self) -> bool {
+        self.first_free(0, self.num_ephemeral).is_none()
+    }
+
+    fn is_known_exhausted(&self, _: bool) -> bool {
+        false
+    }
+}
+
+impl Sockets {
+    /// All ports of one machine of `host`, free but for what is reserved or squatted on.
+    #[must_use]
+    pub fn new(host: &Host, plan: PoolPlan, rng: &mut Xoshiro256PlusPlus) -> Self {
+        let numbers = PortNumbers::of(host);
+        let (n, bits) = (host.ports.num_ephemeral(), numbers.bits());
+        let reserved: Vec<u32> =
+            host.reserved.inside(host.ports).map(|port| numbers.bit(port)).collect();
+        let (addresses, tuples) = (plan.sources() as usize, plan.tuples() as usize);
+        let relaxes = host.tcp.autobind_reuse
+            && host.clients.iter().any(|client| client.socket.reuse_address);
+        let rows = |count: usize| Bitmaps::full(count, bits, &reserved);
+        let mut new = Self {
+            plan,
+            tcp: host.tcp,
+            linux: host.is_linux(),
+            tuples: Bitmaps::full(tuples, bits, &[]),
+            for_connect: rows(1),
+            for_bind: rows(addresses),
+            for_relaxed_bind: relaxes.then(|| rows(addresses)),
+            unreserved: rows(1),
+            users: vec![[0; Class::COUNT]; addresses * bits as usize],
+            bound_users: vec![0; bits as usize],
+            all_users: vec![0; bits as usize],
+            sockets: Vec::new(),
+            vacant: Vec::new(),
+            owners: vec![0; tuples * bits as usize],
+            time_waits: 0,
+            connect: Selector::for_connect(host.selection, n, rng),
+            bind: Selector::for_bind(host.selection, rng),
+            numbers,
+        };
+        new.squat(host);
+        new
+    }
+
+    /// Puts listeners and idle bound sockets in place, which stay for good.
+    fn squat(&mut self, host: &Host) {
+        let sources = self.plan.sources();
+        for &port in host.listeners.ports() {
+            if let Some(bit) = self.numbers.find(port) {
+                self.add_bound_user(bit);
+                (0..sources).for_each(|source| self.add_user(bit, source, Class::STUBBORN));
+            }
+        }
+        for squatter in &host.squatters {
+            for &port in squatter.ports.ports() {
+                let Some(bit) = self.numbers.find(port) else { continue };
+                self.add_bound_user(bit);
+                if let SquatterAddress::Source(source) = squatter.on {
+                    // On a host-wide key there is one row for all addresses.
+                    self.add_user(bit, source.min(sources - 1), Class::STUBBORN);
+                }
+            }
+        }
+    }
+
+    /// Bits in a row: the range, and the explicit ports outside it.
+    #[must_use]
+    pub const fn bits(&self) -> u32 {
+        self.numbers.bits()
+    }
+
+    /// The port that `bit` stands for.
+    #[must_use]
+    pub fn port(&self, bit: u32) -> u16 {
+        self.numbers.port(bit)
+    }
+
+    /// TIME-WAIT buckets on the machine.
+    #[must_use]
+    pub const fn time_waits(&self) -> u32 {
+        self.time_waits
+    }
+
+    /// Opens a connection at time `now`.
+    ///
+    /// # Errors
+    /// Why it was refused, and how many ports were looked at; nothing has changed then.
+    pub fn open(
+        &mut self,
+        wanted: Wanted<'_>,
+        now: SimTime,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Got, (Refusal, u32)> {
+        let source = self.plan.source_of_tuple(wanted.tuple);
+        match wanted.binds {
+            Binds::Connect | Binds::BindNoPort => {
+                let Choice { bit, probes } = self.choose_for_connect(wanted, now, rng);
+                let bit = bit.ok_or((Refusal::NoPort, probes))?;
+                Ok(self.take(wanted, bit, source, probes))
+            }
+            Binds::Bind => {
+                let Choice { bit, probes } = self.choose_for_bind(wanted, source, rng);
+                let bit = bit.ok_or((Refusal::BindInUse, probes))?;
+                self.connect_bound(wanted, bit, source, probes)
+            }
+            Binds::Port => {
+                let port = wanted.port.expect("an explicit port is asked for");
+                let bit = self.numbers.find(port).expect("explicit ports have numbers");
+                if !self.may_bind_to(bit, source, wanted.options) {
+                    return Err((Refusal::BindInUse, 1));
+                }
+                self.connect_bound(wanted, bit, source, 1)
+            }
+        }
+    }
+
+    fn choose_for_connect(
+        &mut self,
+        wanted: Wanted<'_>,
+        now: SimTime,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Choice {
+        let num_ephemeral = self.numbers.num_ephemeral();
+        let part = self.part(wanted.options);
+        let view = Masked {
+            free: &self.tuples,
+            row: wanted.tuple as usize,
+            mask: &self.for_connect,
+            mask_row: 0,
+            num_ephemeral,
+        };
+        let key = u64::from(wanted.tuple);
+        match (&mut self.connect, part) {
+            (Selector::LinuxConnect(linux), Some(part)) => {
+                let by_one = self.tcp.narrow_range_by_one;
+                linux.choose_within(part, by_one, key, now, &view, rng)
+            }
+            (selector, _) => selector.choose(key, now, &view, rng),
+        }
+    }
+
+    /// The part of the range that a socket keeps to, if it does.
+    ///
+    /// `net/ipv4/inet_connection_sock.c:inet_sk_get_local_port_range`, Linux 6.18: each end of
+    /// IP_LOCAL_PORT_RANGE counts if it lies inside the sysctl's range.
+    fn part(&self, options: &SocketOptions) -> Option<Part> {
+        let (asked, range) = (options.port_range?, self.numbers.range());
+        let end = |asked, otherwise| if range.contains(asked) { asked } else { otherwise };
+        let low = end(asked.min_ephemeral(), range.min_ephemeral());
+        let high = end(asked.max_ephemeral(), range.max_ephemeral());
+        // Both ends inside and in order, or replaced by an end of the range itself.
+        let first = u32::from(low - range.min_ephemeral());
+        Some(Part { first, length: u32::from(high - low) + 1 })
+    }
+
+    fn choose_for_bind(
+        &self,
+        wanted: Wanted<'_>,
+        source: u32,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Choice {
+        let by_halves = self.linux && wanted.options.reuse_address;
+        let part = self.part(wanted.options);
+        let search = |mask: &Bitmaps, rng: &mut Xoshiro256PlusPlus| {
+            let row = source as usize;
+            let num_ephemeral = self.numbers.num_ephemeral();
+            // No tuple is looked at, so the mask stands in for both.
+            let view = Masked { free: mask, row, mask, mask_row: row, num_ephemeral };
+            match (&self.bind, part) {
+                (Selector::LinuxBind(linux), Some(part)) => {
+                    linux.choose_within(part, by_halves, &view, rng)
+                }
+                (Selector::LinuxBind(linux), None) if by_halves => {
+                    linux.choose_by_halves(&view, rng)
+                }
+                (Selector::LinuxBind(linux), None) => linux.choose(&view, rng),
+                (other, _) => other.clone().choose(u64::from(source), SimTime::START, &view, rng),
+            }
+        };
+        let choice = search(&self.for_bind, rng);
+        // `ports_exhausted`: once more, with `relax`. Two sockets that both have SO_REUSEPORT too do
+        // not share a port here (`inet_bind_conflict`), and a user of that class is as good as any.
+        match &self.for_relaxed_bind {
+            Some(relaxed) if choice.bit.is_none() && by_halves && !wanted.options.reuse_port => {
+                let again = search(relaxed, rng);
+                Choice { probes: choice.probes + again.probes, ..again }
+            }
+            _ => choice,
+        }
+    }
+
+    /// May a socket with `options` bind to the port of `bit` on this address?
+    ///
+    /// `net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, with `relax` and
+    /// `reuseport_ok`: SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both (and one user).
+    fn may_bind_to(&self, bit: u32, source: u32, options: &SocketOptions) -> bool {
+        let users = &self.users[self.user_place(bit, source)];
+        (0..Class::COUNT).map(Class).zip(users).all(|(class, &count)| {
+            count == 0
+                || options.reuse_address && class.reuse_address()
+                || options.reuse_port && class.reuse_port()
+        })
+    }
+
+    /// `connect()` on a socket that has its port: `__inet_hash_connect` with `port` set looks at the
+    /// tuple alone, and takes it out of any TIME-WAIT of a connection with timestamps, whatever its age
+    /// and whatever `tcp_tw_reuse` says (`tcp_twsk_unique` without `twp`).
+    fn connect_bound(
+        &mut self,
+        wanted: Wanted<'_>,
+        bit: u32,
+        source: u32,
+        probes: u32,
+    ) -> Result<Got, (Refusal, u32)> {
+        let owner = self.owners[self.owner_place(wanted.tuple, bit)];
+        let taken = owner != 0 && {
+            let socket = self.sockets[owner as usize - 1];
+            !(socket.waits && self.tcp.timestamps)
+        };
+        if taken {
+            return Err((Refusal::TupleTaken, probes));
+        }
+        Ok(self.take(wanted, bit, source, probes))
+    }
+
+    /// Gives the port of `bit` to a new connection, and removes the TIME-WAIT that had it.
+    fn take(&mut self, wanted: Wanted<'_>, bit: u32, source: u32, probes: u32) -> Got {
+        let place = self.owner_place(wanted.tuple, bit);
+        let replaced = self.owners[place].checked_sub(1).map(SocketId);
+        if let Some(old) = replaced {
+            self.remove(old);
+        }
+        let bound = matches!(wanted.binds, Binds::Bind | Binds::Port);
+        let class = Class::of(wanted.options);
+        let socket = Socket { tuple: wanted.tuple, bit, class, bound, waits: false };
+        let id = match self.vacant.pop() {
+            Some(index) => {
+                self.sockets[index as usize] = socket;
+                index
+            }
+            None => {
+                self.sockets.push(socket);
+                self.sockets.len() as u32 - 1
+            }
+        };
+        self.owners[place] = id + 1;
+        self.tuples.clear(wanted.tuple as usize, bit);
+        if bound {
+            self.add_bound_user(bit);
+        }
+        self.add_user(bit, source, class);
+        Got { socket: SocketId(id), bit, probes, replaced }
+    }
+
+    /// Makes a connection a TIME-WAIT bucket (in TIME-WAIT or FIN-WAIT-2). `false` when there are too
+    /// many: it is to be removed then (`net/ipv4/inet_timewait_sock.c:inet_twsk_alloc`, 6.18).
+    #[must_use]
+    pub fn wait(&mut self, id: SocketId) -> bool {
+        let socket = &mut self.sockets[id.0 as usize];
+        if socket.waits {
+            return true;
+        }
+        if self.tcp.max_tw_buckets.is_some_and(|most| self.time_waits >= most) {
+            return false;
+        }
+        socket.waits = true;
+        self.time_waits += 1;
+        true
+    }
+
+    /// The server's end of a connection over loopback goes into TIME-WAIT: a bucket of this machine
+    /// that has no port of the range. `false` when there are too many.
+    #[must_use]
+    pub fn server_waits(&mut self) -> bool {
+        let room = self.tcp.max_tw_buckets.is_none_or(|most| self.time_waits < most);
+        self.time_waits += u32::from(room);
+        room
+    }
+
+    /// That TIME-WAIT is over.
+    pub fn server_waited(&mut self) {
+        self.time_waits -= 1;
+    }
+
+    /// From now on `connect()` may take the connection's TIME-WAIT over.
+    pub fn may_be_taken_over(&mut self, id: SocketId) {
+        let Socket { tuple, bit, .. } = self.sockets[id.0 as usize];
+        self.tuples.set(tuple as usize, bit);
+    }
+
+    /// Removes what is left of a connection: its port is free.
+    pub fn remove(&mut self, id: SocketId) {
+        let Socket { tuple, bit, class, bound, waits } = self.sockets[id.0 as usize];
+        let place = self.owner_place(tuple, bit);
+        self.owners[place] = 0;
+        self.tuples.set(tuple as usize, bit);
+        self.time_waits -= u32::from(waits);
+        self.remove_user(bit, self.plan.source_of_tuple(tuple), class);
+        if bound {
+            self.bound_users[bit as usize] -= 1;
+        }
+        // The bucket is for connect() again as soon as its last bound user leaves (6.18,
+        // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
+        let bucket = bit as usize;
+        let open = self.bound_users[bucket] == 0
+            && (self.tcp.buckets_reopen || self.all_users[bucket] == 0);
+        if open && self.unreserved.is_set(0, bit) {
+            self.for_connect.set(0, bit);
+        }
+        self.vacant.push(id.0);
+    }
+
+    fn add_bound_user(&mut self, bit: u32) {
+        self.bound_users[bit as usize] += 1;
+        self.for_connect.clear(0, bit);
+    }
+
+    fn add_user(&mut self, bit: u32, source: u32, class: Class) {
+        let place = self.user_place(bit, source);
+        self.users[place][class.0] += 1;
+        self.all_users[bit as usize] += 1;
+        self.for_bind.clear(source as usize, bit);
+        if let Some(relaxed) = &mut self.for_relaxed_bind
+            && !class.reuse_address()
+        {
+            relaxed.clear(source as usize, bit);
+        }
+    }
+
+    fn remove_user(&mut self, bit: u32, source: u32, class: Class) {
+        let place = self.user_place(bit, source);
+        let users = &mut self.users[place];
+        users[class.0] -= 1;
+        self.all_users[bit as usize] -= 1;
+        if !self.unreserved.is_set(0, bit) {
+            return;
+        }
+        if users.iter().all(|&count| count == 0) {
+            self.for_bind.set(source as usize, bit);
+        }
+        let stubborn = |(class, &count): (usize, &u32)| count > 0 && !Class(class).reuse_address();
+        if let Some(relaxed) = &mut self.for_relaxed_bind
+            && !users.iter().enumerate().any(stubborn)
+        {
+            relaxed.set(source as usize, bit);
+        }
+    }
+
+    const fn user_place(&self, bit: u32, source: u32) -> usize {
+        source as usize * self.numbers.bits() as usize + bit as usize
+    }
+
+    const fn owner_place(&self, tuple: u32, bit: u32) -> usize {
+        tuple as usize * self.numbers.bits() as usize + bit as usize
+    }
+}
