@@ -25,8 +25,8 @@ use super::shared::{Event, SharedMachine};
 use super::stationary;
 use super::target::EndpointNumbers;
 use crate::model::{
-    Closing, Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, Refusal, RunSettings, Start,
-    World,
+    Client, Closing, Distribution, Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, Refusal,
+    RunSettings, Start, World,
 };
 use crate::stats::{HostTally, Phase, Window};
 use crate::units::{SimDuration, SimTime};
@@ -230,9 +230,9 @@ impl<'a> Machine<'a> {
 
     /// When a connection that opens now is closed, and when its port is free.
     #[inline(always)]
-    fn end_of(&mut self, attempt: &Attempt) -> (SimTime, SimTime) {
+    fn end_of(&mut self, attempt: &Attempt, observer: &mut impl Observer) -> (SimTime, SimTime) {
         if self.unusual {
-            return self.unusual_end_of(attempt);
+            return self.unusual_end_of(attempt, observer);
         }
         let close = attempt.at + attempt.lifetime;
         match attempt.ending {
@@ -243,7 +243,11 @@ impl<'a> Machine<'a> {
     }
 
     #[inline(never)]
-    fn unusual_end_of(&mut self, attempt: &Attempt) -> (SimTime, SimTime) {
+    fn unusual_end_of(
+        &mut self,
+        attempt: &Attempt,
+        observer: &mut impl Observer,
+    ) -> (SimTime, SimTime) {
         let (at, client) = (attempt.at, attempt.client);
         let pass = |books: &mut Books<'_>, phase, from: SimTime, to: SimTime| {
             books.passed(Passed { phase, from: from.as_nanos(), to: to.as_nanos(), client });
@@ -252,6 +256,7 @@ impl<'a> Machine<'a> {
             let given_up = self.closing.syn_sent(at);
             pass(&mut self.books, Phase::Connecting, at, given_up);
             self.books.unanswered(client, at);
+            observer.unanswered(at, client, given_up);
             return (given_up, given_up);
         }
         let close = at + attempt.lifetime;
@@ -270,7 +275,9 @@ impl<'a> Machine<'a> {
                     return (close, given_up);
                 }
                 pass(&mut self.books, Phase::Closing, close, second);
-                let taken_over = self.closing.may_be_taken_over(attempt.remote.loopback);
+                // bind() takes nothing over: it fails before a destination is known.
+                let bound = self.host.clients[usize::from(client)].binds.is_bound();
+                let taken_over = !bound && self.closing.may_be_taken_over(attempt.remote.loopback);
                 let release = if taken_over {
                     self.closing.taken_over_from(second)
                 } else {
@@ -359,7 +366,7 @@ impl Runs for Machine<'_> {
             self.block(attempt, choice.probes, observer);
             return;
         };
-        let (close, release) = self.end_of(attempt);
+        let (close, release) = self.end_of(attempt, observer);
         self.books.succeeded(attempt.pool, attempt.client, now);
         let entry = Opened {
             at: now.as_nanos(),
@@ -372,9 +379,6 @@ impl Runs for Machine<'_> {
         };
         self.hold(attempt.pool, bit, entry);
         observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
-        if !attempt.remote.answers {
-            observer.unanswered(now, attempt.client, close);
-        }
         if self.demand.has_workers() {
             self.demand.worker_free(attempt, close);
         }
@@ -395,15 +399,12 @@ impl Runs for Machine<'_> {
 
 /// Is there anything that the plain rules for the end of a connection do not cover?
 fn is_unusual(world: &World, host: &Host, closing: Closing) -> bool {
-    let to = |client: &crate::model::Client| {
-        let destinations =
-            client.targets.iter().map(|target| &world.destinations[target.destination]);
-        destinations.into_iter().any(|destination| {
-            !destination.answers || closing.may_be_taken_over(destination.loopback)
-        })
-    };
     host.clients.iter().any(|client| {
-        let at_once = client.second_fin == crate::model::Distribution::Constant(SimDuration::ZERO);
+        let to = |client: &Client| {
+            let to = client.targets.iter().map(|target| &world.destinations[target.destination]);
+            to.into_iter().any(|to| !to.answers || closing.may_be_taken_over(to.loopback))
+        };
+        let at_once = client.second_fin == Distribution::Constant(SimDuration::ZERO);
         !at_once || to(client) || client.can_end(Ending::Half)
     })
 }

@@ -186,9 +186,11 @@ impl<'a> SharedMachine<'a> {
         }
         let record = &mut self.records[life.socket.index()];
         record.waits_since = Some(at);
-        let loopback = record.attempt.remote.loopback;
+        let Attempt { remote, client, .. } = record.attempt;
         let over = self.closing.time_wait().expires(at);
-        if self.closing.may_be_taken_over(loopback) {
+        // A bound socket's bucket stays closed to connect(), and bind() takes nothing over.
+        let bound = self.host.clients[usize::from(client)].binds.is_bound();
+        if !bound && self.closing.may_be_taken_over(remote.loopback) {
             let reusable = self.closing.taken_over_from(at);
             self.schedule(reusable, Event::Reusable(life));
         }

@@ -2,8 +2,14 @@
 //! and whether a kernel agrees.
 
 mod case;
+mod churn;
+mod judge;
+mod machine;
+mod predict;
 
 pub use case::{
     Attempt, Call, Case, Churn, ChurnMeasured, Close, CostLevel, Destinations, Errors, Experiment,
     Hold, How, Measured, Order, OrderMeasured, Setup, Squat, SquatterKind, Step, StepMeasured,
 };
+pub use judge::{Judgement, draws, judge};
+pub use predict::{Draw, order_of, predict, probes_at};
