@@ -303,8 +303,11 @@ pub struct Order {
 /// [`Experiment::Churn`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Churn {
-    /// How each socket comes by its port.
+    /// How the sockets of an attempt come by their port that says nothing else.
     pub how: How,
+    /// How others do: [`Attempt::how`] counts from 1 through these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<How>,
     /// The destinations.
     pub to: Destinations,
     /// Source addresses, in turn.
@@ -329,6 +332,9 @@ pub struct Attempt {
     pub life: f64,
     /// Who closes.
     pub close: Close,
+    /// How its socket comes by its port: 0 for [`Churn::how`], else one of [`Churn::others`].
+    #[serde(default)]
+    pub how: u16,
 }
 
 /// What came out of an experiment.
@@ -480,4 +486,30 @@ pub struct ChurnMeasured {
     /// The greatest delay of an attempt against its time, in seconds: how exact the measurement is.
     #[serde(default)]
     pub max_late_s: f64,
+    /// When each failed attempt was due, in seconds; empty where that was not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_at_s: Vec<f64>,
+    /// TIME-WAIT sockets of the machine over time; empty where that was not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_waits: Vec<TimeWaits>,
+}
+
+/// TIME-WAIT sockets of the machine at one moment (`tw` of /proc/net/sockstat).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeWaits {
+    /// Seconds from the start.
+    pub at_s: f64,
+    /// How many.
+    pub count: u32,
+}
+
+impl Churn {
+    /// How the socket of `attempt` comes by its port.
+    #[must_use]
+    pub fn how_of(&self, attempt: &Attempt) -> &How {
+        match usize::from(attempt.how).checked_sub(1) {
+            None => &self.how,
+            Some(other) => &self.others[other],
+        }
+    }
 }

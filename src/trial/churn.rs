@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::case::{Churn, ChurnMeasured, Errors, Measured, Setup};
+use super::case::{Churn, ChurnMeasured, Errors, How, Measured, Setup, TimeWaits};
 use super::machine::{ending, host};
 use super::predict::Draw;
 use crate::engine::{Job, Observer, Workspace, run};
@@ -13,18 +13,27 @@ use crate::model::{
 use crate::stats::{HostTally, Window};
 use crate::units::{SimDuration, SimTime};
 
-/// Sees what was refused, and when.
+/// TIME-WAITs are counted so many times over a run.
+const COUNTS: u32 = 400;
+
+/// Sees what was refused, and what was in TIME-WAIT when.
 #[derive(Default)]
-struct Refusals {
-    at_s: Vec<f64>,
+struct Seen {
+    refused_at_s: Vec<f64>,
     errors: Errors,
+    /// Changes of the number of TIME-WAITs.
+    changes: Vec<(SimTime, i32)>,
 }
 
-impl Observer for Refusals {
-    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, _: SimTime, _: SimTime) {}
+impl Observer for Seen {
+    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, close: SimTime, release: SimTime) {
+        if close < release {
+            self.changes.extend([(close, 1), (release, -1)]);
+        }
+    }
 
     fn refused(&mut self, at: SimTime, _: u16, refusal: Refusal) {
-        self.at_s.push(at.as_secs_f64());
+        self.refused_at_s.push(at.as_secs_f64());
         *self.errors.entry(refusal.on_linux().to_owned()).or_default() += 1;
     }
 
@@ -33,7 +42,29 @@ impl Observer for Refusals {
     }
 }
 
+impl Seen {
+    /// The number of TIME-WAITs over a run that ends at `end_s`.
+    fn time_waits(&mut self, end_s: f64) -> Vec<TimeWaits> {
+        self.changes.sort_unstable();
+        let (mut next, mut count) = (0, 0_i32);
+        let moments = (0..=COUNTS).map(|index| end_s * f64::from(index) / f64::from(COUNTS));
+        let count_at = |at_s: f64| {
+            while let Some(&(at, change)) = self.changes.get(next)
+                && at.as_secs_f64() <= at_s
+            {
+                count += change;
+                next += 1;
+            }
+            TimeWaits { at_s, count: count.max(0) as u32 }
+        };
+        moments.map(count_at).collect()
+    }
+}
+
 /// What becomes of the attempts of `churn`, for one draw of what is not known.
+///
+/// Where TIME-WAITs may be taken over, a port that may counts as in TIME-WAIT no longer, though the kernel
+/// shows it for up to a minute: they are not counted then.
 pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
     let world = world(setup, churn, draw);
     let last = churn.attempts.last().map_or(0.0, |attempt| attempt.time);
@@ -44,7 +75,8 @@ pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
         seed: draw.seed,
         replications: Replications::Fixed(1),
     };
-    let mut tally = HostTally::new(1, Window::new(settings.warm_up, settings.duration));
+    let clients = world.hosts[0].clients.len();
+    let mut tally = HostTally::new(clients, Window::new(settings.warm_up, settings.duration));
     let job = Job {
         world: &world,
         settings: &settings,
@@ -53,30 +85,37 @@ pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
         replication: 0,
         timer_phase: Some(draw.phase),
     };
-    let mut refusals = Refusals::default();
+    let mut seen = Seen::default();
     // The observer never gives up.
-    let _ = run(job, &mut Workspace::default(), &mut tally, &mut refusals);
+    let _ = run(job, &mut Workspace::default(), &mut tally, &mut seen);
     let mut fail_per_10s = vec![0; (last / 10.0) as usize + 1];
-    refusals.at_s.iter().for_each(|&at_s| fail_per_10s[(at_s / 10.0) as usize] += 1);
+    seen.refused_at_s.iter().for_each(|&at_s| fail_per_10s[(at_s / 10.0) as usize] += 1);
+    let kept = setup.tw_reuse == 0 || setup.timestamps == 0;
     Measured::Churn(ChurnMeasured {
         attempts: churn.attempts.len() as u32,
-        fail: refusals.at_s.len() as u32,
-        errors: refusals.errors,
-        first_fail_s: refusals.at_s.first().copied(),
+        fail: seen.refused_at_s.len() as u32,
+        first_fail_s: seen.refused_at_s.first().copied(),
         fail_per_10s,
         max_late_s: 0.0,
+        time_waits: if kept { seen.time_waits(last) } else { Vec::new() },
+        errors: seen.errors,
+        refused_at_s: seen.refused_at_s,
     })
 }
 
 fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
-    let mut host = host(setup, draw, churn.sources, &[churn.how]);
-    let recorded = churn.attempts.iter().map(|attempt| TraceAttempt {
-        at: SimTime::START + SimDuration::from_secs_f64(attempt.time),
-        lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
-        to: Some((0, attempt.destination)),
-        ending: Some(ending(attempt.close)),
-    });
-    host.clients[0].arrivals = Arrivals::Trace(recorded.collect());
+    let hows: Vec<How> = std::iter::once(churn.how).chain(churn.others.iter().copied()).collect();
+    let mut host = host(setup, draw, churn.sources, &hows);
+    for (number, client) in host.clients.iter_mut().enumerate() {
+        let own = churn.attempts.iter().filter(|attempt| usize::from(attempt.how) == number);
+        let recorded = own.map(|attempt| TraceAttempt {
+            at: SimTime::START + SimDuration::from_secs_f64(attempt.time),
+            lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
+            to: Some((0, attempt.destination)),
+            ending: Some(ending(attempt.close)),
+        });
+        client.arrivals = Arrivals::Trace(recorded.collect());
+    }
     let destination = Destination {
         name: "destination".into(),
         endpoints: churn.to.k,

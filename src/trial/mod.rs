@@ -10,6 +10,7 @@ mod predict;
 pub use case::{
     Attempt, Call, Case, Churn, ChurnMeasured, Close, CostLevel, Destinations, Errors, Experiment,
     Hold, How, Measured, Order, OrderMeasured, Setup, Squat, SquatterKind, Step, StepMeasured,
+    TimeWaits,
 };
 pub use judge::{Judgement, draws, judge};
 pub use predict::{Draw, order_of, predict, probes_at};
