@@ -247,7 +247,7 @@ impl ClientStream {
             attempt.lifetime = recorded.lifetime.unwrap_or(attempt.lifetime);
             attempt.ending = recorded.ending.unwrap_or(attempt.ending);
             if let Some((target, endpoint)) = recorded.to {
-                self.targets.direct(attempt, usize::from(target), endpoint);
+                self.targets.direct(attempt, usize::from(target), endpoint, recorded.source);
             }
         }
         *made += self.batch.len();

@@ -130,10 +130,17 @@ impl Targets {
         }
     }
 
-    /// Sends an attempt to endpoint number `endpoint` of the client's target number `target`.
-    pub fn direct(&mut self, attempt: &mut Attempt, target: usize, endpoint: u32) {
+    /// Sends an attempt to endpoint number `endpoint` of the client's target number `target`, from
+    /// source address number `source`, if that is given.
+    pub fn direct(
+        &mut self,
+        attempt: &mut Attempt,
+        target: usize,
+        endpoint: u32,
+        source: Option<u32>,
+    ) {
         let Endpoints { first, remote, .. } = self.destinations[target];
-        let source = self.source(first + endpoint);
+        let source = source.unwrap_or_else(|| self.source(first + endpoint));
         attempt.pool = self.pool(source, first + endpoint);
         attempt.remote = remote;
     }

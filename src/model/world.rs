@@ -205,6 +205,8 @@ pub struct TraceAttempt {
     pub lifetime: Option<SimDuration>,
     /// Where it went: index into [`Client::targets`], and number of the endpoint of that destination.
     pub to: Option<(u16, u32)>,
+    /// From where it went: number of the source address, from 0. All in turn where it is not recorded.
+    pub source: Option<u32>,
     /// Who would end it.
     pub ending: Option<Ending>,
 }

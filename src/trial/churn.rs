@@ -107,11 +107,14 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
     let hows: Vec<How> = std::iter::once(churn.how).chain(churn.others.iter().copied()).collect();
     let mut host = host(setup, draw, churn.sources, &hows);
     for (number, client) in host.clients.iter_mut().enumerate() {
-        let own = churn.attempts.iter().filter(|attempt| usize::from(attempt.how) == number);
-        let recorded = own.map(|attempt| TraceAttempt {
+        // Source addresses are taken in turn, whatever the destination.
+        let all = (0..churn.sources).cycle().zip(&churn.attempts);
+        let own = all.filter(|(_, attempt)| usize::from(attempt.how) == number);
+        let recorded = own.map(|(source, attempt)| TraceAttempt {
             at: SimTime::START + SimDuration::from_secs_f64(attempt.time),
             lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
             to: Some((0, attempt.destination)),
+            source: Some(source),
             ending: Some(ending(attempt.close)),
         });
         client.arrivals = Arrivals::Trace(recorded.collect());
