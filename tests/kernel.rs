@@ -1,6 +1,7 @@
 //! Experiments on the kernel of this machine, held against what Linux 6.18 did when the same were made
 //! before. Where no network namespace can be made they say so and pass.
 
+use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -47,14 +48,17 @@ fn errors<const N: usize>(list: [(&str, u32); N]) -> Errors {
 fn asked(case: &Case) -> Option<Measured> {
     match measure(case, &AtomicBool::new(false)) {
         Ok(measured) => Some(measured),
-        Err(Failure::NotHere(not_here)) => skipped(&case.name, &not_here.to_string()),
+        Err(Failure::NotHere(not_here)) => {
+            skipped(&case.name, &format!("{not_here}; {}", not_here.help()))
+        }
         Err(Failure::Unsupported(what)) => skipped(&case.name, &what),
         Err(failure) => panic!("{}: {failure}", case.name),
     }
 }
 
+/// Not by `eprintln!`, of which nobody hears when the test passes.
 fn skipped<T>(name: &str, why: &str) -> Option<T> {
-    eprintln!("skipped: {name}: {why}");
+    writeln!(io::stderr(), "skipped: {name}: {why}").expect("stderr is open");
     None
 }
 

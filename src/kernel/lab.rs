@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -16,11 +16,15 @@ use super::pair::Pair;
 use super::socket::{
     Local, Outcome, PATIENCE_S, Refusal, bound_wait, connect_to, prepare, set, source_address,
 };
+use super::sysctl::FIRST_UNPRIVILEGED;
 use super::{link, sysctl};
 use crate::trial::{Case, Destinations, Experiment, How, Setup};
 
 /// The first of the destinations that differ by address is 127.0.0.101.
 const FIRST_DESTINATION: u32 = 101;
+
+/// More destinations than a case usually has.
+const CASE_STRIDE: usize = 101;
 
 /// Connections that an experiment opens when nothing else ends it.
 pub(super) const MOST_OPENED: u32 = 100_000;
@@ -141,22 +145,31 @@ impl Server {
     }
 }
 
-/// Ports that lie neither in the range nor where the experiment binds: those below the range nearest to
-/// it come first, then those above. The last is the first to be used.
+/// Ports that lie neither in the range nor where the experiment binds. The last is the first to be used;
+/// privileged ones come when there are no others.
+///
+/// Each case begins elsewhere: the counter that `connect()` goes on from belongs to the whole machine and
+/// is found by the destination's address and port, so that cases side by side would move each other's.
 fn outside(setup: &Setup, experiment: &Experiment) -> Vec<u16> {
+    static CASES: AtomicUsize = AtomicUsize::new(0);
     let hi = u32::from(setup.lo) + setup.n - 1;
     let bound = match experiment {
         Experiment::Fixed { port, .. } => *port,
         _ => 0,
     };
-    let mut ports: Vec<u16> = (hi + 1..=65_535)
-        .rev()
-        .filter_map(|port| u16::try_from(port).ok())
-        .chain(1..setup.lo)
+    let below = 1..setup.lo;
+    let above = (hi + 1..=65_535).filter_map(|port| u16::try_from(port).ok());
+    let (mut privileged, mut ports): (Vec<u16>, Vec<u16>) = below
+        .chain(above)
         .filter(|&port| port != bound)
-        .collect();
-    ports.shrink_to_fit();
-    ports
+        .partition(|&port| port < FIRST_UNPRIVILEGED);
+    if !ports.is_empty() {
+        let case = CASES.fetch_add(1, Ordering::Relaxed).wrapping_mul(CASE_STRIDE);
+        let begin = case.wrapping_add(std::process::id() as usize) % ports.len();
+        ports.rotate_left(begin);
+    }
+    privileged.extend(ports);
+    privileged
 }
 
 /// Counts refusals by what they say.

@@ -7,9 +7,8 @@ use nix::sys::socket::{
 };
 use std::os::fd::AsRawFd;
 
-use super::Failure;
 use super::files::failed;
-use super::sandbox::forbidden;
+use super::{Failure, NotHere};
 
 /// The loopback device is the first of every namespace (include/net/net_namespace.h: LOOPBACK_IFINDEX).
 const LOOPBACK: i32 = 1;
@@ -22,10 +21,19 @@ const IFF_UP: u32 = 1;
 /// what the limit allows. The thread must not leave files that it opens to others.
 pub(super) fn new_namespace() -> Result<(), Failure> {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_FILES).map_err(|errno| match errno {
-        Errno::EPERM => forbidden().into(),
+        Errno::EPERM => not_entered().into(),
         other => failed("making a network namespace", other),
     })?;
     loopback_up().map_err(|errno| failed("bringing the loopback device up", errno))
+}
+
+/// Who has called [`super::enter`] has heard more already.
+fn not_entered() -> NotHere {
+    let help = "run it as root, or as `unshare --user --map-root-user --net <command>`";
+    NotHere::Forbidden {
+        why: "it is not root, and in no user namespace of its own".to_owned(),
+        help: help.to_owned(),
+    }
 }
 
 fn loopback_up() -> Result<(), Errno> {

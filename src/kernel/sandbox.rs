@@ -52,7 +52,7 @@ fn enter_user_namespace() -> Result<(), NotHere> {
 fn try_out() -> Result<(), NotHere> {
     match link::new_namespace() {
         Ok(()) => {}
-        Err(Failure::NotHere(not_here)) => return Err(not_here),
+        Err(Failure::NotHere(_)) => return Err(forbidden()),
         Err(other) => {
             let help = "run as root on a machine whose kernel has network namespaces".to_owned();
             return Err(NotHere::Forbidden { why: other.to_string(), help });
@@ -67,7 +67,7 @@ fn said(error: &io::Error) -> String {
 }
 
 /// Why it may not, as far as the machine tells.
-pub(super) fn forbidden() -> NotHere {
+fn forbidden() -> NotHere {
     let is = |file: &str, value: &str| {
         fs::read_to_string(format!("/proc/sys/{file}")).is_ok_and(|text| text.trim() == value)
     };

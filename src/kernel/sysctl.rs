@@ -10,7 +10,7 @@ use crate::trial::{Experiment, Setup};
 
 /// Ports below are privileged until `ip_unprivileged_port_start` says otherwise, and a range may not
 /// begin there.
-const FIRST_UNPRIVILEGED: u16 = 1024;
+pub(super) const FIRST_UNPRIVILEGED: u16 = 1024;
 
 /// Writes one. `/proc/sys/net` shows the namespace of the thread that looks.
 pub(super) fn write(name: &str, value: &str) -> io::Result<()> {
