@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | [`report`], [`chart`] | finished results as JSON, CSV, Markdown, a sentence; as pictures |
 //! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
+//! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
 //! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
@@ -38,6 +39,7 @@
 
 pub mod chart;
 pub mod engine;
+pub mod kernel;
 pub mod model;
 pub mod replicate;
 pub mod report;
