@@ -214,10 +214,18 @@ fn time_wait_is_taken_over_after_the_delay() {
             destination: 0,
             life: 0.0,
             close: Close::Client,
+            how: 0,
         };
         let attempts = (0..(rate * 4.0) as u32).map(attempt).collect();
         let (how, trace) = (How::default(), String::new());
-        let experiment = Experiment::Churn(Churn { how, to: to(1), sources: 1, attempts, trace });
+        let experiment = Experiment::Churn(Churn {
+            how,
+            others: Vec::new(),
+            to: to(1),
+            sources: 1,
+            attempts,
+            trace,
+        });
         let setup = Setup { tw_reuse: 1, tw_reuse_delay: Some(200), ..setup(50) };
         let case = case("churn/reuse1_delay200", setup, experiment);
         let mut last = Progress::default();

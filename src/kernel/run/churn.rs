@@ -9,13 +9,16 @@ use crate::kernel::lab::{Lab, count};
 use crate::kernel::pair::Pair;
 use crate::kernel::socket::Local;
 use crate::kernel::{Failure, Progress};
-use crate::trial::{Attempt, Churn, ChurnMeasured, Close, Measured};
+use crate::trial::{Attempt, Churn, ChurnMeasured, Close, Measured, TimeWaits};
 
 /// Failures are counted by so many seconds.
 const BIN_S: f64 = 10.0;
 
 /// Time from one word on the progress to the next.
 const REPORT_S: f64 = 0.25;
+
+/// TIME-WAITs are counted at most this often, in seconds: each count reads a file of the kernel's.
+const COUNT_S: f64 = 0.25;
 
 /// Times that differ by less are the same: they are written with nine digits.
 const SAME_S: f64 = 1e-9;
@@ -32,9 +35,14 @@ pub(super) fn run(
     lab.serve(churn.to)?;
     let mut run = Run::new(lab, churn);
     let mut next_report = 0.0;
+    let mut next_count = 0.0;
     for (source, attempt) in in_order(churn) {
         run.close_until(attempt.time)?;
         lab.clock.sleep_until(attempt.time)?;
+        if next_count <= attempt.time {
+            run.measured.time_waits.extend(time_waits(lab.clock.now()));
+            next_count = attempt.time + COUNT_S;
+        }
         run.attempt(&attempt, source)?;
         let now = lab.clock.now();
         if next_report <= now {
@@ -52,6 +60,14 @@ fn in_order(churn: &Churn) -> Vec<(u32, Attempt)> {
     let mut attempts: Vec<_> = sources.zip(churn.attempts.iter().copied()).collect();
     attempts.sort_by(|(_, a), (_, b)| a.time.total_cmp(&b.time));
     attempts
+}
+
+/// The TIME-WAITs of the thread's namespace (net/ipv4/proc.c:sockstat_seq_show).
+fn time_waits(at_s: f64) -> Option<TimeWaits> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/sockstat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = line.split_whitespace().skip_while(|word| *word != "tw");
+    Some(TimeWaits { at_s, count: words.nth(1)?.parse().ok()? })
 }
 
 /// A connection to be closed. The heap gives the earliest first.
@@ -109,8 +125,8 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn attempt(&mut self, attempt: &Attempt, source: u32) -> Result<(), Failure> {
-        let Attempt { time, destination, life, close } = *attempt;
-        let how = &self.churn.how;
+        let Attempt { time, destination, life, close, .. } = *attempt;
+        let how = self.churn.how_of(attempt);
         let late = self.lab.clock.now() - time;
         self.measured.max_late_s = self.measured.max_late_s.max(late);
         self.measured.attempts += 1;
@@ -122,6 +138,7 @@ impl<'a, 'b> Run<'a, 'b> {
             Err(refusal) => {
                 self.measured.fail += 1;
                 self.measured.first_fail_s.get_or_insert(time);
+                self.measured.refused_at_s.push(time);
                 self.measured.fail_per_10s[(time / BIN_S) as usize] += 1;
                 count(&mut self.measured.errors, refusal);
             }
