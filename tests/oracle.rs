@@ -7,11 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
-use portsim::trial::{Attempt, Case, Draw, Experiment, Judgement, draws, judge, predict};
+use portsim::trial::{Attempt, Case, Draw, Experiment, Judgement, Kernel, draws, judge, predict};
 use rayon::prelude::*;
-
-/// Jiffies a second of the kernel that was measured.
-const HZ: u32 = 250;
 
 /// Measured outside the model's spread, and why that is known.
 const OUTSIDE: [(&str, &str); 1] = [(
@@ -37,8 +34,9 @@ fn cases() -> Vec<Case> {
 }
 
 fn judged(case: &Case) -> Judgement {
-    let predicted: Vec<_> =
-        Draw::spread(draws(&case.experiment), HZ).map(|draw| predict(case, draw)).collect();
+    let predicted: Vec<_> = Draw::spread(draws(&case.experiment), Kernel::MEASURED)
+        .map(|draw| predict(case, draw))
+        .collect();
     judge(case, case.measured.as_ref().unwrap(), &predicted)
 }
 
@@ -49,9 +47,10 @@ fn judged(case: &Case) -> Judgement {
 fn a_model_with_other_timers_differs() {
     let cases = cases();
     for hz in [1_000, 10_000] {
+        let kernel = Kernel { hz, ..Kernel::MEASURED };
         let differ = cases.par_iter().filter(|case| {
-            let predicted: Vec<_> =
-                Draw::spread(draws(&case.experiment), hz).map(|draw| predict(case, draw)).collect();
+            let draws = Draw::spread(draws(&case.experiment), kernel);
+            let predicted: Vec<_> = draws.map(|draw| predict(case, draw)).collect();
             !judge(case, case.measured.as_ref().unwrap(), &predicted).agrees
         });
         let differ = differ.count();

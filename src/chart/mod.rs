@@ -4,6 +4,7 @@
 //! the same result is the same bytes. `canvas` is the sheet and the font, `style` the colours,
 //! `axis` and `frame` what charts have in common, `wording` and `verdict` put figures into words.
 
+mod agreement;
 mod axis;
 mod bins;
 mod blocking;
@@ -22,6 +23,7 @@ mod tests;
 mod verdict;
 mod wording;
 
+pub use agreement::{Both, agreement};
 pub use blocking::blocking;
 pub use ports::ports;
 pub use pressure::pressure;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portsim::scenario::Override;
+use portsim::units::SimDuration;
 
 const ABOUT: &str = "Says whether, when and why a machine runs out of ephemeral ports.
 
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "Examples:
   portsim run crawler.toml                     one scenario: a verdict, a table, charts
   portsim run scenarios/ --no-charts           every scenario of a directory, in parallel
   portsim run crawler.toml --set host.crawler.time_wait='30 s'
+  portsim validate --quick                     does the model agree with this machine's kernel?
   portsim presets                              the platforms that are built in
   portsim completions bash > ~/.local/share/bash-completion/completions/portsim
 
@@ -52,6 +54,26 @@ With --format json, stdout is one document: the summary of the scenario, or
 Exit status: 0 done, every expectation held; 1 could not finish; 2 wrong input, nothing run;
 3 an expectation did not hold (an inconclusive one only with --strict); 130 interrupted.";
 
+const VALIDATE_EXAMPLES: &str = "Examples:
+  portsim validate --quick                     some 45 small cases, side by side, in a minute and a half
+  portsim validate                             all of them, in three minutes
+  portsim validate --case time-wait            only those with time-wait in their name
+  portsim validate crawler.toml --for '2 min'  a scenario of yours: the very same attempts
+  portsim validate --list                      what each case shows
+
+Every case gets a network namespace of its own; real sockets are opened over its loopback device, and
+the host's own network and sysctls are not touched. It runs as root, or as anybody where the system
+allows user namespaces; where neither is, it says so and exits with 1.
+
+The model makes the same attempts for 64 phases of the timer grid (which no program can see). A case
+agrees when what the kernel did lies within what the model says for some phase; counts that depend on
+neither phase nor chance must be equal.
+
+Results go to OUT/validate/: validate.json and the chart validate (.svg and .png).
+
+Exit status: 0 all that was made agrees; 1 no case could be made; 2 wrong input, nothing made;
+3 a case differs; 130 interrupted.";
+
 /// More threads than any machine has cores; tens of thousands would take longer to start than to run.
 const MOST_JOBS: i64 = 1_024;
 
@@ -70,6 +92,8 @@ pub struct Cli {
 pub enum Command {
     /// Run scenarios and say what comes out.
     Run(RunArgs),
+    /// Make the same attempts in the model and in this machine's own kernel, and compare.
+    Validate(ValidateArgs),
     /// List the platforms that are built in, each value with its source.
     Presets(PresetsArgs),
     /// Print a completion script for a shell.
@@ -130,6 +154,57 @@ impl RunArgs {
     }
 }
 
+/// `portsim validate`.
+#[derive(Debug, Args)]
+#[command(after_long_help = VALIDATE_EXAMPLES, after_help = "See --help for examples.")]
+pub struct ValidateArgs {
+    /// Scenario files to run on the kernel too; without one, the built-in cases are.
+    #[arg(value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Only the built-in cases that end within a minute and a half.
+    #[arg(long)]
+    pub quick: bool,
+    /// All built-in cases (three minutes), beside the scenarios.
+    #[arg(long, conflicts_with = "quick")]
+    pub full: bool,
+    /// Only cases with this in their name (repeatable).
+    #[arg(long = "case", value_name = "PART")]
+    pub cases: Vec<String>,
+    /// Show the cases and what each is for; make none.
+    #[arg(long)]
+    pub list: bool,
+    /// How much of a scenario is run: it takes as long as it says.
+    #[arg(long = "for", value_name = "TIME", default_value = "150 s", value_parser = length)]
+    pub length: SimDuration,
+    /// Where results go: DIR/validate/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Random seed of a scenario's attempts.
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Set any key of the scenario: --set run.duration='1 min' (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub overrides: Vec<Override>,
+    /// What stdout gets.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Draw no chart.
+    #[arg(long)]
+    pub no_charts: bool,
+    /// Results and errors only: no progress, notes or warnings.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl ValidateArgs {
+    /// All overrides in the order in which they apply.
+    pub fn all_overrides(&self) -> Vec<Override> {
+        let seed =
+            self.seed.map(|seed| Override { key: "run.seed".into(), value: seed.to_string() });
+        self.overrides.iter().cloned().chain(seed).collect()
+    }
+}
+
 /// What stdout gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -163,6 +238,13 @@ pub struct CompletionsArgs {
 
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+fn length(text: &str) -> Result<SimDuration, String> {
+    let told = || "write a time with its unit, from '1 s' to '10 min'".to_owned();
+    let length = portsim::scenario::duration(text).ok_or_else(told)?;
+    let allowed = SimDuration::from_secs(1)..=SimDuration::from_secs(600);
+    if allowed.contains(&length) { Ok(length) } else { Err(told()) }
 }
 
 fn key_value(text: &str) -> Result<Override, String> {

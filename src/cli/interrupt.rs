@@ -22,13 +22,18 @@ pub fn catch() {
             std::process::exit(Status::Interrupted as i32);
         }
         talk(
-            "\nStopping: replications that are finished are saved, those under way are given up. \
-             Press Ctrl-C again to leave at once.",
+            "\nStopping: what is finished is saved, what is under way is given up. Press Ctrl-C again to \
+             leave at once.",
         );
     });
     if let Err(error) = caught {
         talk(&format!("note: Ctrl-C will not save what is finished ({error})"));
     }
+}
+
+/// Is set when an end has been asked for.
+pub fn flag() -> &'static AtomicBool {
+    &STOPPED
 }
 
 /// Has an end been asked for?

@@ -10,6 +10,7 @@ mod args;
 mod completions;
 mod cost;
 mod draw;
+mod experiments;
 mod host_files;
 mod interrupt;
 mod load;
@@ -20,6 +21,7 @@ mod run;
 mod screen;
 mod table;
 mod terminal;
+mod validate;
 
 use args::{Cli, Command};
 use terminal::Terminal;
@@ -90,6 +92,7 @@ fn swapped_verb(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
 pub fn dispatch(command: Command) -> Status {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Validate(args) => validate::validate(&args),
         Command::Presets(args) => presets::presets(&args),
         Command::Completions(args) => completions::completions(&args),
     }

@@ -56,6 +56,30 @@ impl Remote {
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
 pub const BATCH: usize = 128;
 
+/// What the clients of `job`'s machine attempt before `until`, with the number of the client and of the
+/// destination's endpoint (counted through the destinations that the machine uses), at most `most` of
+/// it; for arrivals that do not depend on what becomes of them.
+#[must_use]
+pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attempt, u32)> {
+    // As tuples, attempts tell where they go whatever call chooses their port.
+    let mut world = job.world.clone();
+    world.hosts[job.host].tcp.max_tw_buckets.get_or_insert(u32::MAX);
+    let job = super::Job { world: &world, ..job };
+    let (plan, streams) = (job.plan(), job.streams());
+    let mut demand = Demand::new(&world, job.host, plan, streams);
+    let (mut batch, mut all) = (Vec::new(), Vec::new());
+    loop {
+        demand.next_attempts(&mut batch);
+        let before = batch.partition_point(|attempt| attempt.at < until);
+        let endpoint = |attempt: &Attempt| plan.endpoint_of_tuple(attempt.pool.0);
+        all.extend(batch[..before].iter().map(|attempt| (*attempt, endpoint(attempt))));
+        if before < batch.len() || batch.is_empty() || all.len() >= most {
+            all.truncate(most);
+            return all;
+        }
+    }
+}
+
 /// All clients of one machine.
 #[derive(Clone, Debug)]
 pub struct Demand {

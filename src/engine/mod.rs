@@ -14,6 +14,7 @@ mod stationary;
 mod target;
 
 pub use calendar::Calendar;
+pub use demand::{Attempt, Remote, recorded};
 pub use machine::{Job, Workspace, run};
 pub use observe::{Observer, Unobserved};
 pub use port_mapper::PortMapper;

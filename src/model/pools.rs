@@ -118,6 +118,15 @@ impl PoolPlan {
         }
     }
 
+    /// The number of the endpoint of `tuple`; 0 where the key does not tell.
+    #[must_use]
+    pub const fn endpoint_of_tuple(&self, tuple: u32) -> u32 {
+        match self.tuple {
+            ReuseKey::FourTuple => tuple % self.endpoints,
+            _ => 0,
+        }
+    }
+
     /// The pool that figures are kept for, of a connection of `tuple`.
     #[inline]
     #[must_use]

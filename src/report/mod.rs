@@ -4,6 +4,7 @@
 //! same bytes; only [`record`] (what differs from run to run) and [`mod@file`] (the disk) touch the
 //! world.
 
+pub mod agreement;
 pub mod csv;
 pub mod expectations;
 pub mod file;

@@ -43,6 +43,7 @@ pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
 pub use preset::{Preset, PresetValue, presets};
 pub use problem::{Place, Problem, Problems};
+pub use quantity::span as duration;
 
 /// One scenario, read and checked.
 #[derive(Clone, Debug, PartialEq)]

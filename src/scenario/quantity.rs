@@ -50,6 +50,18 @@ fn time_unit(name: &str) -> Option<f64> {
         .map(|&(_, nanos, _)| nanos)
 }
 
+/// A span of time as people write it, `90 s` or `2 min`; `None` for what is none.
+///
+/// ```
+/// use portsim::units::SimDuration;
+/// assert_eq!(portsim::scenario::duration("1.5 min"), Some(SimDuration::from_secs(90)));
+/// assert_eq!(portsim::scenario::duration("soon"), None);
+/// ```
+#[must_use]
+pub fn span(text: &str) -> Option<SimDuration> {
+    duration(text).ok()
+}
+
 /// A span of time: one or more numbers with units, which are added up.
 pub(super) fn duration(text: &str) -> Result<SimDuration, Wrong> {
     let example = "write a number and a unit, for example \"250 ms\", \"60 s\" or \"10 min\"";

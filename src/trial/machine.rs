@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::case::{Call, Close, Destinations, How, Setup};
-use super::predict::Draw;
+use super::predict::{Draw, Kernel};
 use crate::model::{
     Arrivals, Binds, Client, Closing, Distribution, Ending, Host, PoolPlan, PortRange, PortSet,
     ReuseKey, SearchCost, SelectionKind, SocketId, SocketOptions, Sockets, SynTimeout, Target,
@@ -29,18 +29,22 @@ pub(super) fn host(setup: &Setup, draw: Draw, sources: u32, hows: &[How]) -> Hos
         listeners: PortSet::default(),
         squatters: Vec::new(),
         time_wait: SimDuration::from_secs(60),
-        timer_grid: TimerGrid::LinuxWheel { hz: draw.hz },
-        selection: SelectionKind::Linux,
+        timer_grid: TimerGrid::LinuxWheel { hz: draw.kernel.hz },
+        selection: if draw.kernel.version < (5, 12) {
+            SelectionKind::LinuxSharedHint
+        } else {
+            SelectionKind::Linux
+        },
         reuse_key: ReuseKey::FourTuple,
-        tcp: tcp(setup),
+        tcp: tcp(setup, draw.kernel),
         search_cost: None::<SearchCost>,
         clients: hows.iter().enumerate().map(|(number, how)| client(number, how)).collect(),
     }
 }
 
-/// The sysctls of a setup; what it leaves out is as Linux 6.18 has it.
-fn tcp(setup: &Setup) -> TcpSettings {
-    let usual = TcpSettings::default();
+/// The sysctls of a setup on a kernel; what it leaves out has that kernel's default.
+fn tcp(setup: &Setup, kernel: Kernel) -> TcpSettings {
+    let usual = of_version(kernel.version);
     TcpSettings {
         tw_reuse: match setup.tw_reuse {
             0 => TwReuse::Never,
@@ -56,6 +60,22 @@ fn tcp(setup: &Setup) -> TcpSettings {
             .fin_timeout
             .map_or(usual.fin_timeout, |timeout| SimDuration::from_secs(timeout.into())),
         autobind_reuse: setup.autobind_reuse != 0,
+        ..usual
+    }
+}
+
+/// The rules of one version of Linux, as the presets have them.
+fn of_version(version: (u16, u16)) -> TcpSettings {
+    let since = |major, minor| version >= (major, minor);
+    let usual = TcpSettings::default();
+    let by_second = (SimDuration::ZERO, SimDuration::from_secs(1));
+    let (tw_reuse_delay, tw_reuse_clock) =
+        if since(6, 14) { (usual.tw_reuse_delay, usual.tw_reuse_clock) } else { by_second };
+    TcpSettings {
+        tw_reuse_delay,
+        tw_reuse_clock,
+        narrow_range_by_one: since(6, 8),
+        buckets_reopen: since(6, 18),
         ..usual
     }
 }

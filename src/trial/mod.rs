@@ -5,6 +5,7 @@ mod builtin;
 mod case;
 mod churn;
 mod judge;
+mod live;
 mod machine;
 mod predict;
 
@@ -15,4 +16,5 @@ pub use case::{
     TimeWaits,
 };
 pub use judge::{Judgement, draws, judge};
-pub use predict::{Draw, order_of, predict, probes_at};
+pub use live::{Live, live};
+pub use predict::{Draw, Kernel, order_of, predict, probes_at};

@@ -18,21 +18,47 @@ pub struct Draw {
     pub phase: f64,
     /// For all random numbers.
     pub seed: u64,
-    /// Jiffies a second of the kernel.
+    /// The kernel.
+    pub kernel: Kernel,
+}
+
+/// What the model has to know of a kernel: which rules it follows, and how coarse its timers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its version, `(6, 18)`.
+    pub version: (u16, u16),
+    /// Jiffies a second.
     pub hz: u32,
 }
 
+impl Kernel {
+    /// The kernel that the model was measured on.
+    pub const MEASURED: Self = Self { version: (6, 18), hz: 250 };
+
+    /// The kernel that calls its release so (`6.18.44-generic`).
+    ///
+    /// ```
+    /// use portsim::trial::Kernel;
+    /// assert_eq!(Kernel::of("5.15.0-91-generic", 250).unwrap().version, (5, 15));
+    /// ```
+    #[must_use]
+    pub fn of(release: &str, hz: u32) -> Option<Self> {
+        let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+        let version = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        Some(Self { version, hz })
+    }
+}
+
 impl Draw {
-    /// `count` draws of a kernel with so many jiffies a second: one phase in each of `count` equal parts,
-    /// seeds different.
-    pub fn spread(count: u32, hz: u32) -> impl Iterator<Item = Self> {
+    /// `count` draws of a kernel: one phase in each of `count` equal parts, seeds different.
+    pub fn spread(count: u32, kernel: Kernel) -> impl Iterator<Item = Self> {
         // At even distances all phases would be the same on finer grids: the place inside each part
         // follows multiples of the golden ratio, which are spread evenly at every scale.
         const GOLDEN: f64 = 0.618_033_988_749_895;
         (0..count).map(move |index| Self {
             phase: (f64::from(index) + (f64::from(index) * GOLDEN).fract()) / f64::from(count),
             seed: u64::from(index) + 1,
-            hz,
+            kernel,
         })
     }
 }

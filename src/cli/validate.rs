@@ -1,0 +1,358 @@
+//! `portsim validate`: the same attempts made by the model and by this machine's own kernel, side by side.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use portsim::chart::{self, Both};
+use portsim::kernel::{self, Failure, Sandbox};
+use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
+use portsim::report::file::WriteError;
+use portsim::report::numbers;
+use portsim::trial::{
+    Case, ChurnMeasured, Draw, Experiment, Kernel, Measured, builtin, cost_case, draws, judge,
+    live, predict, probes_at,
+};
+use rayon::prelude::*;
+
+use super::args::{Format, ValidateArgs};
+use super::experiments;
+use super::output::Output;
+use super::progress::Progress;
+use super::terminal::{self, BAD, BOLD, GOOD, OPEN, Terminal, styled, tame, wrap};
+use super::{Status, interrupt, load};
+
+/// Compares model and kernel as `args` say, and says how it ended.
+pub fn validate(args: &ValidateArgs) -> Status {
+    let cases = match cases(args) {
+        Ok(cases) => cases,
+        Err(status) => return status,
+    };
+    if args.list {
+        return list(&cases);
+    }
+    // Before there is a second thread: without privileges the whole process enters a user namespace.
+    let sandbox = match kernel::enter() {
+        Ok(sandbox) => sandbox,
+        Err(not_here) => {
+            terminal::error(&not_here);
+            terminal::talk(&format!("  help: {}", not_here.help()));
+            return Status::CouldNotFinish;
+        }
+    };
+    interrupt::catch();
+    let output = match Output::prepare(&args.out, std::iter::once("validate")) {
+        Ok(output) => output,
+        Err(error) => {
+            terminal::error(format!("{error}; choose another place with --out DIR"));
+            return Status::WrongInput;
+        }
+    };
+    let status = Session::new(args, cases, sandbox, &output).run();
+    output.remove_empty();
+    status
+}
+
+/// The cases that are asked for: those of scenario files, and built-in ones.
+fn cases(args: &ValidateArgs) -> Result<Vec<Case>, Status> {
+    let scenarios = load::load(&args.paths, &args.all_overrides()).map_err(|wrong| {
+        wrong.iter().for_each(|message| terminal::talk(message.trim_end()));
+        Status::WrongInput
+    })?;
+    if !args.quiet {
+        load::warn(&scenarios);
+    }
+    let mut cases = Vec::new();
+    for scenario in &scenarios {
+        let ready = live(&scenario.name, &scenario.world, &scenario.settings, args.length);
+        match ready {
+            Ok(ready) => {
+                let notes = ready.notes.join("; ");
+                cases.push(Case { notes, ..ready.case });
+            }
+            Err(why) => {
+                let name = tame(&scenario.name);
+                terminal::error(format!("scenario `{name}` cannot be run on a kernel: {why}"));
+                return Err(Status::WrongInput);
+            }
+        }
+    }
+    if args.paths.is_empty() || args.quick || args.full {
+        let quick = args.quick && !args.full;
+        cases.extend(builtin(quick));
+        cases.push(cost_case(quick));
+    }
+    if !args.cases.is_empty() {
+        cases.retain(|case| args.cases.iter().any(|part| case.name.contains(part)));
+        if cases.is_empty() {
+            let parts = args.cases.join("`, `");
+            terminal::error(format!(
+                "no case has `{}` in its name; --list shows all",
+                tame(&parts)
+            ));
+            return Err(Status::WrongInput);
+        }
+    }
+    Ok(cases)
+}
+
+fn list(cases: &[Case]) -> Status {
+    let mut terminal = Terminal::new(false);
+    let longest = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
+    for case in cases {
+        let text = format!("{:longest$}  {}", case.name, case.notes);
+        terminal.print(&format!("{}\n", wrap(text.trim_end(), terminal::width(), longest + 2)));
+    }
+    terminal.status()
+}
+
+struct Session<'a> {
+    args: &'a ValidateArgs,
+    cases: Vec<Case>,
+    sandbox: Sandbox,
+    output: &'a Output,
+    release: String,
+    kernel: Kernel,
+    terminal: Terminal,
+}
+
+impl<'a> Session<'a> {
+    fn new(args: &'a ValidateArgs, cases: Vec<Case>, sandbox: Sandbox, output: &'a Output) -> Self {
+        let info = kernel::info().ok();
+        let release = info.as_ref().map_or_else(String::new, |info| info.release.clone());
+        let hz = info.and_then(|info| info.hz);
+        if hz.is_none() {
+            terminal::talk("note: this kernel does not say its HZ; 250 is assumed");
+        }
+        let hz = hz.unwrap_or(Kernel::MEASURED.hz);
+        let kernel = Kernel::of(&release, hz).unwrap_or(Kernel { hz, ..Kernel::MEASURED });
+        Self { args, cases, sandbox, output, release, kernel, terminal: Terminal::new(args.quiet) }
+    }
+
+    fn run(mut self) -> Status {
+        self.announce();
+        let predicted: Vec<Vec<Measured>> =
+            self.cases.par_iter().map(|case| self.predictions(case)).collect();
+        let mut measured: BTreeMap<usize, Measured> = BTreeMap::new();
+        let mut compared: BTreeMap<usize, Compared> = BTreeMap::new();
+        self.measure(&predicted, &mut measured, &mut compared);
+        let cases = compared.into_values().collect();
+        let mut agreement =
+            Agreement::new(self.release.clone(), self.kernel.hz, cases, self.cases.len());
+        agreement.search_cost = self.search_cost(&measured);
+        self.tell(&agreement);
+        let written = self.write(&agreement, &predicted, &measured);
+        let failed = written.map_err(terminal::error).is_err();
+        if interrupt::stopped() {
+            Status::Interrupted
+        } else if failed || agreement.agree + agreement.differ == 0 {
+            Status::CouldNotFinish
+        } else if agreement.differ > 0 {
+            Status::NotHeld
+        } else {
+            self.terminal.status()
+        }
+    }
+
+    /// Says what is going to happen, and where.
+    fn announce(&self) {
+        let right = match self.sandbox {
+            Sandbox::Privileged => "network namespaces of their own",
+            Sandbox::UserNamespace => "network namespaces of their own, in a user namespace",
+        };
+        let longest = self.cases.iter().map(kernel::at_most_s).fold(0.0, f64::max);
+        let lasts = if longest > 2.0 {
+            format!(", for at most {}", numbers::span(longest.ceil()))
+        } else {
+            String::new()
+        };
+        self.terminal.note(&format!(
+            "Linux {} (HZ={}): {} in {right}, over loopback{lasts}.",
+            self.release,
+            self.kernel.hz,
+            numbers::plural(self.cases.len() as u64, "case", "cases")
+        ));
+    }
+
+    fn predictions(&self, case: &Case) -> Vec<Measured> {
+        Draw::spread(draws(&case.experiment), self.kernel).map(|draw| predict(case, draw)).collect()
+    }
+
+    /// Makes all cases; prints each as it ends.
+    fn measure(
+        &mut self,
+        predicted: &[Vec<Measured>],
+        measured: &mut BTreeMap<usize, Measured>,
+        compared: &mut BTreeMap<usize, Compared>,
+    ) {
+        let longest = self.cases.iter().map(kernel::at_most_s).fold(0.0, f64::max);
+        let progress = Progress::new("validate".to_owned(), !self.args.quiet);
+        let part = progress.of_part(1.0);
+        let (cases, kind) = (&self.cases, self.args.format);
+        let terminal = &mut self.terminal;
+        let width = terminal::width();
+        let names = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
+        std::thread::scope(|scope| {
+            let _end = progress.finish_on_drop();
+            scope.spawn(|| progress.show());
+            let (begun, mut shown) = (Instant::now(), 0.0);
+            experiments::side_by_side(
+                cases,
+                interrupt::flag(),
+                |(at, result)| {
+                    let case = &cases[at];
+                    let one = match result {
+                        Err(Failure::Stopped) => return,
+                        Err(failure) => {
+                            Compared::skipped(&case.name, &failure.to_string(), &case.notes)
+                        }
+                        Ok(found) => {
+                            let judgement = judge(case, &found, &predicted[at]);
+                            measured.insert(at, found);
+                            Compared::judged(&case.name, judgement, &case.notes)
+                        }
+                    };
+                    if kind == Format::Table {
+                        progress.aside(|| terminal.print(&line(&one, names, width)));
+                    }
+                    compared.insert(at, one);
+                },
+                || {
+                    use portsim::replicate::Watch as _;
+                    let share = (begun.elapsed().as_secs_f64() / (longest + 1.0)).min(0.99);
+                    part.advanced(share - shown);
+                    shown = share;
+                },
+            );
+        });
+    }
+
+    /// The cost of a search out of the case that measured it.
+    fn search_cost(&self, measured: &BTreeMap<usize, Measured>) -> Option<MeasuredCost> {
+        let (case, levels) = measured.iter().find_map(|(&at, measured)| match measured {
+            Measured::Cost { levels } => Some((&self.cases[at], levels)),
+            _ => None,
+        })?;
+        let connect_us = levels.first()?.median_us;
+        let draw = Draw::spread(1, self.kernel).next()?;
+        let fill: Vec<f64> = levels.iter().map(|level| level.fill_percent).collect();
+        let probes = probes_at(&case.setup, &fill, 20, draw);
+        // Where searches are long: what a probe costs shows nowhere else.
+        let each = levels
+            .iter()
+            .zip(probes)
+            .filter(|(level, _)| level.fill_percent > 50.0 && level.fill_percent < 100.0);
+        let costs: Vec<f64> =
+            each.map(|(level, probes)| (level.median_us - connect_us) * 1e3 / probes).collect();
+        let probe_ns = costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+        Some(MeasuredCost { connect_us, probe_ns })
+    }
+
+    fn tell(&mut self, agreement: &Agreement) {
+        match self.args.format {
+            Format::Json => self.terminal.print(&agreement.to_json()),
+            Format::Csv => self.terminal.print(&agreement.to_csv()),
+            Format::Markdown => self.terminal.print(&agreement.to_markdown()),
+            Format::Table => {
+                let sentence = styled(BOLD, agreement.sentence());
+                self.terminal.print(&format!("\n{sentence}\n"));
+                if let Some(cost) = agreement.search_cost {
+                    let MeasuredCost { connect_us, probe_ns } = cost;
+                    self.terminal.print(&format!(
+                        "A search costs, on this machine:\n  search_cost = {{ connect = \
+                         \"{connect_us:.1} us\", probe = \"{probe_ns:.0} ns\" }}\n"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn write(
+        &self,
+        agreement: &Agreement,
+        predicted: &[Vec<Measured>],
+        measured: &BTreeMap<usize, Measured>,
+    ) -> Result<(), WriteError> {
+        if agreement.cases.is_empty() {
+            return Ok(());
+        }
+        let mut folder = self.output.folder("validate");
+        folder.write("validate.json", agreement.to_json().as_bytes())?;
+        if !self.args.no_charts {
+            self.draw(agreement, predicted, measured, &mut folder)?;
+        }
+        self.terminal.note(&folder.listing());
+        Ok(())
+    }
+
+    /// The experiments that last, those with most refusals first.
+    fn draw(
+        &self,
+        agreement: &Agreement,
+        predicted: &[Vec<Measured>],
+        measured: &BTreeMap<usize, Measured>,
+        folder: &mut super::output::Folder,
+    ) -> Result<(), WriteError> {
+        let of = |measured: &'_ Measured| match measured {
+            Measured::Churn(churn) => Some(churn.clone()),
+            _ => None,
+        };
+        let mut rows: Vec<(usize, ChurnMeasured, Vec<ChurnMeasured>)> = measured
+            .iter()
+            .filter_map(|(&at, found)| {
+                let model = predicted[at].iter().filter_map(of).collect();
+                Some((at, of(found)?, model))
+            })
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // A scenario asked for comes first; then what shows waves, which need more than a minute.
+        rows.sort_by_key(|(at, found, _)| {
+            let case = &self.cases[*at];
+            let lasts = kernel::at_most_s(case) > 60.0;
+            (!case.name.starts_with("scenario/"), !lasts, found.fail == 0, *at)
+        });
+        let models: Vec<Vec<&ChurnMeasured>> =
+            rows.iter().map(|(_, _, model)| model.iter().collect()).collect();
+        let both = rows.iter().zip(&models).map(|((at, kernel, _), model)| Both {
+            name: &self.cases[*at].name,
+            ports: self.cases[*at].setup.n,
+            length_s: length_s(&self.cases[*at].experiment),
+            kernel,
+            model,
+        });
+        let both: Vec<Both<'_>> = both.collect();
+        let facts = format!(
+            "the same attempts, made by the kernel and by the model for {} phases of its timer grid",
+            models[0].len()
+        );
+        folder.write_picture("validate", &chart::agreement(&agreement.sentence(), &facts, &both))
+    }
+}
+
+/// When the last attempt is made, in seconds.
+fn length_s(experiment: &Experiment) -> f64 {
+    match experiment {
+        Experiment::Churn(churn) => churn.attempts.last().map_or(1.0, |last| last.time.max(1.0)),
+        _ => 1.0,
+    }
+}
+
+/// One case in one line, or as many as it takes.
+fn line(one: &Compared, names: usize, width: usize) -> String {
+    let style = match one.verdict {
+        Outcome::Agrees => GOOD,
+        Outcome::Differs => BAD,
+        Outcome::Skipped => OPEN,
+    };
+    let told = match one.verdict {
+        Outcome::Skipped => one.kernel.clone(),
+        _ => format!("{}; model: {}", one.kernel, one.model),
+    };
+    // Wrapped before it is coloured: control sequences have no width.
+    let indent = if names + 12 < width / 2 { names + 11 } else { 4 };
+    let text = format!("{:7}  {:names$}  {}", one.verdict.word(), tame(&one.case), tame(&told));
+    let text = wrap(&text, width, indent);
+    let (word, rest) = text.split_at(one.verdict.word().len());
+    format!("{}{rest}\n", styled(style, word))
+}

@@ -1,0 +1,338 @@
+//! A scenario as an experiment that a real kernel can make in real time: the very attempts of its first
+//! replication, cut to the time there is and scaled to what one machine can do, or refused with the reason.
+
+use super::case::{Attempt, Call, Case, Churn, Close, Destinations, Experiment, How, Setup};
+use crate::engine::{Job, recorded};
+use crate::model::{
+    Arrivals, Binds, Client, Distribution, Ending, Host, PortSet, ReuseKey, RunSettings,
+    SelectionKind, SquatterAddress, Start, SynTimeout, TcpSettings, TwReuse, World,
+};
+use crate::units::{SimDuration, SimTime};
+
+/// More attempts a second than these are scaled down: each is a dozen system calls.
+const MOST_A_SECOND: f64 = 1_000.0;
+/// A range is scaled down to no fewer ports than these.
+const FEWEST_PORTS: u32 = 20;
+/// More destinations than these have no listener each.
+const MOST_DESTINATIONS: u32 = 2_000;
+/// As long as a machine is up.
+const FOR_EVER_S: f64 = 1e6;
+
+/// A scenario made ready for a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// The experiment.
+    pub case: Case,
+    /// What is otherwise than in the scenario, each a sentence.
+    pub notes: Vec<String>,
+}
+
+/// Makes the scenario `name` ready, of which at most `limit` is run.
+///
+/// # Errors
+/// Why it cannot be run on a kernel, and what to do, in one sentence.
+pub fn live(
+    name: &str,
+    world: &World,
+    settings: &RunSettings,
+    limit: SimDuration,
+) -> Result<Live, String> {
+    let [host] = &world.hosts[..] else {
+        let count = world.hosts.len();
+        return Err(format!(
+            "it has {count} hosts, and one machine is run: keep one [host] with its clients"
+        ));
+    };
+    let mut notes = Vec::new();
+    refuse(world, host)?;
+    let length = settings.duration.min(limit);
+    if length < settings.duration {
+        notes.push(format!(
+            "the first {length} of {} are run; --for makes it longer",
+            settings.duration
+        ));
+    }
+    if settings.start == Start::Stationary {
+        notes.push("it starts empty: a kernel cannot start in the steady state".to_owned());
+    }
+    if host.count > 1 {
+        notes.push(format!("one of its {} machines is run", host.count));
+    }
+    let attempts = attempts(world, settings, length)?;
+    let times =
+        (attempts.len() as f64 / length.as_secs_f64() / MOST_A_SECOND).ceil().max(1.0) as u32;
+    let setup = setup(world, host, times, &mut notes)?;
+    if times > 1 {
+        notes.push(format!(
+            "scaled 1:{times}: every {} attempt on {} of {} ports; what is refused when stays the same",
+            ordinal(times),
+            setup.n,
+            host.usable_ports()
+        ));
+    }
+    let attempts = attempts.into_iter().step_by(times as usize).collect();
+    let mut hows: Vec<How> = host.clients.iter().map(how).collect();
+    let churn = Churn {
+        how: hows.remove(0),
+        others: hows,
+        to: Destinations { k: endpoints(world, host), by_address: false },
+        sources: host.addresses,
+        attempts,
+        trace: String::new(),
+    };
+    let case = Case {
+        name: format!("scenario/{name}"),
+        setup,
+        experiment: Experiment::Churn(churn),
+        measured: None,
+        kernel: String::new(),
+        notes: String::new(),
+    };
+    Ok(Live { case, notes })
+}
+
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// Says what no kernel would do in real time, or not this one.
+fn refuse(world: &World, host: &Host) -> Result<(), String> {
+    let linux = host.selection == SelectionKind::Linux && host.reuse_key == ReuseKey::FourTuple;
+    if !linux {
+        return Err(
+            "its host is not Linux: a kernel can only be held against preset = \"linux\"".into()
+        );
+    }
+    if host.time_wait != SimDuration::from_secs(60) {
+        let wait = host.time_wait;
+        return Err(format!("its time_wait is {wait}, and no kernel's is but 60 s: leave it out"));
+    }
+    let used =
+        host.clients.iter().flat_map(|client| &client.targets).map(|target| target.destination);
+    for destination in used.clone().map(|index| &world.destinations[index]) {
+        if !destination.answers {
+            return Err(format!(
+                "destination `{}` does not answer, which takes minutes a connection: the built-in \
+                 cases syn-sent do that",
+                destination.name
+            ));
+        }
+    }
+    host.clients.iter().try_for_each(refuse_client)
+}
+
+fn refuse_client(client: &Client) -> Result<(), String> {
+    let name = &client.name;
+    if matches!(client.arrivals, Arrivals::ClosedLoop { .. }) {
+        return Err(format!(
+            "the attempts of client `{name}` depend on what becomes of them (closed-loop), so model \
+             and kernel would not make the same: write poisson, constant or a trace"
+        ));
+    }
+    if client.binds == Binds::Port {
+        return Err(format!(
+            "client `{name}` chooses its ports itself: the built-in cases explicit-port do that"
+        ));
+    }
+    if client.second_fin != Distribution::Constant(SimDuration::ZERO) {
+        return Err(format!(
+            "client `{name}` has a second_fin_after, which is not run on a kernel"
+        ));
+    }
+    Ok(())
+}
+
+/// The attempts of the scenario's first replication, unscaled.
+fn attempts(
+    world: &World,
+    settings: &RunSettings,
+    length: SimDuration,
+) -> Result<Vec<Attempt>, String> {
+    const MOST: usize = 20_000_000;
+    let job = Job { world, settings, host: 0, machine: 0, replication: 0, timer_phase: None };
+    let recorded = recorded(job, SimTime::START + length, MOST);
+    if recorded.is_empty() {
+        return Err(format!("nothing is attempted in its first {length}"));
+    }
+    if recorded.len() == MOST {
+        return Err(format!("it makes more than {MOST} attempts in {length}: write a lower rate"));
+    }
+    let attempt = |(attempt, endpoint): (crate::engine::Attempt, u32)| Attempt {
+        time: attempt.at.as_secs_f64(),
+        destination: endpoint,
+        life: match attempt.ending {
+            Ending::Never => FOR_EVER_S,
+            _ => attempt.lifetime.as_secs_f64().min(FOR_EVER_S),
+        },
+        close: match attempt.ending {
+            Ending::Client => Close::Client,
+            Ending::Server => Close::Server,
+            Ending::Reset | Ending::Never => Close::Rst,
+            Ending::ServerReset => Close::RstServer,
+            Ending::Unread => Close::Unread,
+            Ending::Half => Close::Half,
+        },
+        how: attempt.client,
+    };
+    Ok(recorded.into_iter().map(attempt).collect())
+}
+
+fn endpoints(world: &World, host: &Host) -> u32 {
+    let mut used: Vec<usize> =
+        host.clients.iter().flat_map(|client| &client.targets).map(|to| to.destination).collect();
+    used.sort_unstable();
+    used.dedup();
+    used.iter().map(|&index| world.destinations[index].endpoints).sum()
+}
+
+fn how(client: &Client) -> How {
+    How {
+        call: match client.binds {
+            Binds::Connect => Call::Connect,
+            Binds::Bind | Binds::Port => Call::Bind,
+            Binds::BindNoPort => Call::BindNoPort,
+        },
+        reuse_address: client.socket.reuse_address,
+        reuse_port: client.socket.reuse_port,
+        port_range: client
+            .socket
+            .port_range
+            .map(|range| (range.min_ephemeral(), range.max_ephemeral())),
+    }
+}
+
+/// The range and the sysctls, with one of `times` of the ports.
+fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Result<Setup, String> {
+    let k = endpoints(world, host);
+    if k > MOST_DESTINATIONS {
+        return Err(format!(
+            "it connects to {k} endpoints, more than the {MOST_DESTINATIONS} that are listened on"
+        ));
+    }
+    let bound = host.clients.iter().any(|client| client.binds.is_bound());
+    if bound && host.squatters.iter().any(|squatter| squatter.on == SquatterAddress::Other) {
+        return Err("bound clients and listeners on other addresses are not run together: the \
+                    built-in cases squat do that"
+            .into());
+    }
+    let usable = host.usable_ports();
+    let usual = TcpSettings::default();
+    let tcp = host.tcp;
+    let lost: PortSet = host.unusable().collect();
+    if lost.ports() != host.reserved.inside(host.ports).collect::<Vec<u16>>() && times == 1 {
+        notes.push("its listeners are run as reserved ports, which take the same".to_owned());
+    }
+    let n = if times == 1 { host.ports.num_ephemeral() } else { usable / times & !1 };
+    if n < FEWEST_PORTS.min(usable) {
+        return Err(format!(
+            "scaled 1:{times} it would have {n} ports left, too few to mean anything: write a lower rate"
+        ));
+    }
+    if matches!(tcp.syn, SynTimeout::After(_)) {
+        return Err("its connect_timeout is not one of Linux's".into());
+    }
+    Ok(Setup {
+        lo: host.ports.min_ephemeral(),
+        n,
+        tw_reuse: tw_reuse(world, host)?,
+        tw_reuse_delay: (tcp.tw_reuse_delay != usual.tw_reuse_delay)
+            .then(|| (tcp.tw_reuse_delay.as_nanos() / 1_000_000) as u32),
+        max_tw: tcp.max_tw_buckets.map(|most| most / times),
+        fin_timeout: (tcp.fin_timeout != usual.fin_timeout)
+            .then(|| (tcp.fin_timeout.as_secs_f64()) as u32),
+        timestamps: u8::from(tcp.timestamps),
+        reserved: if times == 1 { listed(&lost) } else { String::new() },
+        autobind_reuse: u8::from(tcp.autobind_reuse),
+    })
+}
+
+/// The sysctl that does over loopback what the scenario's does over its network: the experiment is made
+/// over loopback, where the setting 2 takes TIME-WAITs over.
+fn tw_reuse(world: &World, host: &Host) -> Result<u8, String> {
+    let mut loopback = host
+        .clients
+        .iter()
+        .flat_map(|client| &client.targets)
+        .map(|target| world.destinations[target.destination].loopback);
+    match host.tcp.tw_reuse {
+        TwReuse::Never => Ok(0),
+        TwReuse::Always => Ok(1),
+        TwReuse::Loopback if loopback.clone().all(|here| here) => Ok(2),
+        TwReuse::Loopback if loopback.any(|here| here) => {
+            Err("some of its destinations are on loopback and some are not: keep one kind".into())
+        }
+        TwReuse::Loopback => Ok(0),
+    }
+}
+
+/// As `net.ipv4.ip_local_reserved_ports` lists them.
+fn listed(ports: &PortSet) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = ports.ports();
+    while let Some((&first, _)) = rest.split_first() {
+        let run = rest.iter().zip(first..).take_while(|(port, next)| **port == *next).count();
+        let last = rest[run - 1];
+        parts.push(if first == last { first.to_string() } else { format!("{first}-{last}") });
+        rest = &rest[run..];
+    }
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+
+    fn ready(text: &str) -> Result<Live, String> {
+        let scenario = scenario::parse("test", "test.toml", text, &[]).unwrap();
+        live("test", &scenario.world, &scenario.settings, SimDuration::from_secs(100))
+    }
+
+    const SMALL: &str = "[host.h]
+        ports = '40000-40099'
+        reserved = ['40000-40004', 40007]
+        [client.c]
+        arrivals = { process = 'constant', rate = '3 / s' }
+        lifetime = '1 s'\n";
+
+    #[test]
+    fn a_small_scenario_is_run_as_it_is_for_as_long_as_there_is_time() {
+        let Live { case, notes } = ready(SMALL).unwrap();
+        let Experiment::Churn(churn) = &case.experiment else { panic!() };
+        assert_eq!(churn.attempts.len(), 300);
+        assert_eq!((case.setup.lo, case.setup.n), (40_000, 100));
+        assert_eq!(case.setup.reserved, "40000-40004,40007");
+        assert_eq!(case.setup.tw_reuse, 0, "elsewhere than on loopback nothing is taken over");
+        assert_eq!(notes, ["the first 100 s of 10 min are run; --for makes it longer"]);
+    }
+
+    #[test]
+    fn a_fast_one_is_scaled_down_with_its_ports() {
+        let text = SMALL.replace("3 / s", "5000 / s").replace("40000-40099", "32768-60999");
+        let Live { case, notes } = ready(&text).unwrap();
+        let Experiment::Churn(churn) = &case.experiment else { panic!() };
+        assert_eq!(churn.attempts.len(), 100_000);
+        assert_eq!(case.setup.n, 28_226 / 5 & !1);
+        assert!(notes[1].starts_with("scaled 1:5: every 5th attempt on 5644"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_no_kernel_can_do_is_refused_with_the_reason() {
+        for (text, reason) in [
+            (format!("{SMALL}[host.g]\npreset = 'windows'\n[client.d]\non = 'g'\narrivals = {{ process = 'constant', rate = '1 / s' }}\nlifetime = '1 s'").replace("[client.c]", "[client.c]\non = 'h'"), "2 hosts"),
+            (SMALL.replace("[host.h]", "[host.h]\npreset = 'macos'"), "not Linux"),
+            (SMALL.replace("[host.h]", "[host.h]\ntime_wait = '30 s'"), "no kernel's is but 60 s"),
+            (SMALL.replace("process = 'constant', rate = '3 / s'", "process = 'closed-loop', workers = 3, think = '1 s'"), "closed-loop"),
+        ] {
+            let told = ready(&text).unwrap_err();
+            assert!(told.contains(reason), "{told}");
+        }
+    }
+}
