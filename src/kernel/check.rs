@@ -89,6 +89,9 @@ fn all_attempts(churn: &Churn) -> Result<(), Failure> {
         );
     }
     churn.attempts.iter().try_for_each(|attempt| {
+        if usize::from(attempt.how) > churn.others.len() {
+            return impossible(format!("way {} to come by a port is named, not told", attempt.how));
+        }
         below(attempt.destination, churn.to.k).and(time(attempt.time)).and(time(attempt.life))
     })
 }
@@ -121,4 +124,69 @@ fn time(seconds: f64) -> Result<(), Failure> {
 
 fn impossible(why: String) -> Result<(), Failure> {
     Err(Failure::Impossible(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at_most_s, check};
+    use crate::trial::{Attempt, Case, Churn, Close, Destinations, Experiment, How, Setup, Step};
+
+    fn case(lo: u16, n: u32, experiment: Experiment) -> Case {
+        let setup = Setup {
+            lo,
+            n,
+            tw_reuse: 0,
+            tw_reuse_delay: None,
+            max_tw: None,
+            fin_timeout: None,
+            timestamps: 1,
+            reserved: String::new(),
+            autobind_reuse: 0,
+        };
+        let (name, kernel, notes) = ("case".to_owned(), String::new(), String::new());
+        Case { name, setup, experiment, measured: None, kernel, notes }
+    }
+
+    fn churn(destination: u32, time: f64) -> Experiment {
+        churn_by(0, destination, time)
+    }
+
+    fn churn_by(how: u16, destination: u32, time: f64) -> Experiment {
+        let attempts = vec![Attempt { time, destination, life: 0.0, close: Close::Client, how }];
+        let (to, trace) = (Destinations { k: 2, by_address: false }, String::new());
+        let (how, others) = (How::default(), Vec::new());
+        Experiment::Churn(Churn { how, others, to, sources: 1, attempts, trace })
+    }
+
+    fn refused(case: &Case) -> String {
+        check(case).expect_err("no machine can do that").to_string()
+    }
+
+    #[test]
+    fn the_last_port_may_be_used_and_the_one_above_may_not() {
+        assert_eq!(check(&case(65_000, 536, churn(1, 0.0))), Ok(()));
+        assert!(refused(&case(65_000, 537, churn(1, 0.0))).contains("537 ports from 65000 on"));
+        assert!(refused(&case(0, 5, churn(1, 0.0))).contains("5 ports from 0 on"));
+    }
+
+    #[test]
+    fn what_is_named_must_be_there() {
+        assert!(refused(&case(40_000, 5, churn(2, 0.0))).contains("destination 2 of 2"));
+        assert!(refused(&case(40_000, 5, churn_by(1, 0, 0.0))).contains("way 1 to come by"));
+        let steps = vec![Step::Release { release: 0 }];
+        let to = Destinations { k: 1, by_address: false };
+        let mix = Experiment::Mix { to, steps };
+        assert!(refused(&case(40_000, 5, mix)).contains("step 0 releases step 0"));
+    }
+
+    #[test]
+    fn times_are_numbers_and_not_negative() {
+        assert!(refused(&case(40_000, 5, churn(0, -1.0))).contains("-1 is no time"));
+        assert!(refused(&case(40_000, 5, churn(0, f64::NAN))).contains("NaN is no time"));
+    }
+
+    #[test]
+    fn churn_lasts_until_its_last_attempt() {
+        assert!((at_most_s(&case(40_000, 5, churn(0, 12.5))) - 12.5).abs() < 1e-12);
+    }
 }

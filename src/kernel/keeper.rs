@@ -76,3 +76,45 @@ fn send_to(end: &OwnedFd, fds: &[RawFd]) -> Result<(), Errno> {
     let byte = [IoSlice::new(b"x")];
     sendmsg::<()>(end.as_raw_fd(), &byte, &files, MsgFlags::MSG_DONTWAIT, None).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::thread;
+
+    use super::Keeper;
+    use crate::kernel::link;
+    use crate::kernel::pair::Pair;
+
+    /// Sockets in state ESTABLISHED of this thread's namespace.
+    fn established() -> usize {
+        let table = fs::read_to_string("/proc/thread-self/net/tcp").expect("a table of sockets");
+        table.lines().filter(|line| line.split_whitespace().nth(3) == Some("01")).count()
+    }
+
+    #[test]
+    fn connections_stay_open_without_open_files_and_close_with_the_keeper() {
+        let test = || {
+            if let Err(failure) = link::new_namespace() {
+                eprintln!("skipped: {failure}");
+                return;
+            }
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+            let address = listener.local_addr().expect("an address");
+            let files = || fs::read_dir("/proc/thread-self/fd").expect("open files").count();
+            let before = files();
+            let mut keeper = Keeper { room: 10, ..Keeper::new() };
+            for _ in 0..300 {
+                let client = TcpStream::connect(address).expect("a connection");
+                let (server, peer) = listener.accept().expect("its other end");
+                keeper.keep(Pair { client, server, port: peer.port() }).expect("room");
+            }
+            assert_eq!(established(), 600);
+            assert!(files() < before + 60, "{} files are open", files());
+            drop(keeper);
+            assert_eq!(established(), 0);
+        };
+        thread::spawn(test).join().expect("the test passes");
+    }
+}
