@@ -228,7 +228,7 @@ impl Walk {
     pub fn text(&self, node: &Node, key: &str, help: &str) -> Option<String> {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
-            Value::Integer(_) | Value::Float(_) | Value::Boolean | Value::Datetime
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime
                 if node.at.source != 0 =>
             {
                 Some(self.written(node.at))
@@ -308,6 +308,16 @@ impl Walk {
         self.report(problem.depends());
     }
 
+    /// `true` or `false`.
+    pub fn flag(&self, node: &Node, key: &str) -> Option<bool> {
+        let Value::Boolean(flag) = node.value else {
+            let help = format!("write {key} = true or {key} = false, without quotes");
+            self.wrong_kind(node, key, "true or false", &help);
+            return None;
+        };
+        Some(flag)
+    }
+
     /// A port number.
     pub fn port(&self, node: &Node, number: Option<i128>) -> Option<u16> {
         match port_text::checked_port(number.unwrap_or(i128::MAX)) {
@@ -328,7 +338,7 @@ fn home(key: &str) -> Option<&'static str> {
         "duration" | "start" | "warm_up" | "seed" | "replications" | "precision" => "in [run]",
         "preset" | "count" | "addresses" | "ports" | "reserved" | "listeners" | "time_wait"
         | "hz" | "selection" | "reuse_key" => "in [host.NAME]",
-        "endpoints" | "pick" => "in [destination.NAME]",
+        "endpoints" | "pick" | "answers" | "loopback" => "in [destination.NAME]",
         "on" | "to" | "arrivals" | "lifetime" | "closes" | "binds" => "in [client.NAME]",
         "rate" | "process" | "workers" | "think" | "every" | "size" | "spacing" => {
             "in a client's `arrivals = { ... }`"
