@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::read_client::{self, Around, ReadClient};
 use super::read_destination;
 use super::read_expect::{self, Known};
-use super::read_host;
+use super::read_host::{self, ReadHost};
 use super::read_run::{self, Run};
 use super::source::Span;
 use super::suggest::shown;
@@ -140,7 +140,7 @@ fn world(
     destinations: &[Entry],
     clients: &[Entry],
 ) -> Option<World> {
-    let mut made_hosts: Vec<Option<Host>> =
+    let mut made_hosts: Vec<Option<ReadHost>> =
         hosts.iter().map(|entry| read_host::host(walk, entry)).collect();
     let mut made_destinations: Vec<Option<Destination>> =
         destinations.iter().map(|entry| read_destination::destination(walk, entry)).collect();
@@ -200,13 +200,14 @@ fn place(entry: &Entry) -> Span {
 /// Puts clients onto their hosts; hosts and destinations that nobody uses are left out, so that no
 /// figure counts their ports as capacity.
 fn assemble(
-    hosts: Vec<Option<Host>>,
+    hosts: Vec<Option<ReadHost>>,
     destinations: Vec<Option<Destination>>,
     clients: Vec<ReadClient>,
     kept_hosts: &[bool],
     kept: &[bool],
 ) -> Option<World> {
-    let mut hosts = hosts.into_iter().collect::<Option<Vec<Host>>>()?;
+    let mut hosts =
+        hosts.into_iter().map(|read| Some(read?.host)).collect::<Option<Vec<Host>>>()?;
     let destinations = destinations.into_iter().collect::<Option<Vec<Destination>>>()?;
     // The new number of each destination once those that nobody uses are gone.
     let numbers: Vec<usize> = kept

@@ -336,8 +336,35 @@ fn home(key: &str) -> Option<&'static str> {
     Some(match key {
         "title" | "asks" => "at the top of the file, before the first [table]",
         "duration" | "start" | "warm_up" | "seed" | "replications" | "precision" => "in [run]",
-        "preset" | "count" | "addresses" | "ports" | "reserved" | "listeners" | "time_wait"
-        | "hz" | "selection" | "reuse_key" => "in [host.NAME]",
+        "preset"
+        | "count"
+        | "addresses"
+        | "ports"
+        | "reserved"
+        | "listeners"
+        | "time_wait"
+        | "hz"
+        | "selection"
+        | "reuse_key"
+        | "ip_local_port_range"
+        | "ip_local_reserved_ports"
+        | "tcp_tw_reuse"
+        | "tcp_tw_reuse_delay"
+        | "tcp_timestamps"
+        | "tcp_max_tw_buckets"
+        | "tcp_fin_timeout"
+        | "tcp_syn_retries"
+        | "tcp_syn_linear_timeouts"
+        | "ip_autobind_reuse"
+        | "sysctl"
+        | "tw_reuse_clock"
+        | "buckets_reopen"
+        | "narrow_range_by_one"
+        | "connect_timeout"
+        | "fin_wait_2"
+        | "search_cost"
+        | "net"
+        | "vm" => "in [host.NAME]",
         "endpoints" | "pick" | "answers" | "loopback" => "in [destination.NAME]",
         "on" | "to" | "arrivals" | "lifetime" | "closes" | "binds" => "in [client.NAME]",
         "rate" | "process" | "workers" | "think" | "every" | "size" | "spacing" => {
