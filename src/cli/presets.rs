@@ -39,7 +39,8 @@ fn unknown(name: &str) -> String {
 fn overview(preset: &Preset, width: usize) -> String {
     let mut text = format!("{}  {}\n", styled(BOLD, &preset.name), preset.title);
     for value in &preset.values {
-        let line = format!("  {} = {}", value.key, value.value);
+        let sure = if value.verified { "" } else { "  (not verified)" };
+        let line = format!("  {} = {}{sure}", value.key, value.value);
         text.push_str(&format!("{}\n", wrap(&line, width, 6)));
     }
     text
@@ -67,6 +68,14 @@ mod tests {
     fn a_mistyped_preset_is_told_with_the_nearest() {
         assert!(unknown("linus").contains("did you mean `linux`?"));
         assert!(!unknown("qqq").contains("did you mean"));
+    }
+
+    #[test]
+    fn what_is_not_verified_is_marked_in_the_list_too() {
+        for preset in built_in() {
+            let unsure = preset.values.iter().filter(|value| !value.verified).count();
+            assert_eq!(overview(preset, 80).matches("(not verified)").count(), unsure);
+        }
     }
 
     #[test]
