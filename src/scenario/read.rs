@@ -43,11 +43,12 @@ pub(super) fn whole(walk: &Walk, root: &Table) -> Whole {
     };
     let title = line("title");
     let asks = line("asks");
-    let run = read_run::run(walk, root.get("run").map(|entry| &entry.node));
+    let mut run = read_run::run(walk, root.get("run").map(|entry| &entry.node));
     let hosts = family(walk, root, "host");
     let destinations = family(walk, root, "destination");
     let clients = family(walk, root, "client");
     let world = world(walk, &run, hosts, destinations, clients);
+    run.settle(walk, world.as_ref());
     let expectations = expectations(walk, root, hosts, clients);
     if let Some(world) = &world {
         let tables = checks::Tables { hosts, clients, stationary: run.stationary };
@@ -156,7 +157,9 @@ fn world(
     }
     let around = Around {
         hosts: &host_names,
+        made_hosts: &made_hosts,
         destinations: &destination_names,
+        made_destinations: &made_destinations,
         implicit: [hosts.is_empty(), destinations.is_empty()],
         stationary: run.stationary,
     };

@@ -28,8 +28,13 @@ pub(super) struct Walk {
 impl Walk {
     /// Adds a text and gives its number.
     pub fn add_source(&self, origin: &str, text: &str) -> usize {
+        self.add_line(origin, text, 1)
+    }
+
+    /// Adds line number `line` of a text too long to be kept, and gives its number.
+    pub fn add_line(&self, origin: &str, text: &str, line: usize) -> usize {
         let mut sources = self.sources.borrow_mut();
-        sources.push(Source { origin: origin.into(), text: text.into() });
+        sources.push(Source { origin: origin.into(), text: text.into(), first_line: line });
         sources.len() - 1
     }
 
@@ -366,7 +371,8 @@ fn home(key: &str) -> Option<&'static str> {
         | "net"
         | "vm" => "in [host.NAME]",
         "endpoints" | "pick" | "answers" | "loopback" => "in [destination.NAME]",
-        "on" | "to" | "arrivals" | "lifetime" | "closes" | "binds" => "in [client.NAME]",
+        "on" | "to" | "arrivals" | "lifetime" | "closes" | "second_fin_after" | "binds"
+        | "reuse_address" | "reuse_port" | "port_range" | "address" => "in [client.NAME]",
         "rate" | "process" | "workers" | "think" | "every" | "size" | "spacing" => {
             "in a client's `arrivals = { ... }`"
         }

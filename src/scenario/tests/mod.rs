@@ -6,9 +6,11 @@ mod bad;
 mod bad_files;
 mod good;
 mod overriding;
+mod sockets;
 mod syntax;
 mod sysctls;
 mod tcp;
+mod trace;
 
 /// The scenario of `text`, which must be fine.
 #[track_caller]
