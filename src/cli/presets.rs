@@ -39,7 +39,8 @@ fn unknown(name: &str) -> String {
 fn overview(preset: &Preset, width: usize) -> String {
     let mut text = format!("{}  {}\n", styled(BOLD, &preset.name), preset.title);
     for value in &preset.values {
-        let line = format!("  {} = {}", value.key, value.value);
+        let sure = if value.verified { "" } else { "  (not verified)" };
+        let line = format!("  {} = {}{sure}", value.key, value.value);
         text.push_str(&format!("{}\n", wrap(&line, width, 6)));
     }
     text
@@ -70,13 +71,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_verified_is_marked_in_the_list_too() {
+        for preset in built_in() {
+            let unsure = preset.values.iter().filter(|value| !value.verified).count();
+            assert_eq!(overview(preset, 80).matches("(not verified)").count(), unsure);
+        }
+    }
+
+    #[test]
     fn every_value_is_shown_with_its_source() {
         for preset in built_in() {
             let text = in_full(preset, 80);
-            assert_eq!(
-                text.matches(", as of").count() + text.matches("as\n    of").count(),
-                preset.values.len()
-            );
+            let unwrapped: Vec<&str> = text.split_whitespace().collect();
+            let sources = unwrapped.join(" ").matches(", as of").count();
+            assert_eq!(sources, preset.values.len(), "{}", preset.name);
         }
     }
 }

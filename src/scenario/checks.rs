@@ -7,6 +7,7 @@ use super::tree::Entry;
 use super::walk::Walk;
 use crate::model::{Arrivals, Binds, Host, PoolPlan, RunSettings, World};
 use crate::theory::attempts;
+use crate::units::SimTime;
 
 /// Attempts that one replication may have: hours of computing at ten million a second.
 const MOST_ATTEMPTS: f64 = 1e11;
@@ -31,6 +32,24 @@ pub(super) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: 
             mixed_start(walk, host, tables, start);
         }
         amount_of_work(walk, world, host, settings, tables.clients);
+        left_out(walk, host, settings, tables.clients);
+    }
+}
+
+/// Warns of recorded attempts that the run is too short for.
+fn left_out(walk: &Walk, host: &Host, settings: &RunSettings, clients: &[Entry]) {
+    for client in &host.clients {
+        let Arrivals::Trace(attempts) = &client.arrivals else { continue };
+        let end = SimTime::START + settings.duration;
+        let made = attempts.partition_point(|attempt| attempt.at < end);
+        let (Some(last), true) = (attempts.last(), made < attempts.len()) else { continue };
+        let (all, left_out) = (attempts.len(), attempts.len() - made);
+        let message = format!("the run ends before {left_out} of {all} recorded attempts");
+        let at = place_of(clients, &client.name, Some("arrivals"));
+        let problem = Problem::at(at, message)
+            .label(format!("the last one is made at {}", last.at))
+            .help(format!("the run takes {}: write a longer duration in [run]", settings.duration));
+        walk.warn(problem);
     }
 }
 

@@ -108,7 +108,7 @@ fn gather(mut problems: Vec<Problem>, sources: &[Source], warnings: bool) -> Pro
 
 /// The only problem of a file that could not even be parsed.
 fn problems_of(origin: &str, text: &str, problem: Problem) -> Problems {
-    let source = Source { origin: origin.into(), text: text.into() };
+    let source = Source { origin: origin.into(), text: text.into(), first_line: 1 };
     Problems { problems: vec![problem], sources: [source].into(), warnings: false }
 }
 

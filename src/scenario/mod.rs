@@ -7,7 +7,7 @@
 //!
 //! Nothing stops at the first mistake: readers report into one `walk::Walk` and go on, so that a
 //! person is told everything that is wrong at once. Reading never looks at the machine; the only
-//! files opened are the scenario and the samples that it names.
+//! files opened are the scenario and those with samples and attempts that it names.
 
 use crate::model::{RunSettings, World};
 
@@ -15,6 +15,7 @@ mod checks;
 mod expect;
 mod load;
 mod overrides;
+mod pasted;
 mod port_text;
 mod preset;
 mod problem;
@@ -26,15 +27,23 @@ mod read_destination;
 mod read_distribution;
 mod read_expect;
 mod read_host;
+mod read_ports;
 mod read_run;
+mod read_shares;
+mod read_socket;
+mod read_tcp;
+mod read_trace;
 mod render;
 mod scan;
 mod source;
+mod stationary;
 mod suggest;
 mod syntax;
+mod sysctl;
 mod tagged;
 #[cfg(test)]
 mod tests;
+mod trace_lines;
 mod tree;
 mod walk;
 

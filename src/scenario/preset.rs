@@ -1,5 +1,6 @@
 //! Platform presets: data files, every value with its source and the date at which it was true.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use toml::de::DeTable;
@@ -8,8 +9,11 @@ use super::source::Span;
 use super::tree::{Entry, Node, Table, Value};
 
 /// The data files, in the order in which they are listed.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 8] = [
     ("linux", include_str!("presets/linux.toml")),
+    ("linux-6.6", include_str!("presets/linux-6.6.toml")),
+    ("linux-5.15", include_str!("presets/linux-5.15.toml")),
+    ("linux-4.18", include_str!("presets/linux-4.18.toml")),
     ("windows", include_str!("presets/windows.toml")),
     ("macos", include_str!("presets/macos.toml")),
     ("freebsd", include_str!("presets/freebsd.toml")),
@@ -25,7 +29,26 @@ pub struct Preset {
     pub title: String,
     /// Its values, in the order of the data file.
     pub values: Vec<PresetValue>,
+    /// The version of Linux that it describes; `None` for another system.
+    pub(super) kernel: Option<Kernel>,
     nodes: Table,
+}
+
+/// A version of Linux: 6, 18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kernel(pub u16, pub u16);
+
+impl Kernel {
+    fn of(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self(major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
 }
 
 /// One value of a preset, and why it is believed.
@@ -78,10 +101,12 @@ pub(super) fn find(name: &str) -> Option<&'static Preset> {
 fn read(name: &str, text: &str) -> Preset {
     let tree = DeTable::parse(text).unwrap_or_else(|error| panic!("preset {name}: {error}"));
     let root = Table::from_toml(tree.get_ref(), 0, 0);
-    let title = root.get("title").and_then(|entry| entry.node.as_text()).unwrap_or_default();
+    let line = |key: &str| root.get(key).and_then(|entry| entry.node.as_text());
+    let title = line("title").unwrap_or_default();
+    let kernel = line("kernel").and_then(Kernel::of);
     let mut values = Vec::new();
     let mut nodes = Table::default();
-    for entry in root.entries.iter().filter(|entry| entry.key != "title") {
+    for entry in root.entries.iter().filter(|entry| entry.node.as_table().is_some()) {
         let key = &entry.key;
         let table = entry.node.as_table().unwrap_or_else(|| panic!("preset {name}: {key}"));
         let text_of = |field: &str| {
@@ -104,7 +129,7 @@ fn read(name: &str, text: &str) -> Preset {
             node: without_place(value.node.clone()),
         });
     }
-    Preset { name: name.to_owned(), title: title.to_owned(), values, nodes }
+    Preset { name: name.to_owned(), title: title.to_owned(), values, kernel, nodes }
 }
 
 /// The node, whose place would point into a text that the person never wrote.
@@ -123,8 +148,24 @@ mod tests {
     use super::super::read_host;
     use super::super::walk::Walk;
     use super::*;
-    use crate::model::{ReuseKey, SelectionKind, TimerGrid};
+    use crate::model::{
+        Host, ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse,
+    };
     use crate::units::SimDuration;
+
+    /// What every preset of Linux says, beside what all presets do.
+    const LINUX: [&str; 10] = [
+        "tcp_tw_reuse",
+        "tcp_tw_reuse_delay",
+        "tw_reuse_clock",
+        "tcp_timestamps",
+        "tcp_fin_timeout",
+        "tcp_syn_retries",
+        "tcp_syn_linear_timeouts",
+        "ip_autobind_reuse",
+        "buckets_reopen",
+        "narrow_range_by_one",
+    ];
 
     #[test]
     fn every_preset_makes_a_host_without_a_complaint() {
@@ -140,13 +181,18 @@ mod tests {
         for preset in presets() {
             assert!(!preset.title.is_empty(), "{}", preset.name);
             let keys: Vec<&str> = preset.values.iter().map(|value| value.key.as_str()).collect();
-            assert_eq!(keys, ["ports", "time_wait", "hz", "selection", "reuse_key"]);
+            assert_eq!(keys[..5], ["ports", "time_wait", "hz", "selection", "reuse_key"]);
+            let own: &[&str] = match preset.kernel {
+                Some(_) => &LINUX,
+                None => &["connect_timeout", "fin_wait_2"],
+            };
+            assert_eq!(&keys[5..], own, "{}", preset.name);
             for value in &preset.values {
                 let at = format!("{}.{}", preset.name, value.key);
                 assert!(value.source.len() > 10, "{at} has no source");
                 let digits = value.as_of.bytes().filter(u8::is_ascii_digit).count();
                 assert!(value.as_of.len() == 10 && digits == 8, "{at}: {}", value.as_of);
-                assert!(value.verified || !value.note.is_empty(), "{at}: unverified, but why?");
+                assert!(!value.note.is_empty(), "{at} has no note");
             }
         }
     }
@@ -154,13 +200,52 @@ mod tests {
     #[test]
     fn linux_is_as_measured_on_6_18() {
         let walk = Walk::default();
-        let host = read_host::implicit(&walk, "host").unwrap();
+        let host = read_host::implicit(&walk, "host").unwrap().host;
         assert_eq!(host.ports.num_ephemeral(), 28_232);
         assert_eq!(host.time_wait, SimDuration::from_secs(60));
         assert_eq!(host.timer_grid, TimerGrid::LinuxWheel { hz: 250 });
         assert_eq!(host.selection, SelectionKind::Linux);
         assert_eq!(host.reuse_key, ReuseKey::FourTuple);
         assert_eq!((host.count, host.addresses), (1, 1));
+        assert_eq!(host.tcp, TcpSettings::default());
+        assert_eq!(host.search_cost, None);
+    }
+
+    /// The host that the preset `name` makes.
+    fn made(name: &str) -> Host {
+        read_host::of_preset(&Walk::default(), find(name).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn older_kernels_differ_in_what_their_presets_say() {
+        let usual = TcpSettings::default();
+        let second = SimDuration::from_secs(1);
+        let seconds = TcpSettings {
+            tw_reuse_delay: SimDuration::ZERO,
+            tw_reuse_clock: second,
+            buckets_reopen: false,
+            narrow_range_by_one: false,
+            ..usual
+        };
+        assert_eq!(made("linux-6.6").tcp, seconds);
+        let syn = SynTimeout::Linux { retries: 6, linear_timeouts: 0 };
+        assert_eq!(made("linux-5.15").tcp, TcpSettings { syn, ..seconds });
+        let old = TcpSettings { syn, tw_reuse: TwReuse::Never, tw_reuse_delay: second, ..seconds };
+        assert_eq!(made("linux-4.18").tcp, old);
+        assert_eq!(made("linux-4.18").selection, SelectionKind::LinuxSharedHint);
+        assert_eq!(made("linux-5.15").selection, SelectionKind::Linux);
+    }
+
+    #[test]
+    fn no_other_system_takes_ports_out_of_time_wait() {
+        for (name, connect, fin_wait_2) in
+            [("windows", 21, 120), ("macos", 75, 60), ("freebsd", 75, 600), ("iana", 180, 60)]
+        {
+            let tcp = made(name).tcp;
+            assert_eq!(tcp.tw_reuse, TwReuse::Never, "{name}");
+            assert_eq!(tcp.syn, SynTimeout::After(SimDuration::from_secs(connect)), "{name}");
+            assert_eq!(tcp.fin_timeout, SimDuration::from_secs(fin_wait_2), "{name}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::read_client::{self, Around, ReadClient};
 use super::read_destination;
 use super::read_expect::{self, Known};
-use super::read_host;
+use super::read_host::{self, ReadHost};
 use super::read_run::{self, Run};
 use super::source::Span;
 use super::suggest::shown;
@@ -43,11 +43,12 @@ pub(super) fn whole(walk: &Walk, root: &Table) -> Whole {
     };
     let title = line("title");
     let asks = line("asks");
-    let run = read_run::run(walk, root.get("run").map(|entry| &entry.node));
+    let mut run = read_run::run(walk, root.get("run").map(|entry| &entry.node));
     let hosts = family(walk, root, "host");
     let destinations = family(walk, root, "destination");
     let clients = family(walk, root, "client");
     let world = world(walk, &run, hosts, destinations, clients);
+    run.settle(walk, world.as_ref());
     let expectations = expectations(walk, root, hosts, clients);
     if let Some(world) = &world {
         let tables = checks::Tables { hosts, clients, stationary: run.stationary };
@@ -140,7 +141,7 @@ fn world(
     destinations: &[Entry],
     clients: &[Entry],
 ) -> Option<World> {
-    let mut made_hosts: Vec<Option<Host>> =
+    let mut made_hosts: Vec<Option<ReadHost>> =
         hosts.iter().map(|entry| read_host::host(walk, entry)).collect();
     let mut made_destinations: Vec<Option<Destination>> =
         destinations.iter().map(|entry| read_destination::destination(walk, entry)).collect();
@@ -156,7 +157,9 @@ fn world(
     }
     let around = Around {
         hosts: &host_names,
+        made_hosts: &made_hosts,
         destinations: &destination_names,
+        made_destinations: &made_destinations,
         implicit: [hosts.is_empty(), destinations.is_empty()],
         stationary: run.stationary,
     };
@@ -200,13 +203,14 @@ fn place(entry: &Entry) -> Span {
 /// Puts clients onto their hosts; hosts and destinations that nobody uses are left out, so that no
 /// figure counts their ports as capacity.
 fn assemble(
-    hosts: Vec<Option<Host>>,
+    hosts: Vec<Option<ReadHost>>,
     destinations: Vec<Option<Destination>>,
     clients: Vec<ReadClient>,
     kept_hosts: &[bool],
     kept: &[bool],
 ) -> Option<World> {
-    let mut hosts = hosts.into_iter().collect::<Option<Vec<Host>>>()?;
+    let mut hosts =
+        hosts.into_iter().map(|read| Some(read?.host)).collect::<Option<Vec<Host>>>()?;
     let destinations = destinations.into_iter().collect::<Option<Vec<Destination>>>()?;
     // The new number of each destination once those that nobody uses are gone.
     let numbers: Vec<usize> = kept

@@ -8,7 +8,7 @@ use super::tree::{Node, Value};
 use super::walk::Walk;
 use crate::model::{Arrivals, Distribution, Spacing};
 
-static KINDS: [Kind; 4] = [
+static KINDS: [Kind; 5] = [
     Kind {
         name: "poisson",
         keys: &["rate"],
@@ -29,13 +29,27 @@ static KINDS: [Kind; 4] = [
         keys: &["workers", "think"],
         example: "{ process = \"closed-loop\", workers = 50, think = \"1 s\" }",
     },
+    Kind {
+        name: "trace",
+        keys: &["file"],
+        example: "{ process = \"trace\", file = \"attempts.csv\" }",
+    },
 ];
 
 const SPACINGS: [(&str, Spacing); 2] =
     [("constant", Spacing::Constant), ("poisson", Spacing::Poisson)];
 
-/// The arrivals that `node` describes.
-pub(super) fn arrivals(walk: &Walk, node: &Node) -> Option<Arrivals> {
+/// What makes a client connect.
+#[derive(Debug)]
+pub(super) enum Demand<'a> {
+    /// A law.
+    Drawn(Arrivals),
+    /// A record, in the file that is named here; that is missing where nothing is.
+    Recorded(Option<&'a Node>),
+}
+
+/// The demand that `node` describes.
+pub(super) fn demand<'a>(walk: &'a Walk, node: &'a Node) -> Option<Demand<'a>> {
     if let Value::Text(text) = &node.value {
         // A rate alone does not say whether it is even or random, and that decides the answer.
         let rate = if super::quantity::rate(text).is_ok() { shown(text) } else { "600 / s".into() };
@@ -46,12 +60,14 @@ pub(super) fn arrivals(walk: &Walk, node: &Node) -> Option<Arrivals> {
         return None;
     }
     let process = Tagged::read(walk, node, "arrivals", "process", &KINDS)?;
-    match process.kind.name {
+    let arrivals = match process.kind.name {
+        "trace" => return Some(Demand::Recorded(process.need("file"))),
         "poisson" => rate(process).map(|rate_per_s| Arrivals::Poisson { rate_per_s }),
         "constant" => rate(process).map(|rate_per_s| Arrivals::Constant { rate_per_s }),
         "batches" => batches(process),
         _ => closed_loop(process),
-    }
+    };
+    arrivals.map(Demand::Drawn)
 }
 
 fn rate(process: Tagged<'_>) -> Option<f64> {

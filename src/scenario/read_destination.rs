@@ -6,7 +6,7 @@ use super::walk::Walk;
 use crate::model::{Destination, EndpointPick};
 
 /// The keys of `[destination.NAME]`.
-pub(super) const KEYS: [&str; 2] = ["endpoints", "pick"];
+pub(super) const KEYS: [&str; 4] = ["endpoints", "pick", "answers", "loopback"];
 
 const PICKS: [(&str, EndpointPick); 2] =
     [("random", EndpointPick::Random), ("in turn", EndpointPick::InTurn)];
@@ -24,12 +24,17 @@ pub(super) fn destination(walk: &Walk, entry: &Entry) -> Option<Destination> {
         Some(entry) => walk.choice(&entry.node, "pick", &PICKS),
         None => Some(EndpointPick::Random),
     };
+    let flag = |key: &str, usual: bool| match table.get(key) {
+        Some(entry) => walk.flag(&entry.node, key),
+        None => Some(usual),
+    };
+    let (answers, loopback) = (flag("answers", true), flag("loopback", false));
     Some(Destination {
         name: entry.key.clone(),
         endpoints: endpoints?,
         pick: pick?,
-        answers: true,
-        loopback: false,
+        answers: answers?,
+        loopback: loopback?,
     })
 }
 

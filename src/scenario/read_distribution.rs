@@ -76,24 +76,6 @@ pub(super) fn distribution(walk: &Walk, node: &Node, key: &str) -> Option<Distri
     }
 }
 
-/// Mean of a law in seconds; infinite where it has none.
-pub(super) fn mean_s(law: &Distribution) -> f64 {
-    match law {
-        Distribution::Constant(value) => value.as_secs_f64(),
-        Distribution::Exponential { mean } | Distribution::Lognormal { mean, .. } => {
-            mean.as_secs_f64()
-        }
-        Distribution::Pareto { minimum, shape } if *shape > 1.0 => {
-            minimum.as_secs_f64() * shape / (shape - 1.0)
-        }
-        Distribution::Pareto { .. } => f64::INFINITY,
-        Distribution::Uniform { min, max } => (min.as_secs_f64() + max.as_secs_f64()) / 2.0,
-        Distribution::Empirical(samples) => {
-            samples.iter().map(|sample| sample.as_secs_f64()).sum::<f64>() / samples.len() as f64
-        }
-    }
-}
-
 fn mean(walk: &Walk, node: &Node) -> Option<SimDuration> {
     walk.positive_duration(node, "mean", "for no time at all write \"0 s\" instead of the table")
 }

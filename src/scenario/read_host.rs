@@ -1,15 +1,17 @@
 //! `[host.NAME]`: a preset, and what overrides it.
 
-use super::port_text::port_list;
 use super::preset::{self, Preset};
 use super::problem::Problem;
+use super::read_ports::{listeners, port_set, range, sysctl_range};
+use super::source::Span;
 use super::suggest::{instead, shown};
-use super::tree::{Entry, Node, Table, Value};
+use super::sysctl;
+use super::tree::{Entry, Node, Table};
 use super::walk::Walk;
-use crate::model::{Host, PortSet, ReuseKey, SelectionKind, TcpSettings, TimerGrid};
+use crate::model::{Host, PortRange, PortSet, ReuseKey, SelectionKind, Squatter, TimerGrid};
 
-/// The keys of `[host.NAME]`.
-pub(super) const KEYS: [&str; 10] = [
+/// The keys of `[host.NAME]`; sysctls may be written there by their whole names too.
+pub(super) const KEYS: [&str; 27] = [
     "preset",
     "count",
     "addresses",
@@ -20,13 +22,31 @@ pub(super) const KEYS: [&str; 10] = [
     "hz",
     "selection",
     "reuse_key",
+    "ip_local_port_range",
+    "ip_local_reserved_ports",
+    "tcp_tw_reuse",
+    "tcp_tw_reuse_delay",
+    "tcp_timestamps",
+    "tcp_max_tw_buckets",
+    "tcp_fin_timeout",
+    "tcp_syn_retries",
+    "tcp_syn_linear_timeouts",
+    "ip_autobind_reuse",
+    "sysctl",
+    "tw_reuse_clock",
+    "buckets_reopen",
+    "narrow_range_by_one",
+    "connect_timeout",
+    "fin_wait_2",
+    "search_cost",
 ];
 
 /// The preset of a host that names none.
 const USUAL_PRESET: &str = "linux";
 
-const SELECTIONS: [(&str, SelectionKind); 7] = [
+const SELECTIONS: [(&str, SelectionKind); 8] = [
     ("linux", SelectionKind::Linux),
+    ("linux-4.2", SelectionKind::LinuxSharedHint),
     ("simple_randomization", SelectionKind::SimpleRandomization),
     ("another_simple_randomization", SelectionKind::AnotherSimpleRandomization),
     ("simple_hash", SelectionKind::SimpleHash),
@@ -41,31 +61,45 @@ const REUSE_KEYS: [(&str, ReuseKey); 3] = [
     ("host", ReuseKey::Host),
 ];
 
-/// Reads the host of one entry of `[host]`; its clients come later.
-pub(super) fn host(walk: &Walk, entry: &Entry) -> Option<Host> {
+/// A host and the preset below it; its clients come later.
+#[derive(Debug)]
+pub(super) struct ReadHost {
+    pub host: Host,
+    pub preset: &'static Preset,
+}
+
+/// Reads the host of one entry of `[host]`.
+pub(super) fn host(walk: &Walk, entry: &Entry) -> Option<ReadHost> {
     let name = format!("[host.{}]", shown(&entry.key));
-    let help = format!("write a line {name} and its keys below it");
-    let table = walk.table(&entry.node, &name, &KEYS, &help)?;
-    let preset = match table.get("preset") {
+    let Some(written) = entry.node.as_table() else {
+        let help = format!("write a line {name} and its keys below it");
+        walk.wrong_kind(&entry.node, &name, "a table", &help);
+        return None;
+    };
+    let preset = match written.get("preset") {
         Some(entry) => named_preset(walk, &entry.node),
         None => preset::find(USUAL_PRESET),
     };
     // With an unknown preset, what the host itself says is still checked.
-    let fields = Fields { walk, table, preset: preset.or_else(|| preset::find(USUAL_PRESET))? };
+    let assumed = preset.or_else(|| preset::find(USUAL_PRESET))?;
+    let table = sysctl::native(walk, written, assumed);
+    walk.known_keys(&table, &name, &KEYS);
+    let fields = Fields { walk, table: &table, preset: assumed };
     let host = fields.read(&entry.key);
-    preset?;
+    let preset = preset?;
     let host = host?;
     if host.usable_ports() == 0 {
         fields.report_no_ports(&host, entry);
         return None;
     }
-    Some(host)
+    Some(ReadHost { host, preset })
 }
 
 /// The host of a file that has none.
-pub(super) fn implicit(walk: &Walk, name: &str) -> Option<Host> {
+pub(super) fn implicit(walk: &Walk, name: &str) -> Option<ReadHost> {
     let preset = preset::find(USUAL_PRESET)?;
-    Fields { walk, table: &Table::default(), preset }.read(name)
+    let host = Fields { walk, table: &Table::default(), preset }.read(name)?;
+    Some(ReadHost { host, preset })
 }
 
 /// Reads a preset as a host, to see that it makes one.
@@ -91,16 +125,21 @@ fn named_preset(walk: &Walk, node: &Node) -> Option<&'static Preset> {
 }
 
 /// A host's keys over those of its preset.
-struct Fields<'a> {
-    walk: &'a Walk,
-    table: &'a Table,
-    preset: &'a Preset,
+pub(super) struct Fields<'a> {
+    pub walk: &'a Walk,
+    pub table: &'a Table,
+    pub preset: &'a Preset,
 }
 
 impl Fields<'_> {
     /// What the file says of `key`, else what the preset says.
-    fn find(&self, key: &str) -> Option<&Node> {
+    pub fn find(&self, key: &str) -> Option<&Node> {
         self.table.get(key).map(|entry| &entry.node).or_else(|| self.preset.node(key))
+    }
+
+    /// Is this value the preset's, and not the file's?
+    pub fn is_from_preset(&self, node: &Node) -> bool {
+        node.at == Span::BUILT_IN
     }
 
     /// Reads every field before any failure counts, so that all mistakes are reported.
@@ -108,29 +147,32 @@ impl Fields<'_> {
         let walk = self.walk;
         let count = self.count("count", 1_000_000);
         let addresses = self.count("addresses", 65_536);
-        let ports = self.find("ports").and_then(|node| self.range(node));
-        let reserved = self.ports("reserved");
-        let listeners = self.ports("listeners");
+        let ports = self.range();
+        let reserved = self.reserved();
+        let listeners = self.listeners(addresses);
         let time_wait = self.find("time_wait").and_then(|node| walk.duration(node, "time_wait"));
         let timer_grid = self.find("hz").and_then(|node| self.grid(node));
         let selection =
             self.find("selection").and_then(|node| walk.choice(node, "selection", &SELECTIONS));
         let reuse_key =
             self.find("reuse_key").and_then(|node| walk.choice(node, "reuse_key", &REUSE_KEYS));
+        let tcp = self.tcp();
+        let search_cost = self.search_cost();
+        let (listeners, squatters) = listeners?;
         Some(Host {
             name: name.to_owned(),
             count: count?,
             addresses: addresses?,
             ports: ports?,
             reserved: reserved?,
-            listeners: listeners?,
-            squatters: Vec::new(),
+            listeners,
+            squatters,
             time_wait: time_wait?,
             timer_grid: timer_grid?,
             selection: selection?,
             reuse_key: reuse_key?,
-            tcp: TcpSettings::default(),
-            search_cost: None,
+            tcp: tcp?,
+            search_cost: search_cost?,
             clients: Vec::new(),
         })
     }
@@ -142,28 +184,25 @@ impl Fields<'_> {
         }
     }
 
-    fn range(&self, node: &Node) -> Option<crate::model::PortRange> {
-        if let Value::List(items) = &node.value
-            && let [
-                Node { value: Value::Integer(Some(low)), .. },
-                Node { value: Value::Integer(Some(high)), .. },
-            ] = items.as_slice()
-        {
-            let help = format!("write ports = \"{low}-{high}\"");
-            self.walk.wrong_kind(node, "ports", "a range in quotes", &help);
-            return None;
+    fn range(&self) -> Option<PortRange> {
+        match self.table.get("ip_local_port_range") {
+            Some(entry) => sysctl_range(self.walk, &entry.node),
+            None => range(self.walk, self.find("ports")?, "ports"),
         }
-        let help = "for example ports = \"32768-60999\"";
-        let Value::Text(text) = &node.value else {
-            self.walk.wrong_kind(node, "ports", "a range in quotes", help);
-            return None;
-        };
-        match super::port_text::port_range(text) {
-            Ok(range) => Some(range),
-            Err(wrong) => {
-                self.walk.report_wrong(node, text, wrong);
-                None
-            }
+    }
+
+    fn reserved(&self) -> Option<PortSet> {
+        let keys = ["ip_local_reserved_ports", "reserved"];
+        match keys.into_iter().find_map(|key| Some((key, self.find(key)?))) {
+            Some((key, node)) => port_set(self.walk, node, key),
+            None => Some(PortSet::default()),
+        }
+    }
+
+    fn listeners(&self, addresses: Option<u32>) -> Option<(PortSet, Vec<Squatter>)> {
+        match self.find("listeners") {
+            Some(node) => listeners(self.walk, node, addresses),
+            None => Some((PortSet::default(), Vec::new())),
         }
     }
 
@@ -184,56 +223,6 @@ impl Fields<'_> {
         }
     }
 
-    /// A set of ports: a list of numbers and texts, or one text with commas.
-    fn ports(&self, key: &str) -> Option<PortSet> {
-        let Some(node) = self.find(key) else { return Some(PortSet::default()) };
-        let mut chosen = vec![false; 65_536];
-        let fine = match &node.value {
-            Value::List(items) => {
-                let mut fine = true;
-                for item in items {
-                    fine &= self.add_ports(item, key, &mut chosen);
-                }
-                fine
-            }
-            _ => self.add_ports(node, key, &mut chosen),
-        };
-        fine.then(|| (1..=u16::MAX).filter(|&port| chosen[usize::from(port)]).collect())
-    }
-
-    fn add_ports(&self, node: &Node, key: &str, chosen: &mut [bool]) -> bool {
-        let walk = self.walk;
-        match &node.value {
-            Value::Integer(number) => match walk.port(node, *number) {
-                Some(port) => {
-                    chosen[usize::from(port)] = true;
-                    true
-                }
-                None => false,
-            },
-            Value::Text(text) => match port_list(text) {
-                Ok(ranges) => {
-                    for range in ranges {
-                        let (low, high) = (range.min_ephemeral(), range.max_ephemeral());
-                        chosen[usize::from(low)..=usize::from(high)].fill(true);
-                    }
-                    true
-                }
-                Err(wrongs) => {
-                    for wrong in wrongs {
-                        walk.report_wrong(node, text, wrong);
-                    }
-                    false
-                }
-            },
-            _ => {
-                let help = format!("for example {key} = [60103, \"40000-40009\"]");
-                walk.wrong_kind(node, key, "a list of ports", &help);
-                false
-            }
-        }
-    }
-
     fn report_no_ports(&self, host: &Host, entry: &Entry) {
         let message = format!(
             "host `{}` has no port left: all {} of {} are reserved or listened on",
@@ -241,12 +230,13 @@ impl Fields<'_> {
             host.ports.num_ephemeral(),
             host.ports,
         );
-        let culprit = ["reserved", "listeners"].into_iter().find_map(|key| self.table.get(key));
+        let find = |keys: &[&str]| keys.iter().find_map(|key| self.table.get(key));
+        let culprit = find(&["reserved", "ip_local_reserved_ports", "listeners"]);
         let at = culprit.map_or(entry.key_at, |entry| entry.node.at);
         let mut problem = Problem::at(at, message)
             .label("takes all ports away")
             .help("reserve fewer ports, or write a wider range");
-        if let Some(range) = self.table.get("ports") {
+        if let Some(range) = find(&["ports", "ip_local_port_range"]) {
             problem = problem.context(range.node.at, "the range");
         }
         self.walk.report(problem);

@@ -4,8 +4,8 @@ use super::problem::Problem;
 use super::source::Span;
 use super::tree::{Node, Table};
 use super::walk::Walk;
-use crate::model::{Replications, RunSettings, Start};
-use crate::units::SimDuration;
+use crate::model::{Arrivals, Replications, RunSettings, Start, World};
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// The keys of `[run]`.
 pub(super) const KEYS: [&str; 6] =
@@ -19,6 +19,10 @@ pub(super) struct Run {
     pub settings: RunSettings,
     /// Where it says `start = "stationary"`.
     pub stationary: Option<Span>,
+    /// Where it says how long, if it does, and whether that could be read.
+    duration: Option<(Span, bool)>,
+    /// Where it says `warm_up`.
+    warm_up: Option<Span>,
 }
 
 impl Run {
@@ -31,7 +35,31 @@ impl Run {
             seed: 1,
             replications: Replications::Fixed(20),
         };
-        Self { settings, stationary: None }
+        Self { settings, stationary: None, duration: None, warm_up: None }
+    }
+
+    /// Decides what needs the whole world: a run of nothing but recorded attempts is as long as these,
+    /// if nobody says otherwise; and a warm-up must leave something of it.
+    pub fn settle(&mut self, walk: &Walk, world: Option<&World>) {
+        let record = world.and_then(length_of_record).filter(|_| self.duration.is_none());
+        self.settings.duration = record.unwrap_or(self.settings.duration);
+        // Against a duration that is not known, any warm-up would look too long.
+        if self.duration.map_or(world.is_some(), |(_, is_read)| is_read) {
+            self.check_warm_up(walk);
+        }
+    }
+
+    fn check_warm_up(&self, walk: &Walk) {
+        let (warm_up, duration) = (self.settings.warm_up, self.settings.duration);
+        let Some(at) = self.warm_up.filter(|_| warm_up >= duration) else { return };
+        let message = format!("a warm_up of {warm_up} leaves nothing of a run of {duration}");
+        let mut problem = Problem::at(at, message)
+            .label("must be shorter than the duration")
+            .help("write a shorter warm_up, or a longer duration");
+        if let Some((at, _)) = self.duration {
+            problem = problem.context(at, "the duration");
+        }
+        walk.report(problem);
     }
 }
 
@@ -47,8 +75,12 @@ pub(super) fn run(walk: &Walk, node: Option<&Node>) -> Run {
     let duration =
         find("duration").and_then(|node| walk.positive_duration(node, "duration", too_short));
     settings.duration = duration.unwrap_or(settings.duration);
-    if let Some(value) = find("warm_up").and_then(|node| walk.duration(node, "warm_up")) {
+    run.duration = find("duration").map(|node| (node.at, duration.is_some()));
+    if let Some(node) = find("warm_up")
+        && let Some(value) = walk.duration(node, "warm_up")
+    {
         settings.warm_up = value;
+        run.warm_up = Some(node.at);
     }
     if let Some(node) = find("start")
         && let Some(start) = walk.choice(node, "start", &STARTS)
@@ -61,10 +93,6 @@ pub(super) fn run(walk: &Walk, node: Option<&Node>) -> Run {
     }
     if let Some(replications) = replications(walk, table) {
         settings.replications = replications;
-    }
-    // Against a duration that could not be read, any warm-up would look too long.
-    if duration.is_some() || find("duration").is_none() {
-        check_warm_up(walk, table, settings);
     }
     run
 }
@@ -101,19 +129,16 @@ fn precision(walk: &Walk, node: &Node) -> Option<f64> {
     None
 }
 
-fn check_warm_up(walk: &Walk, table: &Table, settings: &mut RunSettings) {
-    if settings.warm_up < settings.duration {
-        return;
-    }
-    let (warm_up, duration) = (settings.warm_up, settings.duration);
-    if let Some(entry) = table.get("warm_up") {
-        let message = format!("a warm_up of {warm_up} leaves nothing of a run of {duration}");
-        let mut problem = Problem::at(entry.node.at, message)
-            .label("must be shorter than the duration")
-            .help("write a shorter warm_up, or a longer duration");
-        if let Some(entry) = table.get("duration") {
-            problem = problem.context(entry.node.at, "the duration");
-        }
-        walk.report(problem);
-    }
+/// How long a run takes in which every client makes recorded attempts: to the second after the last,
+/// and one more. `None` where a client's attempts are drawn.
+fn length_of_record(world: &World) -> Option<SimDuration> {
+    let clients = world.hosts.iter().flat_map(|host| &host.clients);
+    let ends: Option<Vec<SimTime>> = clients
+        .map(|client| match &client.arrivals {
+            Arrivals::Trace(attempts) => Some(attempts.last()?.at),
+            _ => None,
+        })
+        .collect();
+    let last = ends?.into_iter().max()?;
+    Some(SimDuration::from_secs(last.as_nanos().div_ceil(NANOS_PER_SECOND) + 1))
 }

@@ -13,6 +13,8 @@ pub(super) struct Source {
     pub origin: Arc<str>,
     /// The text itself.
     pub text: Arc<str>,
+    /// The number of its first line: 1, or that of the one line quoted from a long file.
+    pub first_line: usize,
 }
 
 impl Source {
@@ -21,11 +23,11 @@ impl Source {
         self.text.get(range).unwrap_or("")
     }
 
-    /// Line and column of a byte offset, both from 1; the column counts characters.
+    /// Line and column of a byte offset, the column from 1; it counts characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..floor_boundary(&self.text, offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + self.first_line;
         (line, before[line_start..].chars().count() + 1)
     }
 
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source {
-        Source { origin: "x.toml".into(), text: text.into() }
+        Source { origin: "x.toml".into(), text: text.into(), first_line: 1 }
     }
 
     #[test]

@@ -43,14 +43,19 @@ fn plain(name: &str) -> String {
     name.trim().to_lowercase().replace(['-', ' '], "_")
 }
 
-/// "did you mean `api`? There are `api` and `cdn`", or only the second half.
+/// A list longer than this says less than the nearest name alone.
+const LONG_LIST: usize = 15;
+
+/// "did you mean `api`? There are `api` and `cdn`", or only one half.
 pub(super) fn instead(written: &str, names: &[&str], there_are: &str) -> String {
     let list = match names {
         [one] => format!("the only {there_are} is `{}`", shown(one)),
         _ => format!("known: {}", listed(names)),
     };
     match nearest(written, names.iter().copied()) {
-        Some(name) if names.len() == 1 => format!("did you mean `{}`?", shown(name)),
+        Some(name) if names.len() == 1 || names.len() > LONG_LIST => {
+            format!("did you mean `{}`?", shown(name))
+        }
         Some(name) => format!("did you mean `{}`? {list}", shown(name)),
         None => list,
     }

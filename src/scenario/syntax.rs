@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use toml::de::DeTable;
 
+use super::pasted::pasted;
 use super::problem::Problem;
 use super::source::{Span, floor_boundary};
 use super::suggest::shown;
@@ -46,7 +47,9 @@ impl BrokenLines {
 
 /// Parses source number 0 of `walk`; reports what is not TOML, and gives the lines it is on.
 pub(super) fn parse(walk: &Walk, text: &str) -> (Table, BrokenLines) {
-    let (tree, errors) = DeTable::parse_recoverable(text);
+    let pasted = pasted(text);
+    let toml = pasted.as_ref().map_or(text, |pasted| &pasted.toml);
+    let (tree, errors) = DeTable::parse_recoverable(toml);
     let mut broken = BrokenLines::of(text);
     if let (Some(first), Some(help)) = (errors.first(), other_format(text)) {
         let range = first.span().unwrap_or(0..0);
@@ -81,7 +84,11 @@ pub(super) fn parse(walk: &Walk, text: &str) -> (Table, BrokenLines) {
             .help("a scenario is a TOML file: https://toml.io shows the language on one page");
         walk.report(problem.syntax());
     }
-    (Table::from_toml(tree.get_ref(), 0, 0), broken)
+    let mut table = Table::from_toml(tree.get_ref(), 0, 0);
+    if let Some(pasted) = &pasted {
+        pasted.restore(text, &mut table);
+    }
+    (table, broken)
 }
 
 fn syntax_problem(text: &str, range: std::ops::Range<usize>, message: &str) -> Problem {

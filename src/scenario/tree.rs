@@ -22,7 +22,7 @@ pub(super) enum Value {
     /// `None` when it does not fit 128 bits.
     Integer(Option<i128>),
     Float(f64),
-    Boolean,
+    Boolean(bool),
     Datetime,
     List(Vec<Node>),
     Table(Table),
@@ -90,7 +90,7 @@ impl Node {
             }
             // What does not parse as a float can only be out of range.
             DeValue::Float(float) => Value::Float(float.as_str().parse().unwrap_or(f64::INFINITY)),
-            DeValue::Boolean(_) => Value::Boolean,
+            DeValue::Boolean(flag) => Value::Boolean(*flag),
             DeValue::Datetime(_) => Value::Datetime,
             DeValue::Array(list) => {
                 Value::List(list.iter().map(|item| Self::from_toml(item, source, shift)).collect())
@@ -105,7 +105,7 @@ impl Node {
         match &self.value {
             Value::Text(_) => "text",
             Value::Integer(_) | Value::Float(_) => "a number",
-            Value::Boolean => "true or false",
+            Value::Boolean(_) => "true or false",
             Value::Datetime => "a date",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",

@@ -28,8 +28,13 @@ pub(super) struct Walk {
 impl Walk {
     /// Adds a text and gives its number.
     pub fn add_source(&self, origin: &str, text: &str) -> usize {
+        self.add_line(origin, text, 1)
+    }
+
+    /// Adds line number `line` of a text too long to be kept, and gives its number.
+    pub fn add_line(&self, origin: &str, text: &str, line: usize) -> usize {
         let mut sources = self.sources.borrow_mut();
-        sources.push(Source { origin: origin.into(), text: text.into() });
+        sources.push(Source { origin: origin.into(), text: text.into(), first_line: line });
         sources.len() - 1
     }
 
@@ -228,7 +233,7 @@ impl Walk {
     pub fn text(&self, node: &Node, key: &str, help: &str) -> Option<String> {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
-            Value::Integer(_) | Value::Float(_) | Value::Boolean | Value::Datetime
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime
                 if node.at.source != 0 =>
             {
                 Some(self.written(node.at))
@@ -308,6 +313,16 @@ impl Walk {
         self.report(problem.depends());
     }
 
+    /// `true` or `false`.
+    pub fn flag(&self, node: &Node, key: &str) -> Option<bool> {
+        let Value::Boolean(flag) = node.value else {
+            let help = format!("write {key} = true or {key} = false, without quotes");
+            self.wrong_kind(node, key, "true or false", &help);
+            return None;
+        };
+        Some(flag)
+    }
+
     /// A port number.
     pub fn port(&self, node: &Node, number: Option<i128>) -> Option<u16> {
         match port_text::checked_port(number.unwrap_or(i128::MAX)) {
@@ -326,10 +341,38 @@ fn home(key: &str) -> Option<&'static str> {
     Some(match key {
         "title" | "asks" => "at the top of the file, before the first [table]",
         "duration" | "start" | "warm_up" | "seed" | "replications" | "precision" => "in [run]",
-        "preset" | "count" | "addresses" | "ports" | "reserved" | "listeners" | "time_wait"
-        | "hz" | "selection" | "reuse_key" => "in [host.NAME]",
-        "endpoints" | "pick" => "in [destination.NAME]",
-        "on" | "to" | "arrivals" | "lifetime" | "closes" | "binds" => "in [client.NAME]",
+        "preset"
+        | "count"
+        | "addresses"
+        | "ports"
+        | "reserved"
+        | "listeners"
+        | "time_wait"
+        | "hz"
+        | "selection"
+        | "reuse_key"
+        | "ip_local_port_range"
+        | "ip_local_reserved_ports"
+        | "tcp_tw_reuse"
+        | "tcp_tw_reuse_delay"
+        | "tcp_timestamps"
+        | "tcp_max_tw_buckets"
+        | "tcp_fin_timeout"
+        | "tcp_syn_retries"
+        | "tcp_syn_linear_timeouts"
+        | "ip_autobind_reuse"
+        | "sysctl"
+        | "tw_reuse_clock"
+        | "buckets_reopen"
+        | "narrow_range_by_one"
+        | "connect_timeout"
+        | "fin_wait_2"
+        | "search_cost"
+        | "net"
+        | "vm" => "in [host.NAME]",
+        "endpoints" | "pick" | "answers" | "loopback" => "in [destination.NAME]",
+        "on" | "to" | "arrivals" | "lifetime" | "closes" | "second_fin_after" | "binds"
+        | "reuse_address" | "reuse_port" | "port_range" | "address" => "in [client.NAME]",
         "rate" | "process" | "workers" | "think" | "every" | "size" | "spacing" => {
             "in a client's `arrivals = { ... }`"
         }

@@ -284,3 +284,16 @@ fn a_byte_order_mark_and_windows_line_ends_are_fine() {
     let text = format!("\u{feff}{}", DESIGN.replace('\n', "\r\n"));
     assert_eq!(good(&text).world, good(DESIGN).world);
 }
+
+#[test]
+fn a_destination_may_be_silent_or_on_the_same_machine() {
+    let text = format!("{SMALLEST}[destination.a]\nanswers = false\nloopback = true\n");
+    let destination = &good(&text).world.destinations[0];
+    assert!(!destination.answers && destination.loopback);
+    let destination = &good(SMALLEST).world.destinations[0];
+    assert!(destination.answers && !destination.loopback);
+    let text = format!("{SMALLEST}[destination.a]\nanswers = \"no\"\n");
+    told(&bad(text), (5, 11, "\"no\""), "must be true or false", "answers = true");
+    let set = good_with(SMALLEST, &["destination.d.answers=false"]);
+    assert!(!set.world.destinations[0].answers);
+}

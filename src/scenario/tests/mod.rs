@@ -6,7 +6,11 @@ mod bad;
 mod bad_files;
 mod good;
 mod overriding;
+mod sockets;
 mod syntax;
+mod sysctls;
+mod tcp;
+mod trace;
 
 /// The scenario of `text`, which must be fine.
 #[track_caller]
@@ -54,4 +58,10 @@ fn told(problems: &Problems, place: (usize, usize, &str), message: &str, help: &
     let shown = problems.render(false);
     let arrow = format!("{}:{}:{}", found.origin, found.line, found.column);
     assert!(shown.contains(&arrow) && shown.contains(help), "not shown: {shown}");
+}
+
+/// What a person is warned of in `text`, which must be fine.
+#[track_caller]
+fn warned(text: &str) -> String {
+    good(text).warnings.render(false)
 }

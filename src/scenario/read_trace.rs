@@ -1,0 +1,167 @@
+//! Attempts that were recorded: `arrivals = { process = "trace", file = "attempts.csv" }`.
+//!
+//! A CSV file with a header, read line by line, for it may hold millions of them. Where a column is
+//! there, its values become the client's own laws too: what theory says of a client is then said of
+//! what was recorded.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::load::read_error;
+use super::problem::Problem;
+use super::suggest::shown;
+use super::trace_lines::Lines;
+use super::tree::Node;
+use super::walk::Walk;
+use crate::model::{Destination, Distribution, Ending, EndpointPick, TraceAttempt};
+use crate::units::SimDuration;
+
+/// Largest file that is read.
+const LARGEST_FILE: u64 = 4 << 30;
+
+pub(super) const HELP: &str = "file = \"attempts.csv\": a line `time,destination,lifetime,close,address`, then one \
+                    for each attempt; all but `time` may be left out";
+
+/// A destination that a record may name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    pub name: &'a str,
+    pub endpoints: u32,
+    pub pick: EndpointPick,
+}
+
+impl<'a> Way<'a> {
+    pub fn to(destination: &'a Destination) -> Self {
+        let Destination { name, endpoints, pick, .. } = destination;
+        Self { name, endpoints: *endpoints, pick: *pick }
+    }
+}
+
+/// A file of attempts, read.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub attempts: Vec<TraceAttempt>,
+    ways: usize,
+}
+
+impl Record {
+    /// All lifetimes as a law; `None` where none was recorded.
+    pub fn lifetimes(&self) -> Option<Distribution> {
+        let lifetimes: Arc<[SimDuration]> =
+            self.attempts.iter().filter_map(|attempt| attempt.lifetime).collect();
+        (!lifetimes.is_empty()).then_some(Distribution::Empirical(lifetimes))
+    }
+
+    /// Does it say from which source addresses attempts were made?
+    pub fn has_sources(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.source.is_some())
+    }
+
+    /// Each ending and how often it was recorded; `None` where none was.
+    pub fn endings(&self) -> Option<Vec<(Ending, f64)>> {
+        let mut counts: Vec<(Ending, f64)> = Vec::new();
+        for ending in self.attempts.iter().filter_map(|attempt| attempt.ending) {
+            match counts.iter_mut().find(|(other, _)| *other == ending) {
+                Some((_, count)) => *count += 1.0,
+                None => counts.push((ending, 1.0)),
+            }
+        }
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// How many attempts went each way; `None` where that was not recorded.
+    pub fn visits(&self) -> Option<Vec<u64>> {
+        let mut counts = vec![0; self.ways];
+        for (way, _) in self.attempts.iter().filter_map(|attempt| attempt.to) {
+            counts[usize::from(way)] += 1;
+        }
+        counts.iter().any(|count| *count > 0).then_some(counts)
+    }
+
+    /// Leaves out the ways whose count is zero: those behind them move up.
+    pub fn renumber(&mut self, counts: &[u64]) {
+        let mut next = 0;
+        let numbers: Vec<u16> = counts
+            .iter()
+            .map(|&count| {
+                let number = next;
+                next += u16::from(count > 0);
+                number
+            })
+            .collect();
+        for (way, _) in self.attempts.iter_mut().filter_map(|attempt| attempt.to.as_mut()) {
+            *way = numbers[usize::from(*way)];
+        }
+    }
+}
+
+/// Reads the file that `node` names; what is wrong with it is reported.
+///
+/// An attempt goes one of `ways`, from one of so many source `addresses`, if that is known.
+pub(super) fn record(
+    walk: &Walk,
+    node: &Node,
+    ways: &[Way<'_>],
+    addresses: Option<u32>,
+) -> Option<Record> {
+    let name = walk.text(node, "file", HELP)?;
+    let path = walk.directory().join(&name);
+    match attempts(walk, &path, ways, addresses) {
+        Ok(attempts) => Some(Record { attempts, ways: ways.len() }),
+        Err(Failure::Reported) => None,
+        Err(Failure::Whole { reason, help }) => {
+            let message = format!("the attempts in `{}` cannot be read: {reason}", shown(&name));
+            walk.report(Problem::at(node.at, message).label("this file").help(help));
+            None
+        }
+    }
+}
+
+/// Why a file of attempts was not read.
+enum Failure {
+    /// Lines of it are wrong, and that was said.
+    Reported,
+    /// All of it.
+    Whole { reason: String, help: &'static str },
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let help = "the path counts from the directory of the scenario file";
+        Self::Whole { reason: read_error(&error), help }
+    }
+}
+
+fn attempts(
+    walk: &Walk,
+    path: &Path,
+    ways: &[Way<'_>],
+    addresses: Option<u32>,
+) -> Result<Vec<TraceAttempt>, Failure> {
+    let whole = |reason: String, help| Err(Failure::Whole { reason, help });
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    if about.len() > LARGEST_FILE {
+        let reason = format!("it is larger than {} GiB", LARGEST_FILE >> 30);
+        return whole(reason, "simulate a few hours of it at a time");
+    }
+    if ways.len() > usize::from(u16::MAX) {
+        let reason = format!("there are {} destinations to choose from", ways.len());
+        return whole(reason, "name the one that it is about: to = \"api\"");
+    }
+    let origin = path.display().to_string();
+    let mut lines = Lines::new(walk, &origin, ways, addresses);
+    lines.read_all(BufReader::new(file.take(LARGEST_FILE)))?;
+    if lines.wrong > 0 {
+        return Err(Failure::Reported);
+    }
+    if lines.attempts.is_empty() {
+        return whole("there is no attempt in it".to_owned(), HELP);
+    }
+    Ok(lines.attempts)
+}
