@@ -7,11 +7,12 @@ use super::frame::{Heading, Key, Sign, legend};
 use super::style::{
     BLOCKED, GREY, INK, PLOT_RIGHT, Pen, RIM, SMALL, TIME_WAIT, WIDTH, line, sheer,
 };
+use super::wording::count;
 use crate::trial::ChurnMeasured;
 
 /// Height of a panel, and of what lies between two rows of them.
 const HEIGHT: f64 = 105.0;
-const BETWEEN: f64 = 66.0;
+const BETWEEN: f64 = 72.0;
 /// Rows of one sheet: more would not be looked at.
 pub const MOST_ROWS: usize = 6;
 /// Moments at which curves are compared.
@@ -24,6 +25,8 @@ pub struct Both<'a> {
     pub name: &'a str,
     /// Ports of its range.
     pub ports: u32,
+    /// Its destinations, each with a pool of its own; 1 where one pool serves all.
+    pub destinations: u32,
     /// How long it lasted, in seconds.
     pub length_s: f64,
     /// What the kernel did.
@@ -45,7 +48,7 @@ pub fn agreement(finding: &str, facts: &str, rows: &[Both<'_>]) -> Picture {
         heading.draw(canvas);
         legend(canvas, &keys(), heading.height() + 22.0);
         for (number, row) in rows.iter().enumerate() {
-            draw_row(canvas, row, first + number as f64 * step);
+            draw_row(canvas, row, first + number as f64 * step, number + 1 == rows.len());
         }
     })
 }
@@ -67,7 +70,7 @@ fn keys() -> [Key; 3] {
     ]
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, row: &Both<'_>, top: f64) {
+fn draw_row(canvas: &mut Canvas<'_>, row: &Both<'_>, top: f64, last: bool) {
     canvas.text(row.name, (RIM, top - 26.0), Align::Left, bold(SMALL, INK));
     let middle = WIDTH / 2.0;
     let (unit, ticks) = time_ticks(row.length_s);
@@ -84,13 +87,21 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &Both<'_>, top: f64) {
         canvas.text(what, (left - 44.0, top - 9.0), Align::Left, plain(SMALL, GREY));
         panel.y_axis(canvas, &count_ticks(curves.highest().max(1.0)));
         curves.draw(canvas, &panel, colour);
-        panel.x_axis(canvas, &ticks, &format!("time ({unit})"));
+        // All rows count in the same unit or say theirs: once is enough, at the bottom.
+        let name = if last { format!("time ({unit})") } else { String::new() };
+        panel.x_axis(canvas, &ticks, &name);
     };
     let waits = Curves::of(row, |one, at_s| count_at(one, at_s));
     let refused = Curves::of(row, |one, at_s| {
         Some(one.refused_at_s.partition_point(|&refused| refused <= at_s) as f64)
     });
-    let ports = format!("ports in TIME-WAIT, of {}", super::wording::count(row.ports.into()));
+    let ports = match row.destinations {
+        1 => format!("ports in TIME-WAIT, of {}", count(row.ports.into())),
+        k => format!(
+            "ports in TIME-WAIT, of {} towards each of {k} destinations",
+            count(row.ports.into())
+        ),
+    };
     side(canvas, waits, RIM + 44.0, middle - 22.0, &ports, TIME_WAIT);
     side(canvas, refused, middle + 64.0, PLOT_RIGHT, "attempts refused so far", BLOCKED);
 }
@@ -170,8 +181,14 @@ mod tests {
     fn every_experiment_has_its_curves_and_no_more_than_fit_are_drawn() {
         let (kernel, low, high) = (churn(50), churn(48), churn(53));
         let model = [&low, &high];
-        let row =
-            Both { name: "churn/even", ports: 100, length_s: 90.0, kernel: &kernel, model: &model };
+        let row = Both {
+            name: "churn/even",
+            ports: 100,
+            destinations: 1,
+            length_s: 90.0,
+            kernel: &kernel,
+            model: &model,
+        };
         let picture = agreement("It agrees", "Linux 6.18", &vec![row; MOST_ROWS + 3]);
         assert_eq!(picture.svg.matches("churn/even").count(), MOST_ROWS);
         assert!(picture.svg.contains("attempts refused so far"));

@@ -9,8 +9,8 @@ use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
 use portsim::report::numbers;
 use portsim::trial::{
-    Case, ChurnMeasured, Draw, Experiment, Kernel, Measured, builtin, cost_case, draws, judge,
-    live, predict, probes_at,
+    Call, Case, ChurnMeasured, Draw, Experiment, Kernel, Measured, builtin, cost_case, draws,
+    judge, live, predict, probes_at,
 };
 use rayon::prelude::*;
 
@@ -317,6 +317,7 @@ impl<'a> Session<'a> {
         let both = rows.iter().zip(&models).map(|((at, kernel, _), model)| Both {
             name: &self.cases[*at].name,
             ports: self.cases[*at].setup.n,
+            destinations: pools(&self.cases[*at].experiment),
             length_s: length_s(&self.cases[*at].experiment),
             kernel,
             model,
@@ -327,6 +328,14 @@ impl<'a> Session<'a> {
             models[0].len()
         );
         folder.write_picture("validate", &chart::agreement(&agreement.sentence(), &facts, &both))
+    }
+}
+
+/// How often each port of an experiment can be used at once.
+fn pools(experiment: &Experiment) -> u32 {
+    match experiment {
+        Experiment::Churn(churn) if churn.how.call != Call::Bind => churn.to.k,
+        _ => 1,
     }
 }
 

@@ -197,12 +197,16 @@ fn timers(quick: bool) -> Vec<Case> {
             Some(after) => format!("fin-wait-2/{secs}s/answered-after-{after}s"),
             None => format!("fin-wait-2/{secs}s"),
         };
-        let experiment = Experiment::FinWait2 { server_after, limit: 200.0 };
+        // A late FIN is followed by all of TIME-WAIT.
+        let limit = server_after.map_or(f64::from(secs) + 6.0, |after| after + 66.0);
+        let experiment = Experiment::FinWait2 { server_after, limit };
         case(&name, Setup { fin_timeout: Some(secs), ..setup(4) }, experiment, "")
     };
     let syn = |syn_retries, syn_linear| {
         let name = format!("syn-sent/retries{syn_retries}/linear{syn_linear}");
-        let experiment = Experiment::SynSent { syn_retries, syn_linear, limit: 200.0 };
+        // tcp_model_timeout, and room for the grid.
+        let limit = f64::from(2_u32 << syn_retries) * 1.1 + 5.0;
+        let experiment = Experiment::SynSent { syn_retries, syn_linear, limit };
         case(&name, setup(3), experiment, "")
     };
     let wait = |name: &str, n, gap, setup: Setup, notes| {
@@ -211,7 +215,7 @@ fn timers(quick: bool) -> Vec<Case> {
             close: Close::Client,
             server_delay: 0.0,
             wait_from: if setup.tw_reuse == 0 { 59.0 } else { 0.0 },
-            wait_to: 70.0,
+            wait_to: 66.0,
         };
         case(name, Setup { n, ..setup }, experiment, notes)
     };
@@ -225,7 +229,7 @@ fn timers(quick: bool) -> Vec<Case> {
         syn(1, 4),
         syn(2, 0),
         syn(3, 0),
-        wait("time-wait", 60, 0.31, setup(60), "60 s are 61 on average"),
+        wait("time-wait", 40, 0.21, setup(40), "60 s are 61 on average"),
         wait(
             "time-wait/fin-timeout5",
             60,
@@ -332,25 +336,25 @@ fn churns() -> Vec<Case> {
             "churn/even",
             setup(100),
             CONNECT,
-            &Attempts::even(3.0, 75.0),
+            &Attempts::even(3.0, 72.0),
             "full after 33 s, nothing for half a minute, then in waves",
         ),
-        churn("churn/poisson", setup(100), CONNECT, &Attempts::poisson(4.0, 75.0), ""),
+        churn("churn/poisson", setup(100), CONNECT, &Attempts::poisson(4.0, 72.0), ""),
         churn(
             "churn/lives",
             setup(60),
             CONNECT,
-            &Attempts { mean_life: 5.0, ..Attempts::poisson(2.0, 75.0) },
+            &Attempts { mean_life: 5.0, ..Attempts::poisson(2.0, 72.0) },
             "",
         ),
         churn(
             "churn/two-destinations",
             setup(60),
             CONNECT,
-            &Attempts { k: 2, ..Attempts::even(4.0, 75.0) },
+            &Attempts { k: 2, ..Attempts::even(4.0, 72.0) },
             "",
         ),
-        churn("churn/bind", setup(60), BIND, &Attempts { k: 2, ..Attempts::even(4.0, 75.0) }, ""),
+        churn("churn/bind", setup(60), BIND, &Attempts { k: 2, ..Attempts::even(4.0, 72.0) }, ""),
         churn(
             "churn/server-closes",
             setup(20),

@@ -135,12 +135,20 @@ fn by_counts(shown: &[u32], found: &[u32], predicted: &[Vec<u32>], summed: usize
     };
     let each = (0..found.len()).all(|at| within(found[at], &|row| row[at]).0);
     let (total, low, high) = within(sum(found), &|row| sum(row));
-    let model = if low == high { low.to_string() } else { format!("{low} to {high}") };
-    let kernel = if shown.len() == 1 || shown.len() > 6 {
-        format!("{} connections", sum(found))
+    let spread = |low: u32, high: u32| match low == high {
+        true => low.to_string(),
+        false => format!("{low} to {high}"),
+    };
+    let (kernel, model) = if shown.len() == 1 || shown.len() > 6 {
+        (format!("{} connections", sum(found)), spread(low, high))
     } else {
         let parts: Vec<String> = shown.iter().map(u32::to_string).collect();
-        format!("{} connections", parts.join(" + "))
+        let model = (0..shown.len()).map(|at| {
+            let (_, low, high) = within(found[at], &|row| row[at]);
+            spread(low, high)
+        });
+        let model: Vec<String> = model.collect();
+        (format!("{} connections", parts.join(" + ")), model.join(" + "))
     };
     Judgement::new(each && total, kernel, model)
 }
@@ -295,11 +303,19 @@ fn order(case: &Case, found: &[OrderMeasured], predicted: &[Measured]) -> Judgem
             && deltas_fit(found, &model)
     });
     let told = |one: &OrderMeasured| {
-        let other = one.first_index_of_other_parity;
-        let other = other.map_or_else(|| "never".to_owned(), |at| format!("at {at}"));
-        let steps: Vec<String> =
-            one.deltas.iter().take(3).map(|(delta, _)| format!("+{delta}")).collect();
-        format!("{} ports, other parity {other}, most often {}", one.count, steps.join(" "))
+        let other = match one.first_index_of_other_parity {
+            None => "of one parity".to_owned(),
+            Some(0) => "the other parity first".to_owned(),
+            Some(at) => format!("the other parity after {at}"),
+        };
+        let frequent: Vec<u32> = one.deltas.iter().take(8).map(|delta| delta.0).collect();
+        let (least, most) = (frequent.iter().min(), frequent.iter().max());
+        let steps = match (least, most) {
+            // Single steps say something only where they are few.
+            (Some(least), Some(most)) if *most <= 16 => format!(", steps of {least} to {most}"),
+            _ => String::new(),
+        };
+        format!("{} ports, {other}{steps}", one.count)
     };
     Judgement::new(agrees, told(&found[0]), told(&model[0][0]))
 }
