@@ -11,20 +11,25 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 19] = [
     "bind-first",
+    "half-closed",
     "knee",
     "linux-default",
     "long-lived",
+    "loopback",
     "macos",
     "many-destinations",
+    "replay",
     "reserved",
     "saw-tooth",
     "selection",
+    "silent",
     "sixteen-k",
     "small-shares",
     "squatter",
     "test-suite",
+    "tw-reuse",
     "windows",
 ];
 
@@ -42,6 +47,7 @@ fn the_list_of_shipped_scenarios_is_complete() {
     let mut found: Vec<String> = fs::read_dir(folder())
         .expect("scenarios/ can be read")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".toml"))
         .collect();
     found.sort();
     assert_eq!(found, NAMES.map(|name| format!("{name}.toml")));

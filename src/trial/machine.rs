@@ -68,9 +68,14 @@ fn tcp(setup: &Setup, kernel: Kernel) -> TcpSettings {
 fn of_version(version: (u16, u16)) -> TcpSettings {
     let since = |major, minor| version >= (major, minor);
     let usual = TcpSettings::default();
-    let by_second = (SimDuration::ZERO, SimDuration::from_secs(1));
-    let (tw_reuse_delay, tw_reuse_clock) =
-        if since(6, 14) { (usual.tw_reuse_delay, usual.tw_reuse_clock) } else { by_second };
+    let second = SimDuration::from_secs(1);
+    // tcp_twsk_unique: an age of more than `tcp_tw_reuse_delay` in milliseconds; before 6.14 another
+    // second than then; before 4.19 another than the one after that.
+    let (tw_reuse_delay, tw_reuse_clock) = match version {
+        _ if since(6, 14) => (usual.tw_reuse_delay, usual.tw_reuse_clock),
+        _ if since(4, 19) => (SimDuration::ZERO, second),
+        _ => (second, second),
+    };
     TcpSettings {
         tw_reuse_delay,
         tw_reuse_clock,
