@@ -403,7 +403,7 @@ fn churns() -> Vec<Case> {
 fn long_churns() -> Vec<Case> {
     let long = |name: &str, n, attempts: Attempts| churn(name, setup(n), CONNECT, &attempts, "");
     vec![
-        long("churn/long/holds", 300, Attempts::even(4.8, 180.0)),
+        long("churn/long/just-fits", 300, Attempts::even(4.8, 180.0)),
         long("churn/long/just-not", 300, Attempts::even(4.9, 180.0)),
         long("churn/long/even", 300, Attempts::even(6.0, 180.0)),
         long("churn/long/poisson", 300, Attempts::poisson(5.0, 180.0)),
