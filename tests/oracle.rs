@@ -68,7 +68,7 @@ fn every_measured_case_lies_within_the_models_spread() {
     assert_eq!(cases.len(), 155);
     let judgements: Vec<Judgement> = cases.par_iter().map(judged).collect();
     let mut outside = Vec::new();
-    for (case, Judgement { agrees, kernel, model }) in cases.iter().zip(&judgements) {
+    for (case, Judgement { agrees, kernel, model, .. }) in cases.iter().zip(&judgements) {
         let known = OUTSIDE.iter().find(|(name, _)| *name == case.name);
         let verdict = match (agrees, known) {
             (true, _) => "agrees",

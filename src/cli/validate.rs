@@ -171,6 +171,10 @@ impl<'a> Session<'a> {
             self.kernel.hz,
             numbers::plural(self.cases.len() as u64, "case", "cases")
         ));
+        let scenarios = self.cases.iter().filter(|case| case.name.starts_with("scenario/"));
+        for Case { name, notes, .. } in scenarios.filter(|case| !case.notes.is_empty()) {
+            self.terminal.note(&format!("note: {}: {notes}", tame(name)));
+        }
     }
 
     fn predictions(&self, case: &Case) -> Vec<Measured> {

@@ -80,6 +80,9 @@ impl Compared {
     /// A case that was made.
     #[must_use]
     pub fn judged(case: &str, judgement: Judgement, notes: &str) -> Self {
+        if let Some(why) = judgement.unfit {
+            return Self::skipped(case, &why, notes);
+        }
         let verdict = if judgement.agrees { Outcome::Agrees } else { Outcome::Differs };
         let (kernel, model) = (judgement.kernel, judgement.model);
         Self { case: case.to_owned(), verdict, kernel, model, notes: notes.to_owned() }
@@ -183,8 +186,12 @@ mod tests {
     use super::*;
 
     fn agreement(differ: bool) -> Agreement {
-        let judgement =
-            |agrees| Judgement { agrees, kernel: "50 | 50".into(), model: "100".into() };
+        let judgement = |agrees| Judgement {
+            agrees,
+            kernel: "50 | 50".into(),
+            model: "100".into(),
+            unfit: None,
+        };
         let cases = vec![
             Compared::judged("hold/connect", judgement(true), ""),
             Compared::judged("churn/even", judgement(!differ), ""),

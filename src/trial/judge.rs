@@ -22,11 +22,16 @@ pub struct Judgement {
     pub kernel: String,
     /// What the model says, in a few words.
     pub model: String,
+    /// Why the two cannot be compared, if they cannot.
+    pub unfit: Option<String>,
 }
+
+/// Attempts that come later than this were not those that the model made, in seconds.
+const LATE_S: f64 = 0.1;
 
 impl Judgement {
     fn new(agrees: bool, kernel: impl Into<String>, model: impl Into<String>) -> Self {
-        Self { agrees, kernel: kernel.into(), model: model.into() }
+        Self { agrees, kernel: kernel.into(), model: model.into(), unfit: None }
     }
 }
 
@@ -393,11 +398,19 @@ fn churn(case: &Case, found: &ChurnMeasured, predicted: &[Measured]) -> Judgemen
         (_, true) => format!(", the first at {first:.3} s"),
         _ => format!(", the first at {first:.3} to {last:.3} s"),
     };
-    Judgement::new(
+    let mut judgement = Judgement::new(
         in_spread && in_time && errors,
         format!("{} of {} refused{}", found.fail, found.attempts, first_of(found.first_fail_s)),
         format!("{spread}{firsts_told}"),
-    )
+    );
+    if !judgement.agrees && found.max_late_s > LATE_S {
+        judgement.unfit = Some(format!(
+            "attempts came up to {:.1} s late, so they were not the model's: this machine is too slow or \
+             too busy for it",
+            found.max_late_s
+        ));
+    }
+    judgement
 }
 
 /// The shape of the cost: cheap below half of the range, dear from there on, dearest on a full one.

@@ -9,8 +9,12 @@ use crate::model::{
 };
 use crate::units::{SimDuration, SimTime};
 
-/// More attempts a second than these are scaled down: each is a dozen system calls.
-const MOST_A_SECOND: f64 = 1_000.0;
+/// What an attempt costs on a kernel, client and server, roughly: a dozen system calls, and the ports that
+/// a search over a full range looks at.
+const ATTEMPT_S: f64 = 100e-6;
+const PROBE_S: f64 = 100e-9;
+/// So much of a core may go into attempts: on a busier one they come late, and are others than the model's.
+const MOST_OF_A_CORE: f64 = 0.15;
 /// A range is scaled down to no fewer ports than these.
 const FEWEST_PORTS: u32 = 20;
 /// More destinations than these have no listener each.
@@ -59,8 +63,8 @@ pub fn live(
         notes.push(format!("one of its {} machines is run", host.count));
     }
     let attempts = attempts(world, settings, length)?;
-    let times =
-        (attempts.len() as f64 / length.as_secs_f64() / MOST_A_SECOND).ceil().max(1.0) as u32;
+    let rate = attempts.len() as f64 / length.as_secs_f64();
+    let times = times(rate, host.usable_ports().into());
     let setup = setup(world, host, times, &mut notes)?;
     if times > 1 {
         notes.push(format!(
@@ -89,6 +93,12 @@ pub fn live(
         notes: String::new(),
     };
     Ok(Live { case, notes })
+}
+
+/// How many times fewer attempts and ports there have to be for a kernel to keep up.
+fn times(rate_per_s: f64, ports: f64) -> u32 {
+    let busy = |times: f64| rate_per_s / times * (ATTEMPT_S + PROBE_S * ports / times);
+    (1..).find(|&times| busy(f64::from(times)) <= MOST_OF_A_CORE).unwrap_or(1)
 }
 
 fn ordinal(number: u32) -> String {
@@ -318,9 +328,10 @@ mod tests {
         let text = SMALL.replace("3 / s", "5000 / s").replace("40000-40099", "32768-60999");
         let Live { case, notes } = ready(&text).unwrap();
         let Experiment::Churn(churn) = &case.experiment else { panic!() };
-        assert_eq!(churn.attempts.len(), 100_000);
-        assert_eq!(case.setup.n, 28_226 / 5 & !1);
-        assert!(notes[1].starts_with("scaled 1:5: every 5th attempt on 5644"), "{notes:?}");
+        // 5,000 / 12 attempts a second, each at most 100 us and 28,226 / 12 times 100 ns: 14 % of a core.
+        assert_eq!(churn.attempts.len(), 500_000_usize.div_ceil(12));
+        assert_eq!(case.setup.n, 28_226 / 12 & !1);
+        assert!(notes[1].starts_with("scaled 1:12: every 12th attempt on 2352"), "{notes:?}");
     }
 
     #[test]
