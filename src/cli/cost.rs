@@ -173,7 +173,7 @@ fn machine_bytes(world: &World, host: &Host, settings: &RunSettings) -> f64 {
     let duration = settings.duration.as_secs_f64();
     let attempts = theory::attempts(world, host, duration);
     let held = host.clients.iter().zip(attempts).map(|(client, attempts)| {
-        attempts / duration * HoldLaw::of(host, client).limited_mean_s(duration)
+        attempts / duration * HoldLaw::of(world, host, client).limited_mean_s(duration)
     });
     // The load of every client on every pool, and what stands at the start.
     let start = match settings.start {
