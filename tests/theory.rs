@@ -5,7 +5,10 @@
 
 mod support;
 
-use portsim::model::{Arrivals, Distribution, Ending, Replications, RunSettings, Start, World};
+use portsim::model::{
+    Arrivals, Binds, Client, Distribution, Ending, PortRange, Replications, RunSettings, Squatter,
+    SquatterAddress, Start, SynTimeout, TcpSettings, TimerGrid, TwReuse, World,
+};
 use portsim::replicate::{Unwatched, replicate};
 use portsim::stats::{Estimate, Outcome};
 use portsim::theory::{Expected, engset_call_congestion, erlang_b};
@@ -110,6 +113,180 @@ fn the_theory_beside_the_figures_is_the_theory_of_the_figures() {
     assert!((outcome.whole.blocked_time_share.mean / formula - 1.0).abs() < 0.05);
 }
 
+/// A loss system of 100 ports in which a port is held for more than a lifetime of mean 1 s and a
+/// TIME-WAIT.
+struct Held {
+    name: &'static str,
+    /// Mean hold.
+    hold_s: f64,
+    /// What the mean hold would be if that were all.
+    without_s: f64,
+    /// The world, offered 1 attempt a second.
+    world: World,
+}
+
+impl Held {
+    fn new(
+        name: &'static str,
+        [hold_s, without_s]: [f64; 2],
+        ports: u32,
+        law: &Distribution,
+    ) -> Self {
+        let one = client(Arrivals::Poisson { rate_per_s: 1.0 }, law.clone());
+        Self { name, hold_s, without_s, world: world(host(ports, vec![one])) }
+    }
+
+    fn client(mut self, change: impl Fn(&mut Client)) -> Self {
+        self.world.hosts[0].clients.iter_mut().for_each(change);
+        self
+    }
+
+    fn tcp(mut self, change: impl Fn(&mut TcpSettings)) -> Self {
+        change(&mut self.world.hosts[0].tcp);
+        self
+    }
+
+    fn world(mut self, change: impl Fn(&mut World)) -> Self {
+        change(&mut self.world);
+        self
+    }
+
+    /// The same offered `times` 100 erlangs, 1,600 holds long and from empty, for its steady state is
+    /// not drawn; the filling is left out.
+    fn at(&self, times: f64) -> (World, RunSettings) {
+        let mut world = self.world.clone();
+        let clients = &mut world.hosts[0].clients;
+        let rate_per_s = times * 100.0 / self.hold_s / clients.len() as f64;
+        clients.iter_mut().for_each(|c| c.arrivals = Arrivals::Poisson { rate_per_s });
+        let warm_up = SimDuration::from_secs_f64(20.0 * self.hold_s);
+        let settings = settings(1_620.0 * self.hold_s, REPLICATIONS);
+        (world, RunSettings { warm_up, ..settings })
+    }
+}
+
+/// Every way in which a hold may end, and every set of ports that is a pool of its own though it is
+/// not the whole range.
+fn held(law: &Distribution) -> Vec<Held> {
+    let secs = SimDuration::from_secs;
+    let closed_by = |ending| move |c: &mut Client| c.closes = vec![(ending, 1.0)];
+    let late = |law: Distribution| move |c: &mut Client| c.second_fin = law.clone();
+    let three = Distribution::Constant(secs(3));
+    let ten = Distribution::Exponential { mean: secs(10) };
+    let in_time = -(-0.5_f64).exp_m1(); // P(second FIN within 5 s), and share of its mean by then.
+    vec![
+        Held::new("tcp_tw_reuse = 1", [2.0005, 61.0], 100, law)
+            .client(closed_by(Ending::Client))
+            .tcp(|tcp| tcp.tw_reuse = TwReuse::Always),
+        Held::new("half-closed, tcp_fin_timeout 5 s", [6.0, 61.0], 100, law)
+            .client(closed_by(Ending::Half))
+            .tcp(|tcp| tcp.fin_timeout = secs(5)),
+        Held::new("second FIN 3 s late", [64.0, 61.0], 100, law)
+            .client(closed_by(Ending::Client))
+            .client(late(three.clone())),
+        Held::new(
+            "second FIN late, often after FIN-WAIT-2",
+            [1.0 + 70.0 * in_time, 71.0],
+            100,
+            law,
+        )
+        .client(closed_by(Ending::Client))
+        .client(late(ten))
+        .tcp(|tcp| tcp.fin_timeout = secs(5)),
+        Held::new("client's FIN 3 s late", [4.0, 1.0], 100, law).client(late(three)),
+        // Given up by the second timer: 1 s and half a step of 32 ms, then 2 s from a grid point on.
+        Held::new("nobody answers, tcp_syn_retries 1", [3.064, 1.0], 100, law)
+            .tcp(|tcp| tcp.syn = SynTimeout::Linux { retries: 1, linear_timeouts: 4 })
+            .world(|world| {
+                world.destinations[0].answers = false;
+                world.hosts[0].timer_grid = TimerGrid::LinuxWheel { hz: 250 };
+            }),
+        Held::new("IP_LOCAL_PORT_RANGE", [1.0, 2.0], 400, law)
+            .client(|c| c.socket.port_range = PortRange::new(65_300, 65_399)),
+        Held::new("bind() beside squatters", [1.0, 2.0], 102, law)
+            .client(|c| c.binds = Binds::Bind)
+            .world(|world| {
+                let squatter =
+                    |ports: [u16; 2], on| Squatter { ports: ports.into_iter().collect(), on };
+                world.hosts[0].squatters = vec![
+                    squatter([65_500, 65_501], SquatterAddress::Source(0)),
+                    squatter([65_510, 65_513], SquatterAddress::Other),
+                ];
+            }),
+        Held::new("bind() and connect() to one endpoint", [61.0, 1.0], 100, law)
+            .client(closed_by(Ending::Client))
+            .world(|world| {
+                let clients = &mut world.hosts[0].clients;
+                clients.push(Client {
+                    name: "bound".into(),
+                    binds: Binds::Bind,
+                    ..clients[0].clone()
+                });
+            }),
+    ]
+}
+
+/// Goal: Erlang's formula holds for every way in which a port may be held, with the mean hold that
+/// theory has for it, and theory knows how many ports there are.
+/// Method: 100 ports, 100 erlangs, two laws of lifetimes; as a control, 2 % more load must fall out of
+/// the interval, and so must the formula for the hold as it would be without what is tested.
+#[test]
+fn blocking_matches_erlang_b_however_a_hold_ends() {
+    let (mut outside, mut intervals) = (0, 0_u64);
+    for (law, lifetime) in [&laws(1.0)[0], &laws(1.0)[2]] {
+        for case in held(lifetime) {
+            // Else cases of constant holds would all be one, at another scale.
+            let seed = intervals + 1;
+            let (world, settings) = case.at(1.0);
+            let settings = RunSettings { seed, ..settings };
+            let expected = Expected::of(&world, 0, Start::Empty);
+            let name = format!("{}, {law}", case.name);
+            let hold_s = expected.mean_hold_s.expect("all holds are finite");
+            assert!((hold_s / case.hold_s - 1.0).abs() < 1e-3, "{name}: {hold_s} s");
+            let formula = expected.erlang_b.expect("Poisson arrivals have one");
+            assert!((formula / erlang_b(100, 100.0) - 1.0).abs() < 5e-3, "{name}: {formula}");
+            let ratio = run(&world, &settings).whole.blocking_ratio;
+            let error = standard_error(ratio);
+            println!("{name}: {:.6} to {:.6}, formula {formula:.6}", ratio.lo, ratio.hi);
+            assert!((ratio.mean - formula).abs() < 4.0 * error, "{name}: {ratio:?}, {formula}");
+            intervals += 1;
+            outside += u32::from(formula < ratio.lo || formula > ratio.hi);
+            let (world, settings) = case.at(1.02);
+            let settings = RunSettings { seed, ..settings };
+            let more = run(&world, &settings).whole.blocking_ratio;
+            assert!(more.lo > formula, "{name}: 2 % more, {more:?}, holds {formula}");
+            let without = erlang_b(100, 100.0 * case.without_s / case.hold_s);
+            assert!(without < ratio.lo || without > ratio.hi, "{name}: {ratio:?}, {without}");
+        }
+    }
+    // Of 95 % intervals some miss: of 18, more than 4 with a probability of one in five hundred.
+    println!("{outside} of {intervals} intervals miss the formula");
+    assert!(outside <= 4, "{outside} of {intervals} intervals miss the formula");
+}
+
+/// On Linux's timer grid a port's hold depends on the clock, and Erlang's formula does not know that:
+/// ports come free in batches, so more is refused than for the mean hold, but less than if every hold
+/// were as long as the longest. On many ports the latter is close (1.77 % of attempts were refused
+/// with 28,232 ports and erlangs; the formula has 0.50 % for the mean hold, 1.90 % for the longest).
+#[test]
+fn on_a_timer_grid_blocking_lies_between_the_formulas_for_the_mean_and_the_longest_hold() {
+    for (ports, holds) in [(100, 1_620.0), (16_384, 40.0)] {
+        let mean_s = 1.0 + 60.0 + 1.024;
+        let rate_per_s = f64::from(ports) / mean_s;
+        let lifetime = Distribution::Exponential { mean: SimDuration::from_secs(1) };
+        let mut poisson = client(Arrivals::Poisson { rate_per_s }, lifetime);
+        poisson.closes = vec![(Ending::Client, 1.0)];
+        let mut world = world(host(ports, vec![poisson]));
+        world.hosts[0].timer_grid = TimerGrid::LinuxWheel { hz: 250 };
+        let warm_up = SimDuration::from_secs_f64(10.0 * mean_s);
+        let settings = RunSettings { warm_up, ..settings(holds * mean_s, REPLICATIONS) };
+        let expected = Expected::of(&world, 0, Start::Empty).erlang_b.expect("Poisson arrivals");
+        let longest = erlang_b(u64::from(ports), rate_per_s * (mean_s + 1.024));
+        let ratio = run(&world, &settings).whole.blocking_ratio;
+        println!("{ports} ports: {ratio:?}, {expected} to {longest}");
+        assert!(expected < ratio.lo && ratio.hi < longest, "{ports}: {ratio:?}");
+    }
+}
+
 /// Engset: workers that think and connect, on fewer ports than workers.
 #[test]
 fn a_closed_loop_matches_engset_whatever_the_law_of_the_lifetimes() {
@@ -166,7 +343,7 @@ fn on_the_linux_timer_grid_a_rate_of_n_over_60_is_too_much() {
             client(Arrivals::Constant { rate_per_s }, Distribution::Constant(SimDuration::ZERO));
         constant.closes = vec![(Ending::Client, 1.0)];
         let mut host = host(300, vec![constant]);
-        host.timer_grid = portsim::model::TimerGrid::LinuxWheel { hz: 250 };
+        host.timer_grid = TimerGrid::LinuxWheel { hz: 250 };
         run(&world(host), &settings(180.0, REPLICATIONS)).whole.blocked
     };
     assert_eq!(blocked(4.8), 0);

@@ -213,7 +213,7 @@ impl<'a> Machine<'a> {
             closing,
             time_wait: closing.time_wait(),
             unusual: is_unusual(job.world, host, closing),
-            releases: calendar(host, plan, job.settings.duration, workspace.releases.take()),
+            releases: calendar(job, workspace.releases.take()),
             now: SimTime::START,
             instant_releases: Vec::new(),
             ports,
@@ -409,14 +409,10 @@ fn is_unusual(world: &World, host: &Host, closing: Closing) -> bool {
     })
 }
 
-/// A calendar laid out for what `host` will hold, in the memory of a `used` one.
-pub(super) fn calendar<T: Copy + Ord>(
-    host: &Host,
-    plan: PoolPlan,
-    duration: SimDuration,
-    used: Option<Calendar<T>>,
-) -> Calendar<T> {
-    let hold = stationary::typical_hold(host).min(duration);
+/// A calendar laid out for what the machine of `job` will hold, in the memory of a `used` one.
+pub(super) fn calendar<T: Copy + Ord>(job: Job<'_>, used: Option<Calendar<T>>) -> Calendar<T> {
+    let (host, plan) = (job.host(), job.plan());
+    let hold = stationary::typical_hold(job.world, host).min(job.settings.duration);
     let capacity = u64::from(plan.connections_a_port()) * u64::from(host.usable_ports());
     let offered = stationary::mean_rate(host) * hold.as_secs_f64();
     // `as` saturates, so an absurd rate asks for no more than the capacity.

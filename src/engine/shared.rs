@@ -100,7 +100,7 @@ impl<'a> SharedMachine<'a> {
             sockets,
             selection,
             closing: job.closing(),
-            events: calendar(host, plan, job.settings.duration, workspace.events.take()),
+            events: calendar(job, workspace.events.take()),
             now: SimTime::START,
             at_once: Vec::new(),
             records: Vec::new(),

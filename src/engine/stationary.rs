@@ -10,6 +10,9 @@
 //! Which ports are taken is not drawn from the steady state; the selection algorithm picks them one
 //! after the other.
 //!
+//! It knows established connections and TIME-WAIT only; of which machines that is all there is says
+//! [`starts_steady`].
+//!
 //! Source: Sevast'yanov, "An ergodic theorem for Markov processes and its application to telephone
 //! systems with refusals", Theory of Probability and its Applications 2(1), 1957; for the residual
 //! law, Kleinrock, *Queueing Systems* volume 1, section 5.2.
@@ -18,7 +21,10 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::sample::{Sampler, unit};
 use super::target::pool_shares;
-use crate::model::{Arrivals, Distribution, Ending, HoldTimer, Host, PoolId, PoolPlan, World};
+use crate::model::{
+    Arrivals, Client, Distribution, Ending, HoldTimer, Host, PoolId, PoolPlan, World, shares_ports,
+};
+use crate::theory::{HoldLaw, rate_per_s, starts_steady};
 use crate::units::{SimDuration, SimTime};
 
 /// A connection that is there at the start.
@@ -35,6 +41,9 @@ pub struct Standing {
 }
 
 /// Draws what one machine of `world.hosts[host]` holds at a random moment.
+///
+/// # Panics
+/// When its steady state is not known.
 pub fn draw(
     world: &World,
     host: usize,
@@ -43,6 +52,7 @@ pub fn draw(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Standing> {
     let host_model = &world.hosts[host];
+    assert!(starts_steady(world, host_model), "no steady state is known of {}", host_model.name);
     let usable = host_model.usable_ports();
     let holders = Holders::new(host_model, timer);
     // Each pool is a loss system of its own: the sum of its clients' loads, cut at its ports.
@@ -89,7 +99,7 @@ impl Holders {
         // later is released at a later grid point.
         let oldest = timer.oldest_at_start().as_nanos();
         let clients = host.clients.iter().map(|client| {
-            let rate = open_rate(&client.arrivals);
+            let rate = mean_rate_of(&client.arrivals);
             let total: f64 = client.closes.iter().map(|close| close.1).sum();
             let by_client: f64 =
                 client.closes.iter().filter(|c| c.0 == Ending::Client).map(|c| c.1).sum();
@@ -188,32 +198,32 @@ fn weighted(weights: &[f64], total: f64, rng: &mut Xoshiro256PlusPlus) -> usize 
     found.unwrap_or(weights.len() - 1)
 }
 
-/// Attempts a second of all clients with open arrivals together.
+/// Attempts a second of all clients together, as long as none is refused; roughly, for workers of a
+/// closed loop.
 #[must_use]
 pub fn mean_rate(host: &Host) -> f64 {
-    host.clients.iter().map(|client| open_rate(&client.arrivals)).sum()
+    host.clients.iter().map(|client| mean_rate_of(&client.arrivals)).sum()
 }
 
-fn open_rate(arrivals: &Arrivals) -> f64 {
+fn mean_rate_of(arrivals: &Arrivals) -> f64 {
     match arrivals {
-        Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => *rate_per_s,
-        Arrivals::Batches { every, size, .. } => f64::from(*size) / every.as_secs_f64(),
-        Arrivals::Trace(attempts) => match attempts.last() {
-            Some(last) => attempts.len() as f64 / last.at.as_secs_f64().max(1.0),
-            None => 0.0,
-        },
         // No more than all workers hold a port at any time, whatever their rate.
         Arrivals::ClosedLoop { workers, think } => f64::from(*workers) / mean_s(think).max(1e-3),
+        open => rate_per_s(open).expect("open arrivals have a rate"),
     }
 }
 
 /// How far ahead most releases of `host` lie.
 #[must_use]
-pub fn typical_hold(host: &Host) -> SimDuration {
-    let lives = host.clients.iter().map(|client| mean_s(&client.lifetime));
-    let life = SimDuration::from_secs_f64(lives.fold(0.0, f64::max) * 3.0);
-    let hold = host.timer_grid.mean(host.time_wait) + host.timer_grid.step(host.time_wait);
-    hold + life
+pub fn typical_hold(world: &World, host: &Host) -> SimDuration {
+    let of_client = |client: &Client| {
+        let hold = HoldLaw::of(world, host, client).mostly_within_s();
+        // Where sockets share ports, a TIME-WAIT that may be taken over is kept to its end.
+        let kept = shares_ports(host) && client.can_end(Ending::Client);
+        if kept { hold.max(host.time_wait.as_secs_f64()) } else { hold }
+    };
+    let longest = host.clients.iter().map(of_client).fold(0.0, f64::max);
+    SimDuration::from_secs_f64(longest) + host.timer_grid.step(host.time_wait)
 }
 
 /// Mean of a law in seconds; of one without a mean, ten times its least value.

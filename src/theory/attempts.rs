@@ -1,53 +1,88 @@
-//! How many attempts to connect a run comes to, at most: what it costs, before it is begun.
+//! How often a client tries to connect, and how many attempts a run comes to at most: what it costs,
+//! before it is begun.
 
-use super::demand::{HoldLaw, rate_per_s};
+use super::hold::HoldLaw;
 use super::moments::limited_mean_s;
-use super::pools::{key_of, pools};
-use crate::model::{Arrivals, Client, Distribution, Host, ReuseKey, World};
+use super::pools::{ports_of, ways_of};
+use crate::model::{Arrivals, Client, Distribution, Host, TraceAttempt, World};
+use crate::units::{SimDuration, SimTime};
+
+/// Mean attempts a second of `arrivals`; `None` for a closed loop, whose rate depends on how its
+/// attempts fare.
+///
+/// ```
+/// use portsim::model::{Arrivals, Spacing};
+/// use portsim::theory::rate_per_s;
+/// use portsim::units::SimDuration;
+/// let every = SimDuration::from_secs(10);
+/// let batches = Arrivals::Batches { every, size: 500, spacing: Spacing::Constant };
+/// assert_eq!(rate_per_s(&batches), Some(50.0));
+/// ```
+#[must_use]
+pub fn rate_per_s(arrivals: &Arrivals) -> Option<f64> {
+    match arrivals {
+        Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => Some(*rate_per_s),
+        Arrivals::Batches { every, size, .. } => Some(f64::from(*size) / every.as_secs_f64()),
+        Arrivals::Trace(attempts) => Some(recorded_rate_per_s(attempts)),
+        Arrivals::ClosedLoop { .. } => None,
+    }
+}
+
+/// Attempts a second from the first recorded one to the last; of less than a second, as many as there
+/// are.
+fn recorded_rate_per_s(attempts: &[TraceAttempt]) -> f64 {
+    let (Some(first), Some(last)) = (attempts.first(), attempts.last()) else { return 0.0 };
+    attempts.len() as f64 / last.at.since(first.at).as_secs_f64().max(1.0)
+}
 
 /// Attempts of each client on one machine of `host` in `duration_s` seconds.
 ///
-/// Those of open arrivals are their mean. Workers of a closed loop that are refused think and try
-/// again, so their number depends on how full the ports are: here it is what they would make if the
-/// ports ran full as early as they could, and stayed so.
+/// Those of open arrivals are their mean, recorded ones their number. Workers of a closed loop that
+/// are refused think and try again, so their number depends on how full the ports are: here it is what
+/// they would make if the ports ran full as early as they could, and stayed so.
 #[must_use]
 pub fn attempts(world: &World, host: &Host, duration_s: f64) -> Vec<f64> {
-    let calm: Vec<f64> = host.clients.iter().map(|c| unrefused_rate(c, duration_s)).collect();
-    let held = host
-        .clients
-        .iter()
-        .zip(&calm)
-        .map(|(client, rate)| rate * HoldLaw::of(host, client).limited_mean_s(duration_s));
+    let holds: Vec<HoldLaw<'_>> =
+        host.clients.iter().map(|client| HoldLaw::of(world, host, client)).collect();
+    let busy_s: Vec<f64> = holds.iter().map(|hold| hold.limited_busy_mean_s(duration_s)).collect();
+    let clients = || host.clients.iter().zip(&busy_s);
+    let calm: Vec<f64> =
+        clients().map(|(client, &busy_s)| unrefused_rate(client, busy_s, duration_s)).collect();
+    let held = calm.iter().zip(&holds).map(|(rate, hold)| rate * hold.limited_mean_s(duration_s));
     let (held, ports) = (held.sum::<f64>(), least_ports(world, host));
     if held <= ports {
         return calm.iter().map(|rate| rate * duration_s).collect();
     }
     let fill_s = (ports / calm.iter().sum::<f64>()).min(duration_s);
-    let (clients, opens) = (host.clients.iter().zip(&calm), ports / held);
-    clients
-        .map(|(client, &rate)| {
-            let full = refused_rate(client, rate * opens, duration_s).max(rate);
+    let opens = ports / held;
+    clients()
+        .zip(&calm)
+        .map(|((client, busy_s), &rate)| {
+            let connected = rate * opens * busy_s;
+            let full = refused_rate(client, connected, duration_s).max(rate);
             rate * fill_s + full * (duration_s - fill_s)
         })
         .collect()
 }
 
-/// Attempts a second while none is refused.
-fn unrefused_rate(client: &Client, duration_s: f64) -> f64 {
+/// Attempts a second while none is refused and each keeps a worker busy for `busy_s`.
+fn unrefused_rate(client: &Client, busy_s: f64, duration_s: f64) -> f64 {
     match &client.arrivals {
         Arrivals::ClosedLoop { workers, think } => {
-            let round = moment(think, duration_s) + limited_mean_s(&client.lifetime, duration_s);
-            f64::from(*workers) / round
+            f64::from(*workers) / (moment(think, duration_s) + busy_s)
+        }
+        Arrivals::Trace(attempts) => {
+            let end = SimTime::START + SimDuration::from_secs_f64(duration_s);
+            attempts.partition_point(|attempt| attempt.at < end) as f64 / duration_s
         }
         open => rate_per_s(open).expect("open arrivals have a rate"),
     }
 }
 
-/// Attempts a second of workers of whom `opened_per_s` get through and all others are refused.
-fn refused_rate(client: &Client, opened_per_s: f64, duration_s: f64) -> f64 {
+/// Attempts a second of workers of whom `connected` are busy and all others are refused.
+fn refused_rate(client: &Client, connected: f64, duration_s: f64) -> f64 {
     match &client.arrivals {
         Arrivals::ClosedLoop { workers, think } => {
-            let connected = opened_per_s * limited_mean_s(&client.lifetime, duration_s);
             (f64::from(*workers) - connected).max(0.0) / moment(think, duration_s)
         }
         _ => 0.0,
@@ -62,28 +97,20 @@ fn moment(think: &Distribution, duration_s: f64) -> f64 {
 /// Ports of one machine, were all its demand like that of the client with the narrowest way out: a
 /// destination of few endpoints runs full while others have ports left.
 fn least_ports(world: &World, host: &Host) -> f64 {
-    let ways = host.clients.iter().map(|client| {
-        if key_of(host, client) != ReuseKey::FourTuple {
-            return match host.reuse_key {
-                ReuseKey::Host => 1.0,
-                _ => f64::from(host.addresses),
-            };
-        }
-        let total: f64 = client.targets.iter().map(|target| target.weight).sum();
-        let ways = client.targets.iter().map(|target| {
-            let endpoints = f64::from(world.destinations[target.destination].endpoints);
-            endpoints * f64::from(host.addresses) * total / target.weight
-        });
-        ways.fold(f64::INFINITY, f64::min)
+    let ports = host.clients.iter().map(|client| {
+        let addresses = client.socket.address.map_or(0..host.addresses, |only| only..only + 1);
+        // With squatters on single addresses, those of the worst; else all are alike.
+        let addresses = if host.squatters.is_empty() { 0..1 } else { addresses };
+        let of_one = addresses.map(|address| ports_of(host, client, Some(address))).min();
+        of_one.unwrap_or(0) as f64 * ways_of(world, host, client)
     });
-    let least = ways.fold(pools(world, host) as f64, f64::min);
-    least * f64::from(host.usable_ports())
+    ports.fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Target;
+    use crate::model::{Binds, SocketOptions, Target};
     use crate::theory::fixtures::{client, host, secs, world};
 
     fn of(client: Client) -> f64 {
@@ -119,6 +146,26 @@ mod tests {
     }
 
     #[test]
+    fn recorded_attempts_are_counted_up_to_the_end() {
+        let at = |secs| TraceAttempt {
+            at: SimTime::START + SimDuration::from_secs(secs),
+            lifetime: None,
+            to: None,
+            ending: None,
+        };
+        let trace = Arrivals::Trace([at(0), at(599), at(600), at(7_000)].into());
+        assert!((of(Client { arrivals: trace, ..client() }) - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn workers_who_ask_for_a_few_ports_are_refused_soon() {
+        let ports = (1_000..1_100).collect();
+        let socket = SocketOptions { source_ports: ports, ..SocketOptions::default() };
+        let some = Client { binds: Binds::Port, socket, ..workers(200, 0.001) };
+        assert!(of(some) > 100.0 * of(workers(200, 0.001)));
+    }
+
+    #[test]
     fn a_narrow_destination_runs_full_before_the_others() {
         let mut narrow = workers(1_000, 1e-6);
         let target = |destination, weight| Target { destination, weight };
@@ -126,5 +173,19 @@ mod tests {
         let even = of(narrow.clone());
         narrow.targets = vec![target(0, 1e6), target(1, 1e-6)];
         assert!(of(narrow) > even, "all go to the one endpoint");
+    }
+
+    #[test]
+    fn a_record_has_the_rate_of_the_time_it_covers() {
+        let at = |s: f64| TraceAttempt {
+            at: SimTime::from_nanos((s * 1e9) as u64),
+            lifetime: None,
+            to: None,
+            ending: None,
+        };
+        let trace = |times: &[f64]| Arrivals::Trace(times.iter().map(|&s| at(s)).collect());
+        assert_eq!(rate_per_s(&trace(&[100.0, 105.0, 110.0])), Some(0.3));
+        assert_eq!(rate_per_s(&trace(&[100.0, 100.5])), Some(2.0));
+        assert_eq!(rate_per_s(&trace(&[])), Some(0.0));
     }
 }

@@ -1,37 +1,39 @@
 //! What the closed forms say of one host: the figures beside which a simulation is read.
 
-use crate::model::{Arrivals, Client, Distribution, Host, Start, World};
+use crate::model::{Start, World};
 
-use super::demand::{HoldLaw, rate_per_s};
-use super::engset::engset_call_congestion;
-use super::erlang::erlang_b;
-use super::fluid::fluid_fill_time_s;
-use super::pools::{PoolClass, pool_classes};
+use super::load::Load;
+use super::pools::PoolClass;
 
 /// Closed forms for one limit. All are for one machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
-    /// Mean hold time (connection and TIME-WAIT) over all attempts, in seconds; `None` when it is
-    /// infinite or the connections are never closed.
+    /// Mean hold time over all attempts, in seconds: the connection, and what follows until somebody
+    /// else may have its port ([`super::HoldLaw`]). `None` when it is infinite, when some connections
+    /// are never closed, or when TIME-WAITs may be too many (`tcp_max_tw_buckets`) and are cut short.
     pub mean_hold_s: Option<f64>,
-    /// Arrival rate times mean hold time, in erlangs; `None` for a closed loop or infinite holds.
+    /// Arrival rate times mean hold time, in erlangs; `None` for a closed loop and without a mean hold.
     pub offered_load_erl: Option<f64>,
     /// Erlang's loss formula, averaged over the reuse keys by their share of the attempts; `None`
-    /// when arrivals are not Poisson, holds are infinite, or bound and plain connections take ports
-    /// from each other. Addresses and endpoints taken in turn make the arrivals at each pool
-    /// smoother than Poisson; the formula is an upper bound then.
+    /// when arrivals are not Poisson, there is no mean hold, pools take ports from each other, or
+    /// an attempt may find its port taken while others are free. Addresses and endpoints taken in turn make the arrivals at each pool
+    /// smoother than Poisson; the formula is an upper bound then. On a timer grid ports come free in
+    /// batches, which the formula does not know: it is a lower bound then, and that for holds of the
+    /// longest (half a step of the grid more than the mean) an upper one.
     pub erlang_b: Option<f64>,
-    /// Engset's call congestion, for one closed loop of exponential think times on one pool without
-    /// TIME-WAIT; else `None`.
+    /// Engset's call congestion, for one closed loop of exponential think times on one pool whose
+    /// ports are free when their connections end; else `None`.
     pub engset: Option<f64>,
     /// The highest rate of attempts that never runs out in the fluid limit, a second, in the
-    /// clients' present proportions: the pool with most load decides. Zero when some connections
-    /// are never closed; `None` when nothing limits it or the pools take ports from each other.
+    /// clients' present proportions: the pool with most load for its ports decides. Zero when some
+    /// connections are never closed; `None` when nothing limits it, and where no pool stands for
+    /// itself.
     pub sustainable_rate_per_s: Option<f64>,
     /// Attempts a second that the scenario offers; `None` for a closed loop.
     pub offered_rate_per_s: Option<f64>,
     /// When the first pool is full in the fluid limit, seconds from an empty start; `None` when it
-    /// never is, for a closed loop, and for a stationary start.
+    /// never is, for a closed loop, for recorded attempts (which need not come at an even rate), and
+    /// for a stationary start.
     pub fill_time_s: Option<f64>,
 }
 
@@ -85,153 +87,33 @@ impl Expected {
     /// ```
     #[must_use]
     pub fn of(world: &World, host_index: usize, start: Start) -> Self {
-        let host = &world.hosts[host_index];
-        let Some(demand) = Demand::of(host) else { return Self::default() };
-        let classes = pool_classes(world, host);
+        let Some(load) = Load::of(world, &world.hosts[host_index]) else { return Self::default() };
         let on_pools =
-            |formula: &dyn Fn(&[PoolClass]) -> Option<f64>| classes.as_deref().and_then(formula);
-        let mean_hold_s = demand.mean_hold_s();
-        let offered_rate_per_s = demand.open.then(|| demand.rate_per_s());
+            |formula: &dyn Fn(&[PoolClass]) -> Option<f64>| load.pools().and_then(formula);
+        let (mean_hold_s, offered_rate_per_s) = (load.mean_hold_s(), load.offered_rate_per_s());
         Self {
             mean_hold_s,
             offered_load_erl: offered_rate_per_s.zip(mean_hold_s).map(|(rate, hold)| rate * hold),
-            erlang_b: on_pools(&|classes| demand.erlang_b(classes)),
-            engset: on_pools(&|classes| demand.engset(classes)),
-            sustainable_rate_per_s: on_pools(&|classes| demand.sustainable_rate_per_s(classes)),
+            erlang_b: on_pools(&|classes| load.erlang_b(classes)),
+            engset: on_pools(&|classes| load.engset(classes)),
+            sustainable_rate_per_s: on_pools(&|classes| load.sustainable_rate_per_s(classes)),
             offered_rate_per_s,
             fill_time_s: match start {
-                Start::Empty => on_pools(&|classes| demand.fill_time_s(classes)),
+                Start::Empty => on_pools(&|classes| load.fill_time_s(classes)),
                 Start::Stationary => None,
             },
         }
     }
 }
 
-/// What the clients of one machine ask for.
-struct Demand<'a> {
-    clients: &'a [Client],
-    ports: u64,
-    /// Attempts a second of each client; of a closed loop, those it makes while none is blocked.
-    rates: Vec<f64>,
-    /// Hold of each client.
-    holds: Vec<HoldLaw<'a>>,
-    /// Is no client a closed loop?
-    open: bool,
-}
-
-impl<'a> Demand<'a> {
-    /// `None` when there is none, or its rate is beyond all numbers.
-    fn of(host: &'a Host) -> Option<Self> {
-        let clients = host.clients.as_slice();
-        let demand = Self {
-            clients,
-            ports: u64::from(host.usable_ports()),
-            rates: clients.iter().map(unhindered_rate_per_s).collect(),
-            holds: clients.iter().map(|client| HoldLaw::of(host, client)).collect(),
-            open: clients.iter().all(|client| rate_per_s(&client.arrivals).is_some()),
-        };
-        let rate = demand.rate_per_s();
-        (rate > 0.0 && rate.is_finite()).then_some(demand)
-    }
-
-    fn rate_per_s(&self) -> f64 {
-        self.rates.iter().sum()
-    }
-
-    fn mean_hold_s(&self) -> Option<f64> {
-        let load: Option<f64> = self
-            .rates
-            .iter()
-            .zip(&self.holds)
-            .map(|(rate, hold)| Some(rate * hold.mean_s()?))
-            .sum();
-        Some(load? / self.rate_per_s())
-    }
-
-    /// Attempts a second at one pool of `class`.
-    fn pool_rate_per_s(&self, class: &PoolClass) -> f64 {
-        self.rates.iter().zip(&class.shares).map(|(rate, share)| rate * share).sum()
-    }
-
-    /// Load of one pool of `class` in erlangs; infinite when a hold is.
-    fn pool_load_erl(&self, class: &PoolClass) -> f64 {
-        let parts = self.rates.iter().zip(&class.shares).zip(&self.holds);
-        let used = parts.filter(|((rate, share), _)| **rate * **share > 0.0);
-        used.map(|((rate, share), hold)| rate * share * hold.mean_s().unwrap_or(f64::INFINITY))
-            .sum()
-    }
-
-    fn erlang_b(&self, classes: &[PoolClass]) -> Option<f64> {
-        let poisson = |client: &Client| matches!(client.arrivals, Arrivals::Poisson { .. });
-        if !self.clients.iter().all(poisson) || self.mean_hold_s().is_none() {
-            return None;
-        }
-        let blocked_per_s: f64 = classes
-            .iter()
-            .map(|class| {
-                let attempts = class.pools as f64 * self.pool_rate_per_s(class);
-                attempts * erlang_b(self.ports, self.pool_load_erl(class))
-            })
-            .sum();
-        Some((blocked_per_s / self.rate_per_s()).min(1.0))
-    }
-
-    fn engset(&self, classes: &[PoolClass]) -> Option<f64> {
-        let ([client], [PoolClass { pools: 1, .. }]) = (self.clients, classes) else {
-            return None;
-        };
-        let Arrivals::ClosedLoop { workers, think: think @ Distribution::Exponential { .. } } =
-            &client.arrivals
-        else {
-            return None;
-        };
-        if !self.holds[0].ends_with_the_connection() {
-            return None;
-        }
-        let idle_load_erl = client.lifetime.mean_s()? / think.mean_s()?;
-        let known = idle_load_erl.is_finite();
-        known.then(|| engset_call_congestion(u64::from(*workers), self.ports, idle_load_erl))
-    }
-
-    fn sustainable_rate_per_s(&self, classes: &[PoolClass]) -> Option<f64> {
-        let heaviest = classes.iter().map(|class| self.pool_load_erl(class)).fold(0.0, f64::max);
-        let times = self.ports as f64 / heaviest;
-        times.is_finite().then(|| self.rate_per_s() * times)
-    }
-
-    fn fill_time_s(&self, classes: &[PoolClass]) -> Option<f64> {
-        if !self.open {
-            return None;
-        }
-        let of_class = |class: &PoolClass| {
-            let in_use = |t: f64| {
-                let parts = self.rates.iter().zip(&class.shares).zip(&self.holds);
-                parts.map(|((rate, share), hold)| rate * share * hold.limited_mean_s(t)).sum()
-            };
-            let (rate, load) = (self.pool_rate_per_s(class), self.pool_load_erl(class));
-            fluid_fill_time_s(self.ports, rate, load, in_use)
-        };
-        classes.iter().filter_map(of_class).min_by(f64::total_cmp)
-    }
-}
-
-/// Attempts a second of `client` when none is blocked. In a closed loop the mean cycle of a worker
-/// is think time and lifetime; where that is infinite so is the hold, and any rate will do.
-fn unhindered_rate_per_s(client: &Client) -> f64 {
-    if let Some(rate) = rate_per_s(&client.arrivals) {
-        return rate;
-    }
-    let Arrivals::ClosedLoop { workers, think } = &client.arrivals else { return 0.0 };
-    match (think.mean_s(), client.lifetime.mean_s()) {
-        (Some(think_s), Some(lifetime_s)) => f64::from(*workers) / (think_s + lifetime_s),
-        _ => f64::from(*workers),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Binds, Ending, PortRange, ReuseKey, Spacing, Target, TimerGrid};
+    use crate::model::{
+        Arrivals, Binds, Client, Distribution, Ending, Host, PortRange, ReuseKey, Spacing, Target,
+        TimerGrid,
+    };
+    use crate::theory::erlang_b;
     use crate::theory::fixtures::{client, host, secs, world};
 
     fn expected(host: Host) -> Expected {

@@ -1,4 +1,4 @@
-//! Means of the laws of durations, whole and cut off.
+//! Means of the laws of durations, whole and cut off, and their distribution functions.
 
 use crate::model::Distribution;
 
@@ -74,6 +74,54 @@ pub fn limited_mean_s(law: &Distribution, limit_s: f64) -> f64 {
         Distribution::Empirical(samples) => {
             let cut = samples.iter().map(|sample| sample.as_secs_f64().min(limit_s));
             cut.sum::<f64>() / samples.len() as f64
+        }
+    }
+}
+
+/// The probability that `X`, drawn from `law`, is less than `limit_s` seconds.
+///
+/// ```
+/// use portsim::model::Distribution;
+/// use portsim::theory::probability_below;
+/// use portsim::units::SimDuration;
+/// let law = Distribution::Uniform { min: SimDuration::ZERO, max: SimDuration::from_secs(2) };
+/// assert_eq!(probability_below(&law, 0.5), 0.25);
+/// assert_eq!(probability_below(&Distribution::Constant(SimDuration::from_secs(2)), 2.0), 0.0);
+/// ```
+#[must_use]
+pub fn probability_below(law: &Distribution, limit_s: f64) -> f64 {
+    if limit_s <= 0.0 {
+        return 0.0;
+    }
+    let surely = |below: bool| f64::from(u8::from(below));
+    match law {
+        Distribution::Constant(value) => surely(value.as_secs_f64() < limit_s),
+        Distribution::Exponential { mean } => -libm::expm1(-limit_s / mean.as_secs_f64()),
+        Distribution::Lognormal { mean, sigma } => {
+            let mean = mean.as_secs_f64();
+            if mean == 0.0 || *sigma == 0.0 {
+                return surely(mean < limit_s);
+            }
+            let z = (libm::log(limit_s) - libm::log(mean)) / sigma;
+            normal_cdf(z + sigma / 2.0)
+        }
+        Distribution::Pareto { minimum, shape } => {
+            let minimum = minimum.as_secs_f64();
+            if limit_s <= minimum {
+                return 0.0;
+            }
+            1.0 - libm::pow(minimum / limit_s, *shape)
+        }
+        Distribution::Uniform { min, max } => {
+            let (min, max) = (min.as_secs_f64(), max.as_secs_f64());
+            if min == max {
+                return surely(min < limit_s);
+            }
+            ((limit_s - min) / (max - min)).clamp(0.0, 1.0)
+        }
+        Distribution::Empirical(samples) => {
+            let below = samples.iter().filter(|sample| sample.as_secs_f64() < limit_s).count();
+            below as f64 / samples.len() as f64
         }
     }
 }
@@ -168,7 +216,48 @@ mod tests {
         assert_eq!(limited_mean_s(&law, 0.5), 0.5);
     }
 
+    /// Method: the limited mean is the integral of `P(X > u)`, here by the midpoint rule.
+    #[test]
+    fn limited_means_follow_from_the_distribution_functions() {
+        let step = 0.001;
+        for law in laws() {
+            let above = |u: f64| 1.0 - probability_below(&law, u);
+            for limit in [0.5, 2.5, 4.0, 9.0] {
+                let steps = (limit / step) as u32;
+                let integral: f64 =
+                    (0..steps).map(|i| step * above((f64::from(i) + 0.5) * step)).sum();
+                let wanted = limited_mean_s(&law, limit);
+                assert!(
+                    (integral - wanted).abs() < 2e-3,
+                    "{law:?} to {limit}: {integral} {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn below_means_strictly_below() {
+        let three = Distribution::Constant(secs(3.0));
+        assert_eq!(probability_below(&three, 3.0), 0.0);
+        assert_eq!(probability_below(&three, 3.000_001), 1.0);
+        let samples = Distribution::Empirical([secs(1.0), secs(5.0), secs(3.0)].into());
+        assert_eq!(probability_below(&samples, 3.0), 1.0 / 3.0);
+        for law in laws() {
+            assert_eq!(probability_below(&law, 0.0), 0.0, "{law:?}");
+        }
+        let at_once = Distribution::Exponential { mean: SimDuration::ZERO };
+        assert_eq!(probability_below(&at_once, 1e-9), 1.0);
+    }
+
     proptest! {
+        #[test]
+        fn a_distribution_function_rises_from_none_to_all(limit in 0.0_f64..50.0) {
+            for law in laws() {
+                let [near, far] = [limit, limit + 0.5].map(|t| probability_below(&law, t));
+                prop_assert!((0.0..=1.0).contains(&near) && near <= far && far <= 1.0, "{law:?}");
+            }
+        }
+
         #[test]
         fn a_limited_mean_rises_ever_more_slowly_and_stays_below_limit_and_mean(
             limit in 0.0_f64..50.0,

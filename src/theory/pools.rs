@@ -1,186 +1,278 @@
 //! How a machine's ports fall into pools: one for each reuse key that its connections use.
 //!
 //! A port of one pool is as good as any other of it, and pools do not take ports from each other:
-//! each is a loss system of its own. That holds as long as all connections of the machine use the
-//! same kind of key. Where plain `connect()` and `bind()` share a machine, a bound connection takes
-//! its port from every pool at once; only towards a single endpoint is that still one pool.
+//! each is a loss system of its own. Where that is not so, no closed form here holds:
+//!
+//! * plain `connect()` and `bind()` on one machine: a bound connection takes its port from every pool
+//!   at once. Only towards a single endpoint from a single address is that still one pool;
+//! * ports of a client's own choice: an attempt asks for one port, however many others are free;
+//! * bound ports that their options let several sockets share;
+//! * clients of one pool that keep to different parts of the range.
 
-use crate::model::{Binds, Client, Host, ReuseKey, World};
+use std::collections::BTreeMap;
 
-/// Alike pools of one machine, and what each gets of every client's attempts.
+use crate::model::{
+    Binds, Client, Host, PortRange, PortSet, ReuseKey, SelectionKind, SquatterAddress, World,
+};
+
+use super::hold::is_taken_over;
+use super::lifetimes::target_shares;
+
+/// The attempts of one client at one of its targets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Flow {
+    /// Number of the client on its host.
+    pub(super) client: usize,
+    /// Number of the target among those of the client.
+    pub(super) target: usize,
+    /// Share of the client's attempts, above 0.
+    pub(super) share: f64,
+}
+
+/// Alike pools of one machine, and what each gets of every flow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PoolClass {
     /// How many such pools the machine has.
     pub(super) pools: u64,
-    /// For each client of the host, the share of its attempts that goes to one such pool.
-    pub(super) shares: Vec<f64>,
+    /// Ports of each.
+    pub(super) ports: u64,
+    /// Numbers of the flows that come here, each with the share of it that goes to one such pool.
+    pub(super) shares: Vec<(usize, f64)>,
+}
+
+/// The flows of one machine of `host`.
+pub(super) fn flows(host: &Host) -> Vec<Flow> {
+    let of_client = |(number, client): (usize, &Client)| {
+        let shares = target_shares(client).into_iter().enumerate();
+        let used = shares.filter(|&(_, share)| share > 0.0);
+        used.map(move |(target, share)| Flow { client: number, target, share }).collect::<Vec<_>>()
+    };
+    host.clients.iter().enumerate().flat_map(of_client).collect()
+}
+
+/// The pools of one machine by class; `None` when they take ports from each other, or one port of a
+/// pool is not as good as another.
+pub(super) fn pool_classes(world: &World, host: &Host, flows: &[Flow]) -> Option<Vec<PoolClass>> {
+    if !ports_are_alike(host) || is_mixed(host) && !is_one_pool(world, host) {
+        return None;
+    }
+    let groups = groups(host);
+    let addresses = f64::from(host.addresses);
+    let mut classes: BTreeMap<(usize, usize), (PoolClass, &Client)> = BTreeMap::new();
+    for (number, flow) in flows.iter().enumerate() {
+        let client = &host.clients[flow.client];
+        let to = client.targets[flow.target].destination;
+        let key = key_of(host, client);
+        for (place, group) in groups.iter().enumerate() {
+            let from_one = match client.socket.address {
+                _ if key == ReuseKey::Host => 1.0,
+                Some(address) => f64::from(u8::from(group.only == Some(address))),
+                None => 1.0 / addresses,
+            };
+            if from_one == 0.0 {
+                continue;
+            }
+            let (to, ways) = match key {
+                ReuseKey::FourTuple if is_mixed(host) => (0, 1),
+                ReuseKey::FourTuple => (to, u64::from(world.destinations[to].endpoints)),
+                ReuseKey::SourceAddress | ReuseKey::Host => (0, 1),
+            };
+            let ports = ports_of(host, client, group.only);
+            let (class, first) = classes.entry((place, to)).or_insert_with(|| {
+                (PoolClass { pools: group.addresses * ways, ports, shares: Vec::new() }, client)
+            });
+            if part_of_range(host, first) != part_of_range(host, client) || class.ports != ports {
+                return None;
+            }
+            class.shares.push((number, from_one / ways as f64));
+        }
+    }
+    Some(classes.into_values().map(|(class, _)| class).collect())
+}
+
+/// Ports that an attempt of `client` may get, all others being free: of its part of the range those
+/// that are neither reserved nor in use for good. Of the address `from` where it is `bind()` that
+/// chooses, which looks at no other; `connect()` passes over a port that is bound on any.
+pub(super) fn ports_of(host: &Host, client: &Client, from: Option<u32>) -> u64 {
+    if client.binds == Binds::Port {
+        return client.socket.source_ports.ports().len() as u64;
+    }
+    let part = part_of_range(host, client);
+    let counts = |on: SquatterAddress| match on {
+        _ if !client.binds.is_bound() => true,
+        SquatterAddress::Other => false,
+        SquatterAddress::Source(_) if host.reuse_key == ReuseKey::Host => true,
+        SquatterAddress::Source(address) => from == Some(address),
+    };
+    let squatters = host.squatters.iter().filter(|squatter| counts(squatter.on));
+    let lost: PortSet = [&host.reserved, &host.listeners]
+        .into_iter()
+        .chain(squatters.map(|squatter| &squatter.ports))
+        .flat_map(|ports| ports.inside(part))
+        .collect();
+    u64::from(part.num_ephemeral()) - lost.ports().len() as u64
+}
+
+/// How many ways out, each with all its ports, the attempts of `client` have as long as those of its
+/// busiest target find a port.
+pub(super) fn ways_of(world: &World, host: &Host, client: &Client) -> f64 {
+    let addresses = match (host.reuse_key, client.socket.address) {
+        (ReuseKey::Host, _) | (_, Some(_)) => 1.0,
+        _ => f64::from(host.addresses),
+    };
+    if key_of(host, client) != ReuseKey::FourTuple {
+        return addresses;
+    }
+    let towards = client.targets.iter().zip(target_shares(client)).map(|(target, share)| {
+        f64::from(world.destinations[target.destination].endpoints) * addresses / share
+    });
+    towards.fold(f64::INFINITY, f64::min)
 }
 
 /// The key of the connections of `client` on `host`: that of the host, but never finer than the
 /// source address when the client calls `bind()` first.
-#[must_use]
-pub fn key_of(host: &Host, client: &Client) -> ReuseKey {
-    match (client.binds, host.reuse_key) {
-        (Binds::Bind, ReuseKey::FourTuple) => ReuseKey::SourceAddress,
-        (_, key) => key,
-    }
-}
-
-/// How many pools one machine of `host` has: the most connections that can use one port at once.
-///
-/// Clients that `bind()` first count a source address once, plain ones once for each endpoint
-/// that they connect to; where both are on a machine, the plain ones decide. Zero for a machine
-/// of 4-tuples without clients.
-///
-/// ```
-/// # use portsim::model::*;
-/// # use portsim::units::SimDuration;
-/// # let client = Client {
-/// #     name: "fetcher".into(),
-/// #     targets: vec![Target { destination: 0, weight: 1.0 }],
-/// #     arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
-/// #     lifetime: Distribution::Constant(SimDuration::from_secs(1)),
-/// #     closes: vec![(Ending::Client, 1.0)],
-/// #     second_fin: Distribution::Constant(SimDuration::ZERO),
-/// #     binds: Binds::Connect,
-/// #     socket: SocketOptions::default(),
-/// # };
-/// # let mut host = Host {
-/// #     name: "crawler".into(), count: 1, addresses: 2, ports: PortRange::IANA_DYNAMIC,
-/// #     reserved: PortSet::default(), listeners: PortSet::default(),
-/// #     time_wait: SimDuration::from_secs(60), timer_grid: TimerGrid::Exact,
-/// #     selection: SelectionKind::Linux, reuse_key: ReuseKey::FourTuple, clients: vec![client],
-/// # };
-/// # let api = Destination { name: "api".into(), endpoints: 3, pick: EndpointPick::Random, answers: true, loopback: false };
-/// # let world = World { hosts: vec![], destinations: vec![api] };
-/// use portsim::theory::{capacity, pools};
-/// // A host of 2 addresses and 16,384 ports, whose client connects to 3 endpoints.
-/// assert_eq!(pools(&world, &host), 6);
-/// assert_eq!(capacity(&world, &host), 98_304);
-/// host.clients[0].binds = Binds::Bind;
-/// assert_eq!(capacity(&world, &host), 32_768);
-/// ```
-#[must_use]
-pub fn pools(world: &World, host: &Host) -> u64 {
-    let addresses = u64::from(host.addresses);
+fn key_of(host: &Host, client: &Client) -> ReuseKey {
     match host.reuse_key {
-        ReuseKey::Host => 1,
-        ReuseKey::SourceAddress => addresses,
-        ReuseKey::FourTuple if is_bound(host) => addresses,
-        ReuseKey::FourTuple => {
-            let destinations = plain_destinations(host);
-            addresses * destinations.iter().map(|&to| endpoints(world, to)).sum::<u64>()
-        }
+        ReuseKey::FourTuple if client.binds.is_bound() => ReuseKey::SourceAddress,
+        key => key,
     }
 }
 
-/// The most connections that can hold a port of one machine of `host` at once: its usable ports
-/// times its [`pools`].
-#[must_use]
-pub fn capacity(world: &World, host: &Host) -> u64 {
-    u64::from(host.usable_ports()) * pools(world, host)
-}
-
-/// The pools of one machine by class; `None` when its connections use keys of two kinds that do
-/// not come to the same.
-pub(super) fn pool_classes(world: &World, host: &Host) -> Option<Vec<PoolClass>> {
-    let even = |pools: u64| {
-        let share = 1.0 / pools as f64;
-        Some(vec![PoolClass { pools, shares: vec![share; host.clients.len()] }])
+/// The part of the range that the sockets of `client` keep to: all of it, or what IP_LOCAL_PORT_RANGE
+/// leaves of it, each of whose ends counts where it lies inside
+/// (`net/ipv4/inet_connection_sock.c:inet_sk_get_local_port_range`, Linux 6.18).
+fn part_of_range(host: &Host, client: &Client) -> PortRange {
+    let range = host.ports;
+    let knows_it = match client.binds.is_bound() {
+        true => host.is_linux(),
+        false => host.selection == SelectionKind::Linux,
     };
-    if host.reuse_key != ReuseKey::FourTuple || is_bound(host) {
-        return even(pools(world, host));
+    let Some(asked) = client.socket.port_range.filter(|_| knows_it) else { return range };
+    let end = |asked, otherwise| if range.contains(asked) { asked } else { otherwise };
+    let low = end(asked.min_ephemeral(), range.min_ephemeral());
+    PortRange::new(low, end(asked.max_ephemeral(), range.max_ephemeral())).unwrap_or(range)
+}
+
+/// Source addresses of a machine that are alike.
+struct Group {
+    addresses: u64,
+    /// Which it is, where clients or squatters make a difference between it and others.
+    only: Option<u32>,
+}
+
+fn groups(host: &Host) -> Vec<Group> {
+    if host.reuse_key == ReuseKey::Host {
+        return vec![Group { addresses: 1, only: None }];
     }
-    if host.clients.iter().any(|client| key_of(host, client) != ReuseKey::FourTuple) {
-        // Bound sockets keep their port from every plain connect(): one pool if there is one key.
-        return if pools(world, host) == 1 { even(1) } else { None };
-    }
-    let class = |to: usize| {
-        let pools = u64::from(host.addresses) * endpoints(world, to);
-        let shares = host.clients.iter().map(|client| share_to(client, to) / pools as f64);
-        PoolClass { pools, shares: shares.collect() }
+    let squatted = host.squatters.iter().filter_map(|squatter| match squatter.on {
+        SquatterAddress::Source(address) => Some(address),
+        SquatterAddress::Other => None,
+    });
+    let asked_for = host.clients.iter().filter_map(|client| client.socket.address);
+    let mut single: Vec<u32> = squatted.chain(asked_for).filter(|&a| a < host.addresses).collect();
+    single.sort_unstable();
+    single.dedup();
+    let rest = u64::from(host.addresses) - single.len() as u64;
+    let single = single.into_iter().map(|address| Group { addresses: 1, only: Some(address) });
+    single.chain((rest > 0).then_some(Group { addresses: rest, only: None })).collect()
+}
+
+/// Is any free port of its part of the range good for an attempt, and good for one only?
+fn ports_are_alike(host: &Host) -> bool {
+    host.clients.iter().all(|client| match client.binds {
+        Binds::Connect | Binds::BindNoPort => true,
+        // `ip_autobind_reuse` (`inet_csk_find_open_port`, the second search).
+        Binds::Bind => !(client.socket.reuse_address && host.tcp.autobind_reuse),
+        Binds::Port => false,
+    })
+}
+
+/// Do some clients `bind()` first and others not?
+fn is_mixed(host: &Host) -> bool {
+    let bound = host.clients.iter().filter(|client| client.binds.is_bound()).count();
+    bound > 0 && bound < host.clients.len()
+}
+
+/// Of a machine where some clients `bind()` first: is every port good for one connection at a time,
+/// whoever has it? Not where `connect()` may take over a TIME-WAIT that `bind()` has to wait for.
+fn is_one_pool(world: &World, host: &Host) -> bool {
+    let plain = || host.clients.iter().filter(|client| !client.binds.is_bound());
+    let destinations =
+        || plain().flat_map(|client| client.targets.iter().map(move |to| (client, to)));
+    let taken_over = destinations().any(|(client, to)| {
+        is_taken_over(host, client, world.destinations[to.destination].loopback)
+    });
+    let one_destination = || {
+        let mut numbers: Vec<usize> = destinations().map(|(_, to)| to.destination).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        matches!(numbers[..], [only] if world.destinations[only].endpoints == 1)
     };
-    Some(plain_destinations(host).into_iter().map(class).collect())
-}
-
-/// Do all clients of `host` bind first? (Not without clients.)
-fn is_bound(host: &Host) -> bool {
-    !host.clients.is_empty() && host.clients.iter().all(|client| client.binds == Binds::Bind)
-}
-
-/// The destinations of the clients that connect without binding a port first, rising.
-fn plain_destinations(host: &Host) -> Vec<usize> {
-    let plain = host.clients.iter().filter(|client| client.binds != Binds::Bind);
-    let mut all: Vec<usize> =
-        plain.flat_map(|client| &client.targets).map(|target| target.destination).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-fn endpoints(world: &World, destination: usize) -> u64 {
-    u64::from(world.destinations[destination].endpoints)
-}
-
-/// Share of the attempts of `client` that go to `destination`, 0 to 1.
-fn share_to(client: &Client, destination: usize) -> f64 {
-    let total: f64 = client.targets.iter().map(|target| target.weight).sum();
-    let there = client.targets.iter().filter(|target| target.destination == destination);
-    there.map(|target| target.weight).sum::<f64>() / total
+    let one = match host.reuse_key {
+        ReuseKey::Host => true,
+        ReuseKey::SourceAddress => host.addresses == 1,
+        ReuseKey::FourTuple => host.addresses == 1 && one_destination(),
+    };
+    one && !taken_over
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Target;
+    use crate::model::{SocketOptions, Squatter, Target, TcpSettings, TwReuse};
     use crate::theory::fixtures::{client, host, world};
+
+    fn classes(host: &Host) -> Option<Vec<PoolClass>> {
+        pool_classes(&world(host.clone()), host, &flows(host))
+    }
+
+    fn class(pools: u64, ports: u64, shares: &[(usize, f64)]) -> PoolClass {
+        PoolClass { pools, ports, shares: shares.to_vec() }
+    }
 
     fn to_both() -> Vec<Target> {
         vec![Target { destination: 0, weight: 3.0 }, Target { destination: 1, weight: 1.0 }]
+    }
+
+    fn bound() -> Client {
+        Client { binds: Binds::Bind, ..client() }
     }
 
     #[test]
     fn a_four_tuple_host_has_a_pool_for_each_address_and_endpoint_in_use() {
         let mut host = host();
         host.addresses = 2;
-        assert_eq!(pools(&world(host.clone()), &host), 2);
+        assert_eq!(classes(&host).unwrap(), [class(2, 16_384, &[(0, 0.5)])]);
         host.clients.push(Client { targets: to_both(), ..client() });
-        let world = world(host.clone());
-        assert_eq!(pools(&world, &host), 10);
-        assert_eq!(
-            pool_classes(&world, &host).unwrap(),
-            [
-                PoolClass { pools: 2, shares: vec![0.5, 0.375] },
-                PoolClass { pools: 8, shares: vec![0.0, 0.031_25] },
-            ]
-        );
+        // The second client's flows are numbers 1 and 2.
+        let all = [class(2, 16_384, &[(0, 0.5), (1, 0.5)]), class(8, 16_384, &[(2, 0.125)])];
+        assert_eq!(classes(&host).unwrap(), all);
+        assert_eq!(ways_of(&world(host.clone()), &host, &host.clients[1]), 2.0 / 0.75);
     }
 
     #[test]
     fn coarser_keys_have_a_pool_for_each_address_or_one_in_all() {
         let mut host = host();
-        host.addresses = 3;
+        host.addresses = 4;
         host.clients[0].targets = to_both();
-        for (key, count) in [(ReuseKey::SourceAddress, 3), (ReuseKey::Host, 1)] {
+        for (key, count) in [(ReuseKey::SourceAddress, 4), (ReuseKey::Host, 1)] {
             host.reuse_key = key;
-            let world = world(host.clone());
-            assert_eq!(pools(&world, &host), count);
-            let classes = pool_classes(&world, &host).unwrap();
-            assert_eq!(classes, [PoolClass { pools: count, shares: vec![1.0 / count as f64] }]);
+            let share = 1.0 / count as f64;
+            assert_eq!(classes(&host).unwrap(), [class(count, 16_384, &[(0, share), (1, share)])]);
+            assert_eq!(ways_of(&world(host.clone()), &host, &host.clients[0]), count as f64);
         }
     }
 
     #[test]
     fn binding_first_makes_a_key_no_finer_than_the_source_address() {
         let mut host = host();
-        let bound = Client { binds: Binds::Bind, ..client() };
         for (key, seen) in [
             (ReuseKey::FourTuple, ReuseKey::SourceAddress),
             (ReuseKey::SourceAddress, ReuseKey::SourceAddress),
             (ReuseKey::Host, ReuseKey::Host),
         ] {
             host.reuse_key = key;
-            assert_eq!(key_of(&host, &bound), seen);
+            assert_eq!(key_of(&host, &bound()), seen);
             assert_eq!(key_of(&host, &Client { binds: Binds::BindNoPort, ..client() }), key);
         }
     }
@@ -188,22 +280,98 @@ mod tests {
     #[test]
     fn bound_and_plain_clients_share_a_pool_only_towards_one_endpoint() {
         let mut host = host();
-        host.clients.push(Client { binds: Binds::Bind, targets: to_both(), ..client() });
-        let one = pool_classes(&world(host.clone()), &host).unwrap();
-        assert_eq!(one, [PoolClass { pools: 1, shares: vec![1.0, 1.0] }]);
+        host.clients.push(Client { targets: to_both(), ..bound() });
+        let one = [class(1, 16_384, &[(0, 1.0), (1, 1.0), (2, 1.0)])];
+        assert_eq!(classes(&host).unwrap(), one);
         host.clients[0].targets = to_both();
-        assert_eq!(pool_classes(&world(host.clone()), &host), None);
-        assert_eq!(pools(&world(host.clone()), &host), 5);
+        assert_eq!(classes(&host), None);
         host.clients[0].targets.truncate(1);
         host.addresses = 2;
-        assert_eq!(pool_classes(&world(host.clone()), &host), None);
+        for key in [ReuseKey::FourTuple, ReuseKey::SourceAddress] {
+            host.reuse_key = key;
+            assert_eq!(classes(&host), None, "a bound port is lost to connect() on every address");
+        }
+        host.reuse_key = ReuseKey::Host;
+        assert_eq!(classes(&host).unwrap(), one);
     }
 
     #[test]
-    fn reserved_ports_and_listeners_are_no_capacity() {
+    fn what_only_one_of_two_calls_may_have_makes_no_pool() {
+        let mut mixed = host();
+        mixed.clients.push(bound());
+        let tcp = TcpSettings { tw_reuse: TwReuse::Always, ..TcpSettings::default() };
+        assert_eq!(classes(&Host { tcp, ..mixed.clone() }), None);
+        let squatter = |on| vec![Squatter { ports: [50_000].into_iter().collect(), on }];
+        mixed.squatters = squatter(SquatterAddress::Other);
+        assert_eq!(classes(&mixed), None);
+        mixed.squatters = squatter(SquatterAddress::Source(0));
+        assert_eq!(classes(&mixed).unwrap(), [class(1, 16_383, &[(0, 1.0), (1, 1.0)])]);
+    }
+
+    #[test]
+    fn a_client_of_one_address_only_uses_the_pools_of_that() {
         let mut host = host();
+        host.addresses = 3;
+        let socket = SocketOptions { address: Some(2), ..SocketOptions::default() };
+        host.clients.push(Client { socket, ..client() });
+        let third = 1.0 / 3.0;
+        let all = [class(1, 16_384, &[(0, third), (1, 1.0)]), class(2, 16_384, &[(0, third)])];
+        assert_eq!(classes(&host).unwrap(), all);
+        assert_eq!(ways_of(&world(host.clone()), &host, &host.clients[1]), 1.0);
+    }
+
+    #[test]
+    fn ports_in_use_for_good_are_no_capacity_for_whom_they_are_lost() {
+        let mut host = host();
+        host.addresses = 2;
         host.reserved = [49_152, 49_153, 80].into_iter().collect();
         host.listeners = [49_153].into_iter().collect();
-        assert_eq!(capacity(&world(host.clone()), &host), 16_382);
+        assert_eq!(ports_of(&host, &client(), None), 16_382);
+        let squatter = |port, on| Squatter { ports: [port].into_iter().collect(), on };
+        host.squatters = vec![
+            squatter(50_000, SquatterAddress::Other),
+            squatter(50_001, SquatterAddress::Source(1)),
+        ];
+        assert_eq!(ports_of(&host, &client(), None), 16_380);
+        host.clients = vec![bound()];
+        // The address with a squatter of its own, and the other one.
+        let all = [class(1, 16_381, &[(0, 0.5)]), class(1, 16_382, &[(0, 0.5)])];
+        assert_eq!(classes(&host).unwrap(), all);
+    }
+
+    #[test]
+    fn sockets_with_a_range_of_their_own_have_its_ports() {
+        let mut host = host();
+        let narrow = |min, max| SocketOptions {
+            port_range: PortRange::new(min, max),
+            ..SocketOptions::default()
+        };
+        host.clients[0].socket = narrow(50_000, 50_099);
+        assert_eq!(classes(&host).unwrap(), [class(1, 100, &[(0, 1.0)])]);
+        // An end outside the range of the host does not count.
+        host.clients[0].socket = narrow(1_000, 49_251);
+        assert_eq!(classes(&host).unwrap(), [class(1, 100, &[(0, 1.0)])]);
+        host.clients.push(client());
+        assert_eq!(classes(&host), None, "the parts of one pool differ");
+        host.clients[1].targets[0].destination = 1;
+        let all = [class(1, 100, &[(0, 1.0)]), class(4, 16_384, &[(1, 0.25)])];
+        assert_eq!(classes(&host).unwrap(), all, "but not those of two");
+        host.selection = SelectionKind::SimpleHash;
+        assert_eq!(classes(&host).unwrap()[0].ports, 16_384, "not on Linux");
+    }
+
+    #[test]
+    fn ports_that_are_asked_for_or_shared_are_not_alike() {
+        let mut host = host();
+        let ports = [1_000, 1_001].into_iter().collect();
+        let socket = SocketOptions { source_ports: ports, ..SocketOptions::default() };
+        host.clients[0] = Client { binds: Binds::Port, socket, ..client() };
+        assert_eq!(classes(&host), None);
+        assert_eq!(ports_of(&host, &host.clients[0], None), 2);
+        let socket = SocketOptions { reuse_address: true, ..SocketOptions::default() };
+        host.clients[0] = Client { socket, ..bound() };
+        assert_eq!(classes(&host).unwrap(), [class(1, 16_384, &[(0, 1.0)])]);
+        host.tcp.autobind_reuse = true;
+        assert_eq!(classes(&host), None);
     }
 }
