@@ -91,7 +91,7 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &Both<'_>, top: f64, last: bool) {
         let name = if last { format!("time ({unit})") } else { String::new() };
         panel.x_axis(canvas, &ticks, &name);
     };
-    let waits = Curves::of(row, |one, at_s| count_at(one, at_s));
+    let waits = Curves::of(row, count_at);
     let refused = Curves::of(row, |one, at_s| {
         Some(one.refused_at_s.partition_point(|&refused| refused <= at_s) as f64)
     });

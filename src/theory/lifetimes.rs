@@ -180,7 +180,7 @@ mod tests {
 
     fn attempt(lifetime_s: Option<f64>, to: u16, ending: Option<Ending>) -> TraceAttempt {
         let lifetime = lifetime_s.map(secs);
-        TraceAttempt { at: SimTime::START, lifetime, to: Some((to, 0)), ending }
+        TraceAttempt { at: SimTime::START, lifetime, to: Some((to, 0)), source: None, ending }
     }
 
     #[test]

@@ -239,7 +239,7 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
     if lost.ports() != host.reserved.inside(host.ports).collect::<Vec<u16>>() && times == 1 {
         notes.push("its listeners are run as reserved ports, which take the same".to_owned());
     }
-    let n = if times == 1 { host.ports.num_ephemeral() } else { usable / times & !1 };
+    let n = if times == 1 { host.ports.num_ephemeral() } else { (usable / times) & !1 };
     if n < FEWEST_PORTS.min(usable) {
         return Err(format!(
             "scaled 1:{times} it would have {n} ports left, too few to mean anything: write a lower rate"
@@ -330,7 +330,7 @@ mod tests {
         let Experiment::Churn(churn) = &case.experiment else { panic!() };
         // 5,000 / 12 attempts a second, each at most 100 us and 28,226 / 12 times 100 ns: 14 % of a core.
         assert_eq!(churn.attempts.len(), 500_000_usize.div_ceil(12));
-        assert_eq!(case.setup.n, 28_226 / 12 & !1);
+        assert_eq!(case.setup.n, (28_226 / 12) & !1);
         assert!(notes[1].starts_with("scaled 1:12: every 12th attempt on 2352"), "{notes:?}");
     }
 
