@@ -151,6 +151,7 @@ mod tests {
             at: SimTime::START + SimDuration::from_secs(secs),
             lifetime: None,
             to: None,
+            source: None,
             ending: None,
         };
         let trace = Arrivals::Trace([at(0), at(599), at(600), at(7_000)].into());
@@ -181,6 +182,7 @@ mod tests {
             at: SimTime::from_nanos((s * 1e9) as u64),
             lifetime: None,
             to: None,
+            source: None,
             ending: None,
         };
         let trace = |times: &[f64]| Arrivals::Trace(times.iter().map(|&s| at(s)).collect());
