@@ -85,6 +85,11 @@ fn recorded(client: &Client) -> &[TraceAttempt] {
     }
 }
 
+/// Was it recorded from which address the attempts of `client` were made?
+pub(super) fn has_recorded_sources(client: &Client) -> bool {
+    recorded(client).iter().any(|attempt| attempt.source.is_some())
+}
+
 /// Share of the attempts of `client` that go to each of its targets, 0 to 1.
 pub(super) fn target_shares(client: &Client) -> Vec<f64> {
     let mut counts = vec![0.0; client.targets.len()];

@@ -6,6 +6,7 @@
 //! * plain `connect()` and `bind()` on one machine: a bound connection takes its port from every pool
 //!   at once. Only towards a single endpoint from a single address is that still one pool;
 //! * ports of a client's own choice: an attempt asks for one port, however many others are free;
+//! * recorded attempts that say from which of several addresses they were made;
 //! * bound ports that their options let several sockets share;
 //! * clients of one pool that keep to different parts of the range.
 
@@ -16,7 +17,7 @@ use crate::model::{
 };
 
 use super::hold::is_taken_over;
-use super::lifetimes::target_shares;
+use super::lifetimes::{has_recorded_sources, target_shares};
 
 /// The attempts of one client at one of its targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +54,10 @@ pub(super) fn flows(host: &Host) -> Vec<Flow> {
 /// The pools of one machine by class; `None` when they take ports from each other, or one port of a
 /// pool is not as good as another.
 pub(super) fn pool_classes(world: &World, host: &Host, flows: &[Flow]) -> Option<Vec<PoolClass>> {
+    let several = host.addresses > 1 && host.reuse_key != ReuseKey::Host;
+    if several && host.clients.iter().any(has_recorded_sources) {
+        return None;
+    }
     if !ports_are_alike(host) || is_mixed(host) && !is_one_pool(world, host) {
         return None;
     }
@@ -219,8 +224,11 @@ fn is_one_pool(world: &World, host: &Host) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SocketOptions, Squatter, Target, TcpSettings, TwReuse};
+    use crate::model::{
+        Arrivals, SocketOptions, Squatter, Target, TcpSettings, TraceAttempt, TwReuse,
+    };
     use crate::theory::fixtures::{client, host, world};
+    use crate::units::SimTime;
 
     fn classes(host: &Host) -> Option<Vec<PoolClass>> {
         pool_classes(&world(host.clone()), host, &flows(host))
@@ -358,6 +366,25 @@ mod tests {
         assert_eq!(classes(&host).unwrap(), all, "but not those of two");
         host.selection = SelectionKind::SimpleHash;
         assert_eq!(classes(&host).unwrap()[0].ports, 16_384, "not on Linux");
+    }
+
+    #[test]
+    fn recorded_addresses_are_not_taken_in_turn() {
+        let attempt = |source| TraceAttempt {
+            at: SimTime::START,
+            lifetime: None,
+            to: None,
+            source,
+            ending: None,
+        };
+        let mut host = host();
+        host.addresses = 2;
+        host.clients[0].arrivals = Arrivals::Trace([attempt(None)].into());
+        assert_eq!(classes(&host).unwrap(), [class(2, 16_384, &[(0, 0.5)])]);
+        host.clients[0].arrivals = Arrivals::Trace([attempt(Some(0))].into());
+        assert_eq!(classes(&host), None);
+        host.addresses = 1;
+        assert_eq!(classes(&host).unwrap(), [class(1, 16_384, &[(0, 1.0)])]);
     }
 
     #[test]
