@@ -24,6 +24,7 @@
 //! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
 //! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
 //! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
+//! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
@@ -44,6 +45,7 @@ pub mod model;
 pub mod replicate;
 pub mod report;
 pub mod scenario;
+pub mod search;
 pub mod stats;
 pub mod theory;
 pub mod trial;

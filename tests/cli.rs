@@ -382,6 +382,8 @@ fn a_run_writes_figures_record_and_charts_and_no_litter() {
         "reuse.png",
         "reuse.svg",
         "run.json",
+        "search.png",
+        "search.svg",
         "summary.json",
         "timeline.csv",
     ];

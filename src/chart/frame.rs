@@ -133,6 +133,8 @@ pub(super) enum Sign {
     Band(Pen, Pen),
     /// A line.
     Line(Pen),
+    /// A line of dashes, each so long with such gaps.
+    Dashes(Pen, (f64, f64)),
     /// A quarter to all of the second colour in the first, as the port map mixes them.
     Blend(RGBColor, RGBColor),
 }
@@ -155,6 +157,8 @@ impl Sign {
         match self {
             Self::Area(_) => 12.0,
             Self::Band(..) | Self::Line(_) => 20.0,
+            // Two dashes must be seen.
+            Self::Dashes(..) => 32.0,
             Self::Blend(..) => 44.0,
         }
     }
@@ -172,6 +176,9 @@ impl Sign {
                 canvas.path(&[(x, bottom), (right, bottom)], edge);
             }
             Self::Line(pen) => canvas.path(&[(x, y - 4.0), (right, y - 4.0)], pen),
+            Self::Dashes(pen, dash) => {
+                canvas.dashes((x, y - 4.0), (right, y - 4.0), dash, pen);
+            }
             Self::Blend(from, to) => {
                 canvas.block(x, top, right, bottom, line(GREY, 1.0));
                 for step in 0..4 {

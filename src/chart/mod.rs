@@ -17,6 +17,7 @@ mod raster;
 mod reuse;
 #[cfg(test)]
 mod sample;
+mod search;
 mod style;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use blocking::blocking;
 pub use ports::ports;
 pub use pressure::pressure;
 pub use reuse::reuse;
+pub use search::search;
 
 /// A finished picture in both forms.
 #[derive(Clone, Debug)]

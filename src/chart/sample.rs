@@ -292,11 +292,10 @@ impl Sample {
             histogram.record(interval).unwrap();
         }
         Figures {
-            refused: Default::default(),
-            unanswered: 0,
             attempts: runs.iter().map(|run| run.attempts).sum(),
             opened: runs.iter().map(|run| run.attempts - run.blocked).sum(),
             blocked: runs.iter().map(|run| run.blocked).sum(),
+            refused: [runs.iter().map(|run| run.blocked).sum(), 0, 0],
             blocking_ratio: estimate(mean),
             first_blocked: moments(runs.iter().map(|run| run.first)),
             recovered: moments(runs.iter().map(|run| run.last)),
@@ -357,6 +356,9 @@ pub(super) fn blank() -> Figures {
         longest_episode: SimDuration::ZERO,
         peak_in_use: 0,
         mean_in_use: Estimate::default(),
+        mean_connecting: Estimate::default(),
+        mean_established: Estimate::default(),
+        mean_closing: Estimate::default(),
         mean_time_wait: Estimate::default(),
         num_ephemeral: 0,
         capacity: 0,

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 
 use super::sample::{BURSTY, HOLDING, OVERLOAD, TINY, blank};
 use super::*;
-use crate::model::PortRange;
+use crate::model::{PortRange, SearchCost};
 use crate::scenario::Scenario;
+use crate::search::{Call, Curve};
 use crate::stats::{
     Estimate, LimitFigures, Moments, Outcome, PortCell, PortMap, Spread, Timeline, TimelineRow,
 };
@@ -36,13 +37,14 @@ fn check(picture: &Picture) {
 }
 
 /// All charts of one result.
-fn all(scenario: &Scenario, outcome: &Outcome, map: &PortMap) -> [Picture; 4] {
+fn all(scenario: &Scenario, outcome: &Outcome, map: &PortMap) -> [Picture; 5] {
     let limit = &outcome.limits[0];
     [
         pressure(scenario, outcome, limit),
         blocking(&[(scenario, outcome)]),
         ports(scenario, map),
         reuse(scenario, outcome, limit),
+        search(scenario, outcome, limit, &crate::search::curves(&scenario.world.hosts[0])),
     ]
 }
 
@@ -98,11 +100,12 @@ fn results_of_every_kind_are_drawn() {
 #[test]
 fn titles_say_what_was_found() {
     let (scenario, (outcome, map)) = (TINY.scenario(), TINY.outcome());
-    let [pressure, blocking, ports, reuse] = all(&scenario, &outcome, &map);
+    let [pressure, blocking, ports, reuse, search] = all(&scenario, &outcome, &map);
     assert!(pressure.svg.contains("tiny: runs dry after 40.2 s; 40 % of attempts refused"));
     assert!(blocking.svg.contains("tiny blocks 40 % at 1.24 erlangs a port"));
     assert!(ports.svg.contains("tiny: all of 5 ports taken at 38.4 s"));
     assert!(reuse.svg.contains("tiny: a port is used again after"));
+    assert!(search.svg.contains("tiny: no client searches for a port"));
 }
 
 /// Two hosts, of which the second is the tighter and holds five ports.
@@ -133,6 +136,20 @@ fn of_several_hosts_each_is_drawn_with_its_own_ceiling_and_refusals() {
 }
 
 #[test]
+fn states_are_in_the_legend_when_they_hold_a_port() {
+    let (scenario, (mut outcome, _)) = (TINY.scenario(), TINY.outcome());
+    let shown = |outcome: &Outcome| {
+        let svg = pressure(&scenario, outcome, &outcome.limits[0]).svg;
+        ["established", "connecting", "closing", "TIME-WAIT"].map(|state| svg.contains(state))
+    };
+    assert_eq!(shown(&outcome), [true, false, false, true]);
+    outcome.limits[0].timeline.rows[7].connecting = Spread { mean: 1.0, min: 0.0, max: 2.0 };
+    assert_eq!(shown(&outcome), [true, true, false, true]);
+    outcome.limits[0].timeline.rows[7].closing.mean = 0.5;
+    assert_eq!(shown(&outcome), [true; 4]);
+}
+
+#[test]
 fn a_peak_that_the_means_smooth_away_is_told() {
     let (scenario, (mut outcome, _)) = (HOLDING.scenario(), HOLDING.outcome());
     let shown = |outcome: &Outcome| pressure(&scenario, outcome, &outcome.limits[0]).svg;
@@ -151,12 +168,13 @@ fn a_result_of_nothing_is_a_chart_that_says_so() {
     let scenario = TINY.scenario();
     for duration in [SimDuration::ZERO, SimDuration::from_secs(1), SimDuration::FOREVER] {
         let (outcome, map) = nothing(duration);
-        let [pressure, blocking, ports, reuse] = all(&scenario, &outcome, &map);
-        [&pressure, &blocking, &ports, &reuse].into_iter().for_each(check);
+        let [pressure, blocking, ports, reuse, search] = all(&scenario, &outcome, &map);
+        [&pressure, &blocking, &ports, &reuse, &search].into_iter().for_each(check);
         assert!(pressure.svg.contains("no timeline was recorded"));
         assert!(blocking.svg.contains("no scenario has a load in erlangs"));
         assert!(ports.svg.contains("no port was watched"));
         assert!(reuse.svg.contains("no port was used twice"));
+        assert!(search.svg.contains("nothing is searched"));
     }
     check(&super::blocking(&[]));
 }
@@ -278,6 +296,35 @@ proptest! {
         let mut scenario = TINY.scenario();
         scenario.world.hosts[0].time_wait = SimDuration::from_millis(hold);
         check(&reuse(&scenario, &outcome, &outcome.limits[0]));
+    }
+
+    #[test]
+    fn any_curve_makes_a_search_chart(
+        parts in prop::collection::vec(prop_oneof![Just(0.0), 1.0..70_000.0f64], 0..300),
+        refusal in prop::option::of(0.0..70_000.0f64),
+        (bound, reuse_address) in any::<(bool, bool)>(),
+        cost in prop::option::of((0u64..1_000_000, 0u64..100_000)),
+        held in prop_oneof![Just(f64::NAN), 0.0..1.5f64],
+        probes in prop::collection::vec(1u64..70_000, 0..20),
+    ) {
+        let (mut outcome, _) = nothing(SimDuration::from_secs(1));
+        let mut scenario = TINY.scenario();
+        scenario.world.hosts[0].name = outcome.limits[0].name.clone();
+        scenario.world.hosts[0].search_cost = cost.map(|(connect, probe)| SearchCost {
+            connect: SimDuration::from_nanos(connect),
+            probe: SimDuration::from_nanos(probe),
+        });
+        let figures = &mut outcome.limits[0].figures;
+        figures.utilisation.mean = held;
+        probes.iter().for_each(|&value| figures.probes.histogram.record(value).unwrap());
+        figures.probes.scale = 1.0;
+        figures.probes.p99 = figures.probes.histogram.max() as f64;
+        // The more is held, the longer a search: a curve that leapt up and down would be all ink.
+        let mut parts = parts;
+        parts.sort_by(f64::total_cmp);
+        let call = Call { bound, reuse_address, port_range: None };
+        let curves = vec![Curve { call, parts, refusal }; 5];
+        check(&search(&scenario, &outcome, &outcome.limits[0], &curves));
     }
 
     #[test]

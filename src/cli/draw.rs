@@ -4,6 +4,7 @@ use portsim::chart::{self, Picture};
 use portsim::replicate;
 use portsim::report::file::WriteError;
 use portsim::scenario::Scenario;
+use portsim::search;
 use portsim::stats::{LimitFigures, Outcome};
 use rayon::prelude::*;
 
@@ -18,7 +19,7 @@ const PORT_ROWS: usize = 256;
 /// Of more hosts than these only the tightest is drawn: nobody would look at them all.
 const MOST_HOSTS: usize = 8;
 
-/// Draws the charts of one scenario: `pressure`, `reuse` and `ports` of the tightest host, and
+/// Draws the charts of one scenario: `pressure`, `reuse`, `search` and `ports` of the tightest host, and
 /// where there are several, `pressure-HOST` and `ports-HOST` of each.
 ///
 /// # Errors
@@ -38,6 +39,10 @@ pub fn charts(
         if limit.name == tightest.name {
             charts.write("", folder)?;
             folder.write_picture("reuse", &chart::reuse(scenario, outcome, limit))?;
+            let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
+            let curves = host.map(search::curves).unwrap_or_default();
+            let picture = chart::search(scenario, outcome, limit, &curves);
+            folder.write_picture("search", &picture)?;
         }
     }
     let names = host_files::names(limits.iter().map(|limit| limit.name.as_str()));

@@ -9,7 +9,7 @@ use portsim::report::file::{self, WriteError};
 use super::host_files;
 
 /// The files that portsim writes for one scenario, whatever hosts it has.
-const OURS: [&str; 9] = [
+const OURS: [&str; 11] = [
     "summary.json",
     "timeline.csv",
     "run.json",
@@ -19,6 +19,8 @@ const OURS: [&str; 9] = [
     "ports.png",
     "reuse.svg",
     "reuse.png",
+    "search.svg",
+    "search.png",
 ];
 
 /// `OUT` and the directories in it that were made for this run.

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use portsim::report::numbers::{plural, span};
 use portsim::report::sheet::Sheet;
-use portsim::report::{Checked, Verdict, verdict, warnings};
+use portsim::report::{Checked, Verdict, notes, verdict, warnings};
 use portsim::scenario::Scenario;
 use portsim::stats::Outcome;
 
@@ -15,7 +15,7 @@ pub fn full(scenario: &Scenario, outcome: &Outcome, checked: &[Checked], width: 
     let mut text = format!("{}\n", styled(BOLD, wrap(&tame(&scenario.title), width, 0)));
     let told = wrap(&tame(&verdict::sentence(scenario, outcome)), width, 0);
     text.push_str(&format!("{}\n\n", styled(style_of(outcome), told)));
-    text.push_str(&table::of_sheet(&Sheet::new(outcome), width));
+    text.push_str(&table::of_sheet(&Sheet::new(scenario, outcome), width));
     let runs = plural(outcome.replications.into(), "replication", "replications");
     let steady = if !outcome.warm_up.is_zero() {
         format!("; steady figures leave out the first {}", outcome.warm_up)
@@ -27,6 +27,9 @@ pub fn full(scenario: &Scenario, outcome: &Outcome, checked: &[Checked], width: 
     let intervals = if outcome.replications > 1 { "; intervals are 95 %" } else { "" };
     let how = format!("{runs} of {}, seed {}{intervals}{steady}", outcome.duration, outcome.seed);
     text.push_str(&format!("\n{}\n", wrap(&how, width, 0)));
+    for note in notes::about(scenario) {
+        text.push_str(&format!("{}\n", wrap(&note, width, 0)));
+    }
     if !checked.is_empty() {
         text.push('\n');
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::summary::pretty;
+use super::json::pretty;
 use crate::trial::Judgement;
 
 /// The answer of `portsim validate`.

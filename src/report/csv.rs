@@ -1,10 +1,13 @@
 //! Figures as CSV: tidy, one row a limit or client, units in the names of the columns.
 
+use super::reasons;
+use crate::model::Refusal;
 use crate::scenario::Scenario;
+use crate::search::SearchTime;
 use crate::stats::{Figures, Moments, Outcome, Quantiles};
 use crate::theory::Expected;
 
-const HEADER: [&str; 41] = [
+const HEADER: [&str; 53] = [
     "scenario",
     "scope",
     "name",
@@ -46,6 +49,18 @@ const HEADER: [&str; 41] = [
     "fill_time_s",
     "mean_hold_s",
     "offered_rate_per_s",
+    "refused_connect",
+    "refused_bind",
+    "tuple_taken",
+    "unanswered",
+    "mean_connecting",
+    "mean_established",
+    "mean_closing",
+    "search_s_p50",
+    "search_s_p90",
+    "search_s_p99",
+    "search_s_max",
+    "search_core_share",
 ];
 
 /// One row a limit and a client of each scenario, under a header.
@@ -55,10 +70,13 @@ pub fn limits_and_clients(runs: &[(&Scenario, &Outcome)]) -> String {
         let name = &scenario.name;
         for limit in &outcome.limits {
             let theory = Some(&limit.theory);
-            rows.push(row(name, "limit", &limit.name, outcome, &limit.figures, theory));
+            let search = SearchTime::of_limit(&scenario.world, outcome, limit);
+            let figures = &limit.figures;
+            rows.push(row([name, "limit", &limit.name], outcome, figures, theory, search));
         }
         for client in &outcome.clients {
-            rows.push(row(name, "client", &client.name, outcome, &client.figures, None));
+            let figures = &client.figures;
+            rows.push(row([name, "client", &client.name], outcome, figures, None, None));
         }
     })
 }
@@ -67,11 +85,14 @@ pub fn limits_and_clients(runs: &[(&Scenario, &Outcome)]) -> String {
 #[must_use]
 pub fn wholes(runs: &[(&Scenario, &Outcome)]) -> String {
     table(runs, |scenario, outcome, rows| {
-        let theory = match &outcome.limits[..] {
-            [limit] => Some(&limit.theory),
+        // Of one limit, what is said of it is true of the whole.
+        let only = match &outcome.limits[..] {
+            [limit] => Some(limit),
             _ => None,
         };
-        rows.push(row(&scenario.name, "whole", "", outcome, &outcome.whole, theory));
+        let theory = only.map(|limit| &limit.theory);
+        let search = only.and_then(|limit| SearchTime::of_limit(&scenario.world, outcome, limit));
+        rows.push(row([&scenario.name, "whole", ""], outcome, &outcome.whole, theory, search));
     })
 }
 
@@ -91,12 +112,11 @@ fn table(
 }
 
 fn row(
-    scenario: &str,
-    scope: &str,
-    name: &str,
+    [scenario, scope, name]: [&str; 3],
     outcome: &Outcome,
     figures: &Figures,
     theory: Option<&Expected>,
+    search: Option<SearchTime>,
 ) -> Vec<String> {
     let mut cells = vec![
         scenario.to_owned(),
@@ -146,6 +166,26 @@ fn row(
         said(|t| t.mean_hold_s),
         said(|t| t.offered_rate_per_s),
     ]);
+    // The call, not its error: that has a name of its own on every platform.
+    let bind = figures.refused[Refusal::BindInUse as usize];
+    let count = |count: u64| Some(count as f64);
+    numbers(&[
+        count(figures.blocked - bind),
+        count(bind),
+        count(reasons::tuple_taken(figures)),
+        count(figures.unanswered),
+        Some(figures.mean_connecting.mean),
+        Some(figures.mean_established.mean),
+        Some(figures.mean_closing.mean),
+    ]);
+    let time = |part: fn(SearchTime) -> f64| search.map(part);
+    numbers(&[
+        time(|t| t.p50),
+        time(|t| t.p90),
+        time(|t| t.p99),
+        time(|t| t.max),
+        time(|t| t.core_share),
+    ]);
     cells
 }
 
@@ -166,7 +206,8 @@ mod tests {
         assert_eq!(lines.len(), 5);
         assert!(lines[1].starts_with("crawler,limit,crawler,20,4800000,3215000,1585000,0.3302,"));
         assert!(lines[2].starts_with("crawler,client,fetcher,20,"));
-        assert!(lines[2].ends_with(",,,,,,,,,,,"), "no probes, no theory: {}", lines[2]);
+        assert!(lines[2].contains(",,,,,,,,,,,"), "no probes, no theory: {}", lines[2]);
+        assert!(lines[2].ends_with(",1585000,0,0,0,0,60.5,0,,,,,"), "no search: {}", lines[2]);
         for line in lines {
             assert_eq!(line.split(',').count(), HEADER.len());
         }

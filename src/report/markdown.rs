@@ -5,14 +5,14 @@ use std::fmt::Write;
 use crate::report::expectations::Checked;
 use crate::report::numbers::plural;
 use crate::report::sheet::Sheet;
-use crate::report::verdict;
+use crate::report::{notes, verdict};
 use crate::scenario::Scenario;
 use crate::stats::Outcome;
 
 /// One scenario: its title, its verdict, its figures and its expectations.
 #[must_use]
 pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> String {
-    let sheet = Sheet::new(outcome);
+    let sheet = Sheet::new(scenario, outcome);
     let mut text = format!(
         "### {}\n\n{}\n\n",
         escape(&scenario.title),
@@ -43,6 +43,9 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
         env!("CARGO_PKG_VERSION")
     )
     .expect("a string takes all");
+    for note in notes::about(scenario) {
+        writeln!(text, "\n{note}").expect("a string takes all");
+    }
     text
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::report::summary::pretty;
+use crate::report::json::pretty;
 
 /// How one scenario came to be run.
 #[derive(Clone, Debug, Serialize)]

@@ -3,11 +3,12 @@
 //! Only values of the outcome go in; what differs from run to run is in [`super::record`]. Objects
 //! keep the order of the scenario, floats are the shortest text that reads back the same.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use crate::report::expectations::{self, Checked, Verdict};
+use crate::report::json::{InOrder, pretty};
+use crate::report::reasons::{self, Count, Platform};
 use crate::scenario::{Bound, Scenario};
-use crate::stats::{Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles};
+use crate::search::SearchTime;
+use crate::stats::{ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles};
 use crate::theory::Expected;
 
 /// Everything that `summary.json` says.
@@ -27,20 +28,6 @@ pub struct Summary {
     expectations: Vec<ExpectationRow>,
 }
 
-/// An object whose keys come in the order of the scenario.
-#[derive(Clone, Debug)]
-struct InOrder<T>(Vec<(String, T)>);
-
-impl<T: Serialize> Serialize for InOrder<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
 /// The figures of the whole, a client or a limit.
 #[derive(Clone, Debug, serde::Serialize)]
 struct Section {
@@ -51,12 +38,23 @@ struct Section {
     attempts: u64,
     opened: u64,
     blocked: u64,
+    /// What was blocked, by reason: on Linux `call:ERROR`, of other platforms the call alone. What
+    /// did not happen is left out.
+    refusals: InOrder<u64>,
+    /// Those of `connect` whose port was bound, but taken towards the same destination.
+    tuple_taken: u64,
+    /// Opened, then given up because nobody answered (ETIMEDOUT).
+    unanswered: u64,
     blocking_ratio: Interval,
     first_blocked_s: Option<Moment>,
     recovered_s: Option<Moment>,
     blocked_time_share: f64,
     peak_in_use: u64,
+    /// Ports that are held in any state: the sum of the four that follow.
     mean_in_use: f64,
+    mean_connecting: f64,
+    mean_established: f64,
+    mean_closing: f64,
     mean_time_wait: f64,
     num_ephemeral: u64,
     capacity: u64,
@@ -65,6 +63,12 @@ struct Section {
     episodes: f64,
     longest_episode_s: f64,
     probes: Option<Spectrum>,
+    /// Seconds that one attempt searches; with `search_cost` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search_s: Option<Spectrum>,
+    /// Seconds of searching a second on one machine, the share of one core; with `search_cost` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search_core_share: Option<f64>,
     reuse_interval_s: Option<Spectrum>,
     binds: InOrder<Bind>,
     theory: Option<Theory>,
@@ -92,6 +96,9 @@ struct Moment {
 struct Intervals {
     blocked_time_share: Interval,
     mean_in_use: Interval,
+    mean_connecting: Interval,
+    mean_established: Interval,
+    mean_closing: Interval,
     mean_time_wait: Interval,
     utilisation: Interval,
     episodes: Interval,
@@ -140,9 +147,22 @@ impl Summary {
     /// The summary of `outcome`, whose expectations have been checked.
     #[must_use]
     pub fn new(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Self {
-        let only_theory = match &outcome.limits[..] {
-            [limit] => Some(Theory::from(&limit.theory)),
-            _ => None,
+        let limits = outcome.limits.iter().map(|limit| limit_section(scenario, outcome, limit));
+        let limits: Vec<(String, Section)> = limits.collect();
+        let whole = Section::new(
+            &outcome.whole,
+            reasons::of_whole(scenario, outcome),
+            binds_of(&outcome.limits),
+        );
+        // Of one limit, what is said of it is true of the whole.
+        let whole = match &limits[..] {
+            [(_, only)] => Section {
+                theory: only.theory,
+                search_s: only.search_s,
+                search_core_share: only.search_core_share,
+                ..whole
+            },
+            _ => whole,
         };
         Self {
             scenario: scenario.name.clone(),
@@ -153,12 +173,11 @@ impl Summary {
             partial: outcome.partial,
             duration_s: outcome.duration.as_secs_f64(),
             warm_up_s: outcome.warm_up.as_secs_f64(),
-            whole: Section {
-                theory: only_theory,
-                ..Section::new(&outcome.whole, binds_of(&outcome.limits))
-            },
-            clients: InOrder(outcome.clients.iter().map(client_section).collect()),
-            limits: InOrder(outcome.limits.iter().map(limit_section).collect()),
+            whole,
+            clients: InOrder(
+                outcome.clients.iter().map(|client| client_section(scenario, client)).collect(),
+            ),
+            limits: InOrder(limits),
             expectations: checked.iter().map(ExpectationRow::from).collect(),
         }
     }
@@ -183,25 +202,28 @@ pub fn many_to_json(summaries: &[Summary]) -> String {
     pretty(&Many { scenarios: summaries })
 }
 
-/// Any of our own types as indented JSON with a line feed at the end.
-pub(super) fn pretty(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("plain structs are always JSON");
-    text.push('\n');
-    text
-}
-
-fn client_section(client: &crate::stats::ClientFigures) -> (String, Section) {
+fn client_section(scenario: &Scenario, client: &ClientFigures) -> (String, Section) {
     let figures = &client.figures;
+    let refusals = Platform::of(scenario, &client.host).counts(figures);
     let binds = vec![(client.host.clone(), Bind::of(figures.blocked, figures.blocked))];
-    let section = Section { host: Some(client.host.clone()), ..Section::new(figures, binds) };
+    let section =
+        Section { host: Some(client.host.clone()), ..Section::new(figures, refusals, binds) };
     (client.name.clone(), section)
 }
 
-fn limit_section(limit: &LimitFigures) -> (String, Section) {
+fn limit_section(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    limit: &LimitFigures,
+) -> (String, Section) {
+    let refusals = Platform::of(scenario, &limit.name).counts(&limit.figures);
+    let search = SearchTime::of_limit(&scenario.world, outcome, limit);
     let section = Section {
         machines: Some(limit.machines),
         theory: Some(Theory::from(&limit.theory)),
-        ..Section::new(&limit.figures, binds_of(std::slice::from_ref(limit)))
+        search_s: search.map(Spectrum::from),
+        search_core_share: search.map(|search| search.core_share),
+        ..Section::new(&limit.figures, refusals, binds_of(std::slice::from_ref(limit)))
     };
     (limit.name.clone(), section)
 }
@@ -218,19 +240,26 @@ impl Bind {
 }
 
 impl Section {
-    fn new(figures: &Figures, binds: Vec<(String, Bind)>) -> Self {
+    fn new(figures: &Figures, refusals: Vec<Count>, binds: Vec<(String, Bind)>) -> Self {
+        let refusals = refusals.into_iter().map(|(name, count)| (name.to_owned(), count));
         Self {
             host: None,
             machines: None,
             attempts: figures.attempts,
             opened: figures.opened,
             blocked: figures.blocked,
+            refusals: InOrder(refusals.collect()),
+            tuple_taken: reasons::tuple_taken(figures),
+            unanswered: figures.unanswered,
             blocking_ratio: figures.blocking_ratio.into(),
             first_blocked_s: figures.first_blocked.map(Moment::from),
             recovered_s: figures.recovered.map(Moment::from),
             blocked_time_share: figures.blocked_time_share.mean,
             peak_in_use: figures.peak_in_use,
             mean_in_use: figures.mean_in_use.mean,
+            mean_connecting: figures.mean_connecting.mean,
+            mean_established: figures.mean_established.mean,
+            mean_closing: figures.mean_closing.mean,
             mean_time_wait: figures.mean_time_wait.mean,
             num_ephemeral: figures.num_ephemeral,
             capacity: figures.capacity,
@@ -238,6 +267,9 @@ impl Section {
             intervals: Intervals {
                 blocked_time_share: figures.blocked_time_share.into(),
                 mean_in_use: figures.mean_in_use.into(),
+                mean_connecting: figures.mean_connecting.into(),
+                mean_established: figures.mean_established.into(),
+                mean_closing: figures.mean_closing.into(),
                 mean_time_wait: figures.mean_time_wait.into(),
                 utilisation: figures.utilisation.into(),
                 episodes: figures.episodes.into(),
@@ -245,6 +277,8 @@ impl Section {
             episodes: figures.episodes.mean,
             longest_episode_s: figures.longest_episode.as_secs_f64(),
             probes: Spectrum::of(&figures.probes),
+            search_s: None,
+            search_core_share: None,
             reuse_interval_s: Spectrum::of(&figures.reuse_interval),
             binds: InOrder(binds),
             theory: None,
@@ -276,6 +310,12 @@ impl Spectrum {
     fn of(q: &Quantiles) -> Option<Self> {
         let Quantiles { p50, p90, p99, max, .. } = *q;
         (!q.histogram.is_empty()).then_some(Self { p50, p90, p99, max })
+    }
+}
+
+impl From<SearchTime> for Spectrum {
+    fn from(search: SearchTime) -> Self {
+        Self { p50: search.p50, p90: search.p90, p99: search.p99, max: search.max }
     }
 }
 
@@ -346,6 +386,10 @@ mod tests {
             assert_eq!(section["intervals"]["utilisation"]["hi"], 0.965);
             assert_eq!(section["binds"]["crawler"], json!({"blocked": 1_585_000, "share": 1.0}));
             assert_eq!(section["num_ephemeral"], 16_384);
+            assert_eq!(section["refusals"], json!({"connect:EADDRNOTAVAIL": 1_585_000}));
+            assert_eq!((&section["tuple_taken"], &section["unanswered"]), (&json!(0), &json!(0)));
+            assert_eq!(section["mean_established"], 60.5);
+            assert_eq!(section["intervals"]["mean_closing"]["hi"], 0.0);
         }
         assert_eq!(json["limits"]["crawler"]["probes"]["p50"], 2.0);
         assert_eq!(json["limits"]["crawler"]["theory"]["offered_load_erl"], 24_489.6);
@@ -364,6 +408,22 @@ mod tests {
         let (_, json) = summary();
         assert_eq!(json["clients"]["fetcher"]["probes"], Value::Null);
         assert_eq!(json["limits"]["crawler"]["theory"]["engset"], Value::Null);
+    }
+
+    #[test]
+    fn search_times_stand_there_only_where_a_search_has_a_cost() {
+        let (mut scenario, outcome) = samples::overloaded();
+        let json = |scenario: &Scenario| {
+            let text = Summary::new(scenario, &outcome, &[]).to_json();
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        assert_eq!(json(&scenario)["whole"].get("search_s"), None);
+        scenario.world.hosts[0].search_cost = Some(samples::search_cost());
+        let json = json(&scenario);
+        assert_eq!(json["limits"]["crawler"]["search_s"]["p50"], 14.07e-6);
+        assert_eq!(json["whole"]["search_s"], json["limits"]["crawler"]["search_s"]);
+        assert!(json["whole"]["search_core_share"].as_f64().is_some_and(|share| share > 0.0));
+        assert_eq!(json["clients"]["fetcher"].get("search_core_share"), None);
     }
 
     #[test]

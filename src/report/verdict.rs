@@ -2,6 +2,7 @@
 
 use crate::model::{Replications, World};
 use crate::report::numbers::{count, percent, plural, rate, span, span_with_interval};
+use crate::report::reasons::{self, Platform};
 use crate::scenario::Scenario;
 use crate::stats::{Figures, LimitFigures, Moments, Outcome};
 
@@ -88,9 +89,10 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
         _ => String::new(),
     };
     format!(
-        "It holds: at most {} of {ceiling} in use{whose} ({}{busiest}){sustains}.",
+        "It holds: at most {} of {ceiling} in use{whose} ({}{busiest}){sustains}{}.",
         count(peak_in_use),
-        percent(share)
+        percent(share),
+        unanswered(&limit.figures)
     )
 }
 
@@ -115,11 +117,13 @@ fn runs_dry(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Str
     let offered = limit.theory.offered_rate_per_s;
     let at = offered.map(|r| format!(" at {}{}", rate(r), each(limit.machines.into())));
     format!(
-        "{who} {what} {}{}{though}: {}{}{}.",
+        "{who} {what} {}{}{though}: {}{}{}{}{}.",
         when(moments, outcome),
         at.unwrap_or_default(),
         refused(figures, outcome),
+        errors(scenario, limit),
         recovery(figures, outcome),
+        unanswered(figures),
         remedy(limit)
     )
 }
@@ -149,6 +153,28 @@ fn refused(figures: &Figures, outcome: &Outcome) -> String {
         return format!("{} of attempts are refused", percent(figures.blocking_ratio.mean));
     }
     format!("only in the warm-up, after {} none are refused", outcome.warm_up)
+}
+
+/// The calls that refuse and their errors, where that is not a plain `connect()`.
+fn errors(scenario: &Scenario, limit: &LimitFigures) -> String {
+    let counts = Platform::of(scenario, &limit.name).counts(&limit.figures);
+    if !reasons::is_unusual(&counts) {
+        return String::new();
+    }
+    let names: Vec<String> = counts.iter().map(|(name, _)| name.replace(':', ": ")).collect();
+    format!(" ({})", names.join(", "))
+}
+
+/// How much of what is in use is held by attempts that wait for an answer.
+fn unanswered(figures: &Figures) -> String {
+    let (waiting, in_use) = (figures.mean_connecting.mean, figures.mean_in_use.mean);
+    if waiting <= 0.0 || in_use <= 0.0 {
+        return String::new();
+    }
+    format!(
+        "; ports are held by connects that nobody answers: {} of the time in use",
+        percent(waiting / in_use)
+    )
 }
 
 /// Told only when the last refusal lies well before the end: under steady overload it always
@@ -268,5 +294,26 @@ mod tests {
         outcome.limits.push(other);
         let told = sentence(&scenario, &outcome);
         assert!(told.starts_with("49152-65535 of proxy runs dry"), "{told}");
+    }
+
+    #[test]
+    fn an_error_other_than_that_of_a_plain_connect_is_named() {
+        let (scenario, mut outcome) = samples::overloaded();
+        outcome.limits[0].figures.refused = [0, 1_585_000, 0];
+        let told = sentence(&scenario, &outcome);
+        assert!(told.contains("33 % of attempts are refused (bind: EADDRINUSE); it"), "{told}");
+        outcome.limits[0].figures.refused = [5, 1_584_995, 0];
+        let told = sentence(&scenario, &outcome);
+        assert!(told.contains("(connect: EADDRNOTAVAIL, bind: EADDRINUSE)"), "{told}");
+    }
+
+    #[test]
+    fn ports_held_by_attempts_that_nobody_answers_are_told() {
+        for (scenario, mut outcome) in [samples::overloaded(), samples::holding()] {
+            outcome.limits[0].figures.mean_connecting.mean = 7_900.25;
+            let told = sentence(&scenario, &outcome);
+            let held = "; ports are held by connects that nobody answers: 50 % of the time in use";
+            assert!(told.contains(held), "{told}");
+        }
     }
 }

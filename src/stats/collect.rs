@@ -41,8 +41,9 @@ pub struct Sample {
     opened: u64,
     refused: [u64; Refusal::ALL.len()],
     unanswered: u64,
-    /// Being set up, established or being closed.
-    connected: u128,
+    connecting: u128,
+    established: u128,
+    closing: u128,
     time_wait: u128,
     full: u128,
     peak_in_use: u64,
@@ -58,7 +59,9 @@ impl Sample {
             opened: client.opened,
             refused: client.refused,
             unanswered: client.unanswered,
-            connected: client.connecting + client.established + client.closing,
+            connecting: client.connecting,
+            established: client.established,
+            closing: client.closing,
             time_wait: client.time_wait,
             full: host.limit.full,
             peak_in_use: client.peak_in_use,
@@ -76,7 +79,9 @@ impl Sample {
             opened: sum(|client| client.opened),
             refused: added(host.clients.iter().map(|client| client.refused)),
             unanswered: sum(|client| client.unanswered),
-            connected: sum_wide(|client| client.connecting + client.established + client.closing),
+            connecting: sum_wide(|client| client.connecting),
+            established: sum_wide(|client| client.established),
+            closing: sum_wide(|client| client.closing),
             time_wait: sum_wide(|client| client.time_wait),
             full: host.limit.full,
             peak_in_use: host.limit.peak_in_use,
@@ -94,7 +99,9 @@ impl Sample {
             opened: parts.iter().map(|part| part.opened).sum(),
             refused: added(parts.iter().map(|part| part.refused)),
             unanswered: parts.iter().map(|part| part.unanswered).sum(),
-            connected: parts.iter().map(|part| part.connected).sum(),
+            connecting: parts.iter().map(|part| part.connecting).sum(),
+            established: parts.iter().map(|part| part.established).sum(),
+            closing: parts.iter().map(|part| part.closing).sum(),
             time_wait: parts.iter().map(|part| part.time_wait).sum(),
             full: parts.iter().map(|part| part.full).sum(),
             peak_in_use: parts.iter().map(|part| part.peak_in_use).max().unwrap_or(0),
@@ -106,6 +113,11 @@ impl Sample {
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
+    }
+
+    /// Nanoseconds times connections that hold a port, in whatever state.
+    const fn in_use(&self) -> u128 {
+        self.connecting + self.established + self.closing + self.time_wait
     }
 
     /// Blocked attempts / attempts in the steady state; 0 where nothing was attempted.
@@ -165,11 +177,14 @@ pub fn figures(
         episodes: each(&|sample| sample.blocking.episodes as f64),
         longest_episode: SimDuration::from_nanos(longest),
         peak_in_use: samples.iter().map(|sample| sample.peak_in_use).max().unwrap_or(0),
-        mean_in_use: each(&|sample| over_time(sample.connected + sample.time_wait)),
+        mean_in_use: each(&|sample| over_time(sample.in_use())),
+        mean_connecting: each(&|sample| over_time(sample.connecting)),
+        mean_established: each(&|sample| over_time(sample.established)),
+        mean_closing: each(&|sample| over_time(sample.closing)),
         mean_time_wait: each(&|sample| over_time(sample.time_wait)),
         num_ephemeral: ground.num_ephemeral,
         capacity: ground.capacity,
-        utilisation: each(&|sample| over_time(sample.connected + sample.time_wait) / capacity),
+        utilisation: each(&|sample| over_time(sample.in_use()) / capacity),
         probes,
         reuse_interval,
     }

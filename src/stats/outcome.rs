@@ -124,6 +124,12 @@ pub struct Figures {
     pub peak_in_use: u64,
     /// Time-weighted mean of connections that hold a port, TIME-WAIT included, steady.
     pub mean_in_use: Estimate,
+    /// Time-weighted mean of ports whose connection is being set up (SYN-SENT), steady.
+    pub mean_connecting: Estimate,
+    /// Time-weighted mean of ports whose connection is established, steady.
+    pub mean_established: Estimate,
+    /// Time-weighted mean of ports whose connection is being closed (FIN-WAIT-2, CLOSE-WAIT), steady.
+    pub mean_closing: Estimate,
     /// Time-weighted mean of ports in TIME-WAIT, steady.
     pub mean_time_wait: Estimate,
     /// Ports that can be chosen: the range without reserved ports and listeners. For a client, of
