@@ -10,7 +10,9 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
-use crate::model::{Host, PoolId, PoolPlan, Replications, RunSettings, World, most_connections};
+use crate::model::{
+    Host, PoolId, PoolPlan, Replications, RunSettings, World, most_connections, reachable_ports,
+};
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
     TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
@@ -292,7 +294,7 @@ impl Observer for Reporter<'_> {
 /// What one host can carry.
 fn ground(world: &World, index: usize, host: &Host) -> Ground {
     let plan = PoolPlan::of(host, EndpointNumbers::of(world, index).count());
-    let usable = u64::from(host.usable_ports());
+    let usable = reachable_ports(host).ports().len() as u64;
     let machines = u64::from(host.count);
     Ground {
         num_ephemeral: usable,

@@ -14,7 +14,7 @@ mod world;
 
 pub use closing::Closing;
 pub use hold::{HoldTimer, TimerGrid, TimerWheel};
-pub use pools::{PoolId, PoolPlan, most_connections, shares_ports};
+pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
 pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};

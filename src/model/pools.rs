@@ -7,7 +7,7 @@
 //! Where sockets of a host take ports from each other ([`super::Sockets`]), pools are only what figures
 //! are kept for; who has a port is told by **tuples**: the pools that `connect()` has or would have.
 
-use super::{Binds, Client, Host, PortSet, ReuseKey};
+use super::{Binds, Client, Host, PortRange, PortSet, ReuseKey, Squatter, SquatterAddress};
 
 /// One pool: a reuse key of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,32 +187,49 @@ impl PoolPlan {
     }
 }
 
-/// The most connections that can hold a port of one machine of `host` at once: its usable ports times
-/// the pools of the finer key; where ports are shared by their options, times the tuples.
+/// The ports that some client of `host` can get, in or outside the range; rising.
+///
+/// What `connect()` can have is the range less what is reserved or bound by anybody; `bind()` to port 0
+/// may have what is bound on addresses of nobody's; IP_LOCAL_PORT_RANGE narrows either.
+#[must_use]
+pub fn reachable_ports(host: &Host) -> PortSet {
+    let mut ways: Vec<(bool, Option<PortRange>)> = Vec::new();
+    let mut explicit: Vec<u16> = Vec::new();
+    for client in &host.clients {
+        let way = (client.binds == Binds::Bind, client.socket.port_range);
+        if client.binds == Binds::Port {
+            explicit.extend(client.socket.source_ports.ports());
+        } else if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    let connect: PortSet = host.unusable().collect();
+    let elsewhere = |squatter: &&Squatter| squatter.on != SquatterAddress::Other;
+    let own = host.squatters.iter().filter(elsewhere).flat_map(|one| one.ports.ports());
+    let bind: PortSet =
+        host.reserved.ports().iter().chain(host.listeners.ports()).chain(own).copied().collect();
+    let range = host.ports.min_ephemeral()..=host.ports.max_ephemeral();
+    let open = |port: &u16| {
+        ways.iter().any(|&(bound, part)| {
+            let lost = if bound { &bind } else { &connect };
+            let inside = part.is_none_or(|part| host.ports.narrowed_to(part).contains(*port));
+            inside && !lost.contains(*port)
+        })
+    };
+    explicit.into_iter().chain(range.filter(open)).collect()
+}
+
+/// The most connections that can hold a port of one machine of `host` at once: the ports that can be had
+/// times the pools of the finer key; where ports are shared by their options, times the tuples.
 #[must_use]
 pub fn most_connections(host: &Host, plan: PoolPlan) -> u64 {
-    let by_range = host.clients.iter().any(|client| client.binds != Binds::Port);
-    let usable = if by_range { u64::from(host.usable_ports()) } else { 0 };
-    let lost: PortSet = host.unusable().collect();
-    let explicit: PortSet = host
-        .clients
-        .iter()
-        .flat_map(|client| client.socket.source_ports.ports())
-        .copied()
-        .collect();
-    let only_explicit = explicit
-        .ports()
-        .iter()
-        .filter(|&&port| !by_range || !host.ports.contains(port) || lost.contains(port));
-    let ports = usable + only_explicit.count() as u64;
-    let relaxed = |client: &Client| {
-        client.binds == Binds::Bind && client.socket.reuse_address && host.tcp.autobind_reuse
+    let ports = reachable_ports(host).ports().len() as u64;
+    let shares = |client: &Client| {
+        client.binds == Binds::Port
+            || client.binds == Binds::Bind && client.socket.reuse_address && host.tcp.autobind_reuse
     };
-    if explicit.ports().is_empty() && !host.clients.iter().any(relaxed) {
-        ports * u64::from(plan.connections_a_port())
-    } else {
-        ports * u64::from(plan.tuples())
-    }
+    let shared = host.clients.iter().any(shares);
+    ports * u64::from(if shared { plan.tuples() } else { plan.connections_a_port() })
 }
 
 /// Do sockets of one machine of `host` take ports from each other, or does a TIME-WAIT end otherwise

@@ -48,6 +48,25 @@ impl PortRange {
         self.max as u32 - self.min as u32 + 1
     }
 
+    /// What is left of it for a socket that keeps to `part` (IP_LOCAL_PORT_RANGE).
+    ///
+    /// `net/ipv4/inet_connection_sock.c:inet_sk_get_local_port_range`, Linux 6.18: each end of `part`
+    /// counts if it lies inside this range.
+    ///
+    /// ```
+    /// use portsim::model::PortRange;
+    /// let range = PortRange::new(40_000, 40_099).unwrap();
+    /// let left = range.narrowed_to(PortRange::new(30_000, 40_009).unwrap());
+    /// assert_eq!((left.min_ephemeral(), left.max_ephemeral()), (40_000, 40_009));
+    /// ```
+    #[must_use]
+    pub const fn narrowed_to(self, part: Self) -> Self {
+        let min = if self.contains(part.min) { part.min } else { self.min };
+        let max = if self.contains(part.max) { part.max } else { self.max };
+        // Both ends inside and in order, or one replaced by an end of this range.
+        Self { min, max }
+    }
+
     /// Does the range hold `port`?
     #[must_use]
     pub const fn contains(self, port: u16) -> bool {

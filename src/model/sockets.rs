@@ -322,17 +322,11 @@ impl Sockets {
     }
 
     /// The part of the range that a socket keeps to, if it does.
-    ///
-    /// `net/ipv4/inet_connection_sock.c:inet_sk_get_local_port_range`, Linux 6.18: each end of
-    /// IP_LOCAL_PORT_RANGE counts if it lies inside the sysctl's range.
     fn part(&self, options: &SocketOptions) -> Option<Part> {
-        let (asked, range) = (options.port_range?, self.numbers.range());
-        let end = |asked, otherwise| if range.contains(asked) { asked } else { otherwise };
-        let low = end(asked.min_ephemeral(), range.min_ephemeral());
-        let high = end(asked.max_ephemeral(), range.max_ephemeral());
-        // Both ends inside and in order, or replaced by an end of the range itself.
-        let first = u32::from(low - range.min_ephemeral());
-        Some(Part { first, length: u32::from(high - low) + 1 })
+        let range = self.numbers.range();
+        let part = range.narrowed_to(options.port_range?);
+        let first = u32::from(part.min_ephemeral() - range.min_ephemeral());
+        Some(Part { first, length: part.num_ephemeral() })
     }
 
     fn choose_for_bind(

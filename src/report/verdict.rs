@@ -1,6 +1,6 @@
 //! The verdict: one sentence in plain words that says whether the ports last, when not, and why.
 
-use crate::model::{Replications, World};
+use crate::model::{Ending, Replications, World};
 use crate::report::numbers::{count, percent, plural, rate, span, span_with_interval};
 use crate::report::reasons::{self, Platform};
 use crate::scenario::Scenario;
@@ -124,7 +124,7 @@ fn runs_dry(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Str
         errors(scenario, limit),
         recovery(figures, outcome),
         unanswered(figures),
-        remedy(limit)
+        remedy(scenario, limit)
     )
 }
 
@@ -190,7 +190,7 @@ fn recovery(figures: &Figures, outcome: &Outcome) -> String {
     }
 }
 
-fn remedy(limit: &LimitFigures) -> String {
+fn remedy(scenario: &Scenario, limit: &LimitFigures) -> String {
     let Some(most) = limit.theory.sustainable_rate_per_s.filter(|most| most.is_finite()) else {
         return String::new();
     };
@@ -201,8 +201,17 @@ fn remedy(limit: &LimitFigures) -> String {
         _ if most > 0.0 => {
             format!("; it can sustain {}{}", rate(most), each(limit.machines.into()))
         }
-        _ => "; no rate lasts, because ports are never given back".to_owned(),
+        _ if keeps_ports(scenario, limit) => {
+            "; no rate lasts, because ports are never given back".to_owned()
+        }
+        _ => String::new(),
     }
+}
+
+/// Are some connections of this host never closed?
+fn keeps_ports(scenario: &Scenario, limit: &LimitFigures) -> bool {
+    let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
+    host.is_some_and(|host| host.clients.iter().any(|client| client.can_end(Ending::Never)))
 }
 
 #[cfg(test)]

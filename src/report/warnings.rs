@@ -1,10 +1,11 @@
 //! What to check before trusting the figures. Few, and each says what to do.
 
-use crate::model::{Arrivals, Client, Ending, Replications, Start};
+use crate::model::{Replications, Start};
 use crate::report::expectations::{Checked, Verdict};
 use crate::report::numbers::{count, fine_percent, percent};
 use crate::scenario::{Metric, Scenario};
 use crate::stats::{LimitFigures, Outcome};
+use crate::theory::starts_steady;
 
 /// An interval wider than this share of the ratio, to either side, is worth a word.
 const WIDE: f64 = 0.25;
@@ -77,14 +78,8 @@ fn asks_for_steady_state(checked: &[Checked]) -> bool {
 /// Is there a steady state that is known in advance? The scenario reader asks the same of a file
 /// that says `start = "stationary"`.
 fn can_start_stationary(scenario: &Scenario) -> bool {
-    scenario.world.hosts.iter().all(|host| {
-        let alike = host.clients.windows(2).all(|two| two[0].binds == two[1].binds);
-        let settles = |client: &Client| {
-            matches!(client.arrivals, Arrivals::Poisson { .. })
-                && client.closes.iter().all(|(ending, _)| *ending != Ending::Never)
-        };
-        alike && host.clients.iter().all(settles)
-    })
+    let world = &scenario.world;
+    world.hosts.iter().all(|host| starts_steady(world, host))
 }
 
 /// Seconds in which the ports in use still rise from nothing, where the figures include them: one
@@ -105,6 +100,7 @@ pub fn filling_s(scenario: &Scenario, outcome: &Outcome) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Ending;
     use crate::report::{expectations, samples};
     use crate::stats::Estimate;
     use crate::units::SimDuration;

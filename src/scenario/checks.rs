@@ -5,8 +5,8 @@ use super::source::Span;
 use super::suggest::shown;
 use super::tree::Entry;
 use super::walk::Walk;
-use crate::model::{Arrivals, Binds, Host, PoolPlan, RunSettings, World};
-use crate::theory::attempts;
+use crate::model::{Arrivals, Binds, Client, Host, PoolPlan, RunSettings, World};
+use crate::theory::{attempts, starts_steady};
 use crate::units::SimTime;
 
 /// Attempts that one replication may have: hours of computing at ten million a second.
@@ -22,6 +22,8 @@ pub(super) struct Tables<'a> {
     pub clients: &'a [Entry],
     /// Where it says `start = "stationary"`, if it does.
     pub stationary: Option<Span>,
+    /// Was anything wrong before, so that the reason has been told?
+    pub told: bool,
 }
 
 /// Reports what no single key is to blame for.
@@ -29,7 +31,11 @@ pub(super) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: 
     for host in &world.hosts {
         too_large(walk, world, host, tables);
         if let Some(start) = tables.stationary {
+            let before = walk.count();
             mixed_start(walk, host, tables, start);
+            if walk.count() == before && !tables.told && !starts_steady(world, host) {
+                unknown_start(walk, host, tables, start);
+            }
         }
         amount_of_work(walk, world, host, settings, tables.clients);
         left_out(walk, host, settings, tables.clients);
@@ -109,6 +115,34 @@ fn mixed_start(walk: &Walk, host: &Host, tables: Tables<'_>, start: Span) {
     );
     let problem = Problem::at(place_of(tables.clients, &bound.name, Some("binds")), message)
         .label("takes ports from those that do not")
+        .context(start, "asked for here")
+        .help("write start = \"empty\", with a warm_up if the start should not count");
+    walk.report(problem);
+}
+
+/// Reports a stationary start of a machine whose steady state is not known for a reason that lies in its
+/// sockets or in its TIME-WAITs.
+fn unknown_start(walk: &Walk, host: &Host, tables: Tables<'_>, start: Span) {
+    let options = |wanted: fn(&Client) -> bool| host.clients.iter().find(|client| wanted(client));
+    let narrow = options(|client| client.socket.port_range.is_some());
+    let reuses = options(|client| client.socket.reuse_address);
+    let (at, label, reason) = if let Some(client) = narrow {
+        let at = place_of(tables.clients, &client.name, Some("port_range"));
+        (at, "keeps to a part of the range", "its sockets share the range with others")
+    } else if let Some(client) = reuses.filter(|client| client.binds == Binds::Bind) {
+        let at = place_of(tables.clients, &client.name, Some("reuse_address"));
+        (at, "searches the range by halves", "its sockets share ports by their options")
+    } else if !host.squatters.is_empty() {
+        let at = place_of(tables.hosts, &host.name, Some("listeners"));
+        (at, "on single addresses", "listeners on single addresses take ports from some calls only")
+    } else {
+        let at = place_of(tables.hosts, &host.name, Some("tcp_tw_reuse"));
+        (at, "its TIME-WAITs may be taken over", "what is taken over is not laid out in advance")
+    };
+    let message =
+        format!("a stationary start of host `{}` is not possible: {reason}", shown(&host.name));
+    let problem = Problem::at(at, message)
+        .label(label)
         .context(start, "asked for here")
         .help("write start = \"empty\", with a warm_up if the start should not count");
     walk.report(problem);

@@ -51,7 +51,8 @@ pub(super) fn whole(walk: &Walk, root: &Table) -> Whole {
     run.settle(walk, world.as_ref());
     let expectations = expectations(walk, root, hosts, clients);
     if let Some(world) = &world {
-        let tables = checks::Tables { hosts, clients, stationary: run.stationary };
+        let tables =
+            checks::Tables { hosts, clients, stationary: run.stationary, told: walk.count() > 0 };
         checks::world(walk, world, &run.settings, tables);
     }
     Whole { title, asks, world, settings: run.settings, expectations }

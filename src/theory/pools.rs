@@ -144,18 +144,15 @@ fn key_of(host: &Host, client: &Client) -> ReuseKey {
 }
 
 /// The part of the range that the sockets of `client` keep to: all of it, or what IP_LOCAL_PORT_RANGE
-/// leaves of it, each of whose ends counts where it lies inside
-/// (`net/ipv4/inet_connection_sock.c:inet_sk_get_local_port_range`, Linux 6.18).
+/// leaves of it.
 fn part_of_range(host: &Host, client: &Client) -> PortRange {
     let range = host.ports;
     let knows_it = match client.binds.is_bound() {
         true => host.is_linux(),
         false => host.selection == SelectionKind::Linux,
     };
-    let Some(asked) = client.socket.port_range.filter(|_| knows_it) else { return range };
-    let end = |asked, otherwise| if range.contains(asked) { asked } else { otherwise };
-    let low = end(asked.min_ephemeral(), range.min_ephemeral());
-    PortRange::new(low, end(asked.max_ephemeral(), range.max_ephemeral())).unwrap_or(range)
+    let part = client.socket.port_range.filter(|_| knows_it);
+    part.map_or(range, |part| range.narrowed_to(part))
 }
 
 /// Source addresses of a machine that are alike.
