@@ -42,6 +42,8 @@ pub struct Books<'a> {
     /// Do sockets take ports from each other? Then the time from a refusal to the next success counts
     /// as full: what one call has left depends on the others.
     shared: bool,
+    /// What was blocked when the machine began: others of the host have been counted before it.
+    blocked_before: Vec<u64>,
 }
 
 /// What the books of a machine are laid out for.
@@ -72,6 +74,7 @@ impl<'a> Books<'a> {
             blocked_since: SimTime::FAR_FUTURE,
         };
         let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since: SimTime::FAR_FUTURE };
+        let blocked_before = tally.clients.iter().map(|client| client.blocked).collect();
         Self {
             window,
             tally,
@@ -84,6 +87,7 @@ impl<'a> Books<'a> {
             release_cursor: BinCursor::default(),
             several: size.clients > 1,
             shared: size.shared,
+            blocked_before,
         }
     }
 
@@ -161,19 +165,12 @@ impl<'a> Books<'a> {
     }
 
     /// An attempt at `pool` was refused.
-    pub fn blocked(
-        &mut self,
-        pool: PoolId,
-        number: u16,
-        now: SimTime,
-        refusal: Refusal,
-        probes: u32,
-    ) {
+    #[inline(always)] // Of its two callers, each a call itself.
+    pub fn blocked(&mut self, pool: PoolId, number: u16, now: SimTime, probes: u32) {
         let tally = &mut self.tally.clients[usize::from(number)];
         if self.window.is_steady(now) {
             self.ledger.blocked(probes);
             tally.blocked += 1;
-            tally.refused[refusal as usize] += 1;
         }
         self.tally.bins.block(now.as_nanos());
         let pool = &mut self.pools[pool.0 as usize];
@@ -188,6 +185,18 @@ impl<'a> Books<'a> {
             self.blocked += 1;
             tally.blocking.begin(now);
         }
+    }
+
+    /// A blocked attempt was refused for a reason that not all of its client's have.
+    pub fn refused(&mut self, number: u16, now: SimTime, refusal: Refusal) {
+        let steady = u64::from(self.window.is_steady(now));
+        self.tally.clients[usize::from(number)].refused[refusal as usize] += steady;
+    }
+
+    /// All attempts of a client that were blocked were refused for the same reason.
+    pub fn all_refused(&mut self, number: usize, refusal: Refusal) {
+        let tally = &mut self.tally.clients[number];
+        tally.refused[refusal as usize] += tally.blocked - self.blocked_before[number];
     }
 
     /// An attempt got a port and is never answered.

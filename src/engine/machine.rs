@@ -304,10 +304,8 @@ impl<'a> Machine<'a> {
     #[inline(never)]
     fn block(&mut self, attempt: &Attempt, probes: u32, observer: &mut impl Observer) {
         let Attempt { at, client, pool, .. } = *attempt;
-        let bound = self.host.clients[usize::from(client)].binds.is_bound();
-        let refusal = if bound { Refusal::BindInUse } else { Refusal::NoPort };
-        self.books.blocked(pool, client, at, refusal, probes);
-        observer.refused(at, client, refusal);
+        self.books.blocked(pool, client, at, probes);
+        observer.refused(at, client, refusal_of(self.ports.is_bound(pool)));
         self.demand.worker_free(attempt, at);
     }
 }
@@ -391,10 +389,18 @@ impl Runs for Machine<'_> {
     fn finish(mut self, observer: &mut impl Observer) -> Workspace {
         let end = SimTime::from_nanos(self.books.window.end());
         self.advance(end, observer);
+        for (number, client) in self.host.clients.iter().enumerate() {
+            self.books.all_refused(number, refusal_of(client.binds.is_bound()));
+        }
         self.workspace.ledger = self.books.close();
         self.workspace.releases = Some(self.releases);
         self.workspace
     }
+}
+
+/// What a call that finds no port is told.
+const fn refusal_of(bound: bool) -> Refusal {
+    if bound { Refusal::BindInUse } else { Refusal::NoPort }
 }
 
 /// Is there anything that the plain rules for the end of a connection do not cover?

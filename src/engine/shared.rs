@@ -344,7 +344,8 @@ impl Runs for SharedMachine<'_> {
         match self.sockets.open(wanted, attempt.at, &mut self.selection) {
             Ok(got) => self.opened(attempt, pool, got, observer),
             Err((refusal, probes)) => {
-                self.books.blocked(pool, attempt.client, attempt.at, refusal, probes);
+                self.books.blocked(pool, attempt.client, attempt.at, probes);
+                self.books.refused(attempt.client, attempt.at, refusal);
                 observer.refused(attempt.at, attempt.client, refusal);
                 self.demand.worker_free(attempt, attempt.at);
             }

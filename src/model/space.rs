@@ -180,6 +180,13 @@ impl PortSpace {
         self.counts[row][usize::from(bit >= self.high_bits)] += 1;
     }
 
+    /// Is it one of the pools of `bind()`?
+    #[inline]
+    #[must_use]
+    pub const fn is_bound(&self, pool: PoolId) -> bool {
+        pool.0 >= self.first_bound
+    }
+
     /// Ports that `pool` has left.
     #[inline]
     #[must_use]
