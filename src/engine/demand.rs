@@ -27,8 +27,6 @@ pub struct Attempt {
     pub at: SimTime,
     /// How long the connection would last.
     pub lifetime: SimDuration,
-    /// Time from the first FIN to the other side's.
-    pub second_fin: SimDuration,
     /// The pool that its port has to come from; where sockets take ports from each other, the tuple.
     pub pool: PoolId,
     /// Who would end it.
@@ -39,18 +37,59 @@ pub struct Attempt {
     pub client: u16,
 }
 
-/// What a destination is like.
+/// What a destination is like; one byte, for an attempt has no more to spare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// Does it answer?
-    pub answers: bool,
-    /// Is it on the same machine?
-    pub loopback: bool,
+#[repr(u8)]
+pub enum Remote {
+    /// It answers, somewhere else.
+    Answers,
+    /// It answers on the same machine.
+    AnswersHere,
+    /// It never answers.
+    Silent,
+}
+
+/// Attempts in the order of time.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The attempts.
+    pub attempts: Vec<Attempt>,
+    /// Time from the first FIN of each to the other side's; empty where that is always zero. Apart, for
+    /// every byte of an attempt shows in the loop.
+    second_fins: Vec<SimDuration>,
+}
+
+impl Batch {
+    /// Time from the first FIN of attempt number `index` to the other side's.
+    #[inline]
+    #[must_use]
+    pub fn second_fin(&self, index: usize) -> SimDuration {
+        self.second_fins.get(index).copied().unwrap_or(SimDuration::ZERO)
+    }
 }
 
 impl Remote {
-    /// One that answers, somewhere else.
-    pub const USUAL: Self = Self { answers: true, loopback: false };
+    /// One that answers or not, on the same machine or elsewhere.
+    #[must_use]
+    pub const fn new(answers: bool, loopback: bool) -> Self {
+        match (answers, loopback) {
+            (false, _) => Self::Silent,
+            (true, true) => Self::AnswersHere,
+            (true, false) => Self::Answers,
+        }
+    }
+
+    /// Does it answer?
+    #[must_use]
+    pub fn answers(self) -> bool {
+        self != Self::Silent
+    }
+
+    /// Is it on the same machine?
+    #[must_use]
+    pub fn is_here(self) -> bool {
+        self == Self::AnswersHere
+    }
 }
 
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
@@ -67,9 +106,10 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attemp
     let job = super::Job { world: &world, ..job };
     let (plan, streams) = (job.plan(), job.streams());
     let mut demand = Demand::new(&world, job.host, plan, streams);
-    let (mut batch, mut all) = (Vec::new(), Vec::new());
+    let (mut drawn, mut all) = (Batch::default(), Vec::new());
     loop {
-        demand.next_attempts(&mut batch);
+        demand.next_attempts(&mut drawn);
+        let batch = &drawn.attempts;
         let before = batch.partition_point(|attempt| attempt.at < until);
         let endpoint = |attempt: &Attempt| plan.endpoint_of_tuple(attempt.pool.0);
         all.extend(batch[..before].iter().map(|attempt| (*attempt, endpoint(attempt))));
@@ -85,6 +125,8 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attemp
 pub struct Demand {
     clients: Vec<ClientStream>,
     has_workers: bool,
+    /// Does any client have a time between its two FINs?
+    has_second_fins: bool,
     /// Where there are several clients: the time of the next attempt of each.
     heads: BinaryHeap<Reverse<(SimTime, u16)>>,
     /// The client whose attempt was taken last. It waits for the next one only when that is asked
@@ -105,6 +147,8 @@ struct ClientStream {
     targets: Targets,
     /// Attempts drawn and not yet made.
     batch: Vec<Attempt>,
+    /// The time between the two FINs of each, where it is not always zero.
+    second_fins: Vec<SimDuration>,
     made: usize,
 }
 
@@ -129,7 +173,9 @@ impl Demand {
         });
         let clients: Vec<ClientStream> = clients.collect();
         let has_workers = clients.iter().any(|c| matches!(c.arrivals, Source::Workers(_)));
-        let mut new = Self { clients, has_workers, heads: BinaryHeap::new(), last: None };
+        let has_second_fins = clients.iter().any(|client| client.second_fin.is_some());
+        let (heads, last) = (BinaryHeap::new(), None);
+        let mut new = Self { clients, has_workers, has_second_fins, heads, last };
         if new.clients.len() > 1 {
             (0..new.clients.len()).for_each(|client| new.wait(client as u16));
         }
@@ -139,20 +185,27 @@ impl Demand {
     /// Puts the next attempts into `into`, in the order of time, simultaneous ones in the order of the
     /// clients: some hundred, or a single one where what becomes of it decides what comes next. None
     /// when all workers of closed loops are connected for ever and there is nothing else.
-    pub fn next_attempts(&mut self, into: &mut Vec<Attempt>) {
-        into.clear();
+    pub fn next_attempts(&mut self, into: &mut Batch) {
+        into.attempts.clear();
+        into.second_fins.clear();
         if let [only] = &mut self.clients[..] {
             only.draw_batch();
-            std::mem::swap(into, &mut only.batch);
+            std::mem::swap(&mut into.attempts, &mut only.batch);
+            std::mem::swap(&mut into.second_fins, &mut only.second_fins);
             return;
         }
         let most = if self.has_workers { 1 } else { BATCH };
-        while into.len() < most {
+        while into.attempts.len() < most {
             if let Some(client) = self.last.take() {
                 self.wait(client);
             }
             let Some(Reverse((_, client))) = self.heads.pop() else { return };
-            into.extend(self.clients[usize::from(client)].next_attempt());
+            let stream = &mut self.clients[usize::from(client)];
+            into.attempts.extend(stream.next_attempt());
+            if self.has_second_fins {
+                let second_fin = stream.second_fins.get(stream.made - 1);
+                into.second_fins.push(second_fin.copied().unwrap_or(SimDuration::ZERO));
+            }
             self.last = Some(client);
         }
     }
@@ -204,6 +257,7 @@ impl ClientStream {
             endings: Endings::new(client, streams.of_client(&client.name, Purpose::Endings)),
             targets: Targets::new(world, host, client, plan, destinations),
             batch: Vec::with_capacity(BATCH),
+            second_fins: Vec::new(),
             made: 0,
         }
     }
@@ -230,10 +284,9 @@ impl ClientStream {
         let blank = Attempt {
             at: SimTime::START,
             lifetime: SimDuration::ZERO,
-            second_fin: SimDuration::ZERO,
             pool: self.targets.only().map_or(PoolId(0), |only| only.0),
             ending: self.endings.only().unwrap_or(Ending::Never),
-            remote: self.targets.only().map_or(Remote::USUAL, |only| only.1),
+            remote: self.targets.only().map_or(Remote::Answers, |only| only.1),
             client: self.number,
         };
         match &mut self.arrivals {
@@ -256,7 +309,9 @@ impl ClientStream {
             self.endings.fill(&mut self.batch);
         }
         if let Some((law, rng)) = &mut self.second_fin {
-            law.fill(self.batch.iter_mut().map(|attempt| &mut attempt.second_fin), rng);
+            self.second_fins.clear();
+            self.second_fins.resize(self.batch.len(), SimDuration::ZERO);
+            law.fill(self.second_fins.iter_mut(), rng);
         }
         if self.targets.only().is_none() && !self.arrivals.records_destinations() {
             self.targets.fill(&mut self.batch);

@@ -16,7 +16,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::books::{Books, Size};
 use super::calendar::Calendar;
-use super::demand::{Attempt, Demand};
+use super::demand::{Attempt, Batch, Demand};
 use super::ledger::{LedgerMemory, Opened, Passed};
 use super::observe::Observer;
 use super::random::{Purpose, Streams};
@@ -105,11 +105,18 @@ pub(super) trait Runs {
     /// Puts in place what is in use when the run starts.
     fn start(&mut self, observer: &mut impl Observer);
     /// The next attempts of its clients, in the order of time.
-    fn next_attempts(&mut self, into: &mut Vec<Attempt>);
+    fn next_attempts(&mut self, into: &mut Batch);
     /// Lets everything happen that is due before `now`, or at it but was scheduled earlier.
     fn advance(&mut self, now: SimTime, observer: &mut impl Observer);
-    /// Makes one attempt.
-    fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer);
+    /// Makes one attempt; `second_fin` looks up the time from its first FIN to the other side's.
+    fn attempt(
+        &mut self,
+        attempt: &Attempt,
+        second_fin: impl Fn() -> SimDuration,
+        observer: &mut impl Observer,
+    );
+    /// The time of the last attempt.
+    fn now(&self) -> SimTime;
     /// Enters in the statistics what there might soon be no room for.
     fn count_if_due(&mut self);
     /// Lets time run to its end, closes the books, and leaves its memory.
@@ -125,26 +132,24 @@ fn drive<M: Runs, O: Observer>(
 ) -> ControlFlow<()> {
     machine.start(observer);
     let end = SimTime::from_nanos(job.window().end());
-    let mut now = SimTime::START;
-    let mut attempts = Vec::new();
+    let mut batch = Batch::default();
     let mut since_look = 0;
     loop {
-        machine.next_attempts(&mut attempts);
-        let before_end = attempts.partition_point(|attempt| attempt.at < end);
-        for attempt in &attempts[..before_end] {
+        machine.next_attempts(&mut batch);
+        let before_end = batch.attempts.partition_point(|attempt| attempt.at < end);
+        for (index, attempt) in batch.attempts[..before_end].iter().enumerate() {
             machine.advance(attempt.at, observer);
-            machine.attempt(attempt, observer);
-            now = attempt.at;
+            machine.attempt(attempt, || batch.second_fin(index), observer);
         }
         machine.count_if_due();
-        if before_end < attempts.len() || attempts.is_empty() {
+        if before_end < batch.attempts.len() || batch.attempts.is_empty() {
             *workspace = machine.finish(observer);
             return observer.reached(end);
         }
-        since_look += attempts.len();
+        since_look += batch.attempts.len();
         if since_look >= ATTEMPTS_A_LOOK {
             since_look = 0;
-            observer.reached(now)?;
+            observer.reached(machine.now())?;
         }
     }
 }
@@ -230,15 +235,23 @@ impl<'a> Machine<'a> {
 
     /// When a connection that opens now is closed, and when its port is free.
     #[inline(always)]
-    fn end_of(&mut self, attempt: &Attempt, observer: &mut impl Observer) -> (SimTime, SimTime) {
+    fn end_of(
+        &mut self,
+        attempt: &Attempt,
+        second_fin: impl Fn() -> SimDuration,
+        observer: &mut impl Observer,
+    ) -> (SimTime, SimTime) {
         if self.unusual {
-            return self.unusual_end_of(attempt, observer);
+            return self.unusual_end_of(attempt, second_fin(), observer);
         }
         let close = attempt.at + attempt.lifetime;
+        // By far the most frequent one first: a jump by a table would cost more than all of it.
+        if attempt.ending == Ending::Client {
+            return (close, self.time_wait.expires(close));
+        }
         match attempt.ending {
-            Ending::Client => (close, self.time_wait.expires(close)),
-            Ending::Server | Ending::Reset | Ending::ServerReset | Ending::Unread => (close, close),
             Ending::Half | Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
+            _ => (close, close),
         }
     }
 
@@ -246,13 +259,14 @@ impl<'a> Machine<'a> {
     fn unusual_end_of(
         &mut self,
         attempt: &Attempt,
+        second_fin: SimDuration,
         observer: &mut impl Observer,
     ) -> (SimTime, SimTime) {
         let (at, client) = (attempt.at, attempt.client);
         let pass = |books: &mut Books<'_>, phase, from: SimTime, to: SimTime| {
             books.passed(Passed { phase, from: from.as_nanos(), to: to.as_nanos(), client });
         };
-        if !attempt.remote.answers {
+        if !attempt.remote.answers() {
             let given_up = self.closing.syn_sent(at);
             pass(&mut self.books, Phase::Connecting, at, given_up);
             self.books.unanswered(client, at);
@@ -260,7 +274,7 @@ impl<'a> Machine<'a> {
             return (given_up, given_up);
         }
         let close = at + attempt.lifetime;
-        let second = close + attempt.second_fin;
+        let second = close + second_fin;
         match attempt.ending {
             Ending::Reset | Ending::ServerReset | Ending::Unread => (close, close),
             Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
@@ -277,7 +291,7 @@ impl<'a> Machine<'a> {
                 pass(&mut self.books, Phase::Closing, close, second);
                 // bind() takes nothing over: it fails before a destination is known.
                 let bound = self.host.clients[usize::from(client)].binds.is_bound();
-                let taken_over = !bound && self.closing.may_be_taken_over(attempt.remote.loopback);
+                let taken_over = !bound && self.closing.may_be_taken_over(attempt.remote.is_here());
                 let release = if taken_over {
                     self.closing.taken_over_from(second)
                 } else {
@@ -339,7 +353,7 @@ impl Runs for Machine<'_> {
         }
     }
 
-    fn next_attempts(&mut self, into: &mut Vec<Attempt>) {
+    fn next_attempts(&mut self, into: &mut Batch) {
         self.demand.next_attempts(into);
     }
 
@@ -357,14 +371,19 @@ impl Runs for Machine<'_> {
     }
 
     #[inline(always)]
-    fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
+    fn attempt(
+        &mut self,
+        attempt: &Attempt,
+        second_fin: impl Fn() -> SimDuration,
+        observer: &mut impl Observer,
+    ) {
         let now = attempt.at;
         let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
         let Some(bit) = choice.bit else {
             self.block(attempt, choice.probes, observer);
             return;
         };
-        let (close, release) = self.end_of(attempt, observer);
+        let (close, release) = self.end_of(attempt, second_fin, observer);
         self.books.succeeded(attempt.pool, attempt.client, now);
         let entry = Opened {
             at: now.as_nanos(),
@@ -380,6 +399,10 @@ impl Runs for Machine<'_> {
         if self.demand.has_workers() {
             self.demand.worker_free(attempt, close);
         }
+    }
+
+    fn now(&self) -> SimTime {
+        self.now
     }
 
     fn count_if_due(&mut self) {

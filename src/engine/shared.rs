@@ -5,16 +5,16 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::books::{Books, Size};
 use super::calendar::Calendar;
-use super::demand::{Attempt, Demand};
+use super::demand::{Attempt, Batch, Demand};
 use super::ledger::{Opened, Passed};
 use super::machine::{Job, Runs, Workspace, calendar};
 use super::observe::Observer;
 use super::random::Purpose;
 use crate::model::{
-    Binds, Closing, Ending, Host, PoolId, PoolPlan, SocketId, Sockets, Start, Wanted,
+    Binds, Closing, Ending, Got, Host, PoolId, PoolPlan, SocketId, Sockets, Start, Wanted,
 };
 use crate::stats::{HostTally, Phase};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// What happens to a connection at a moment that was known before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,7 @@ pub struct Life {
 struct Record {
     generation: u32,
     attempt: Attempt,
+    second_fin: SimDuration,
     pool: PoolId,
     bit: u32,
     close: SimTime,
@@ -146,13 +147,13 @@ impl<'a> SharedMachine<'a> {
 
     /// The first FIN, or a reset.
     fn close(&mut self, life: Life, at: SimTime, observer: &mut impl Observer) {
-        let attempt = self.records[life.socket.index()].attempt;
-        let second = at + attempt.second_fin;
+        let Record { attempt, second_fin, .. } = self.records[life.socket.index()];
+        let second = at + second_fin;
         match attempt.ending {
             Ending::Reset | Ending::ServerReset | Ending::Unread => self.end(life, at, observer),
             Ending::Never => {}
             Ending::Server => {
-                if attempt.remote.loopback && self.sockets.server_waits() {
+                if attempt.remote.is_here() && self.sockets.server_waits() {
                     let over = self.closing.time_wait().expires(at);
                     self.schedule(over, Event::ServerWaited);
                 }
@@ -190,7 +191,7 @@ impl<'a> SharedMachine<'a> {
         let over = self.closing.time_wait().expires(at);
         // A bound socket's bucket stays closed to connect(), and bind() takes nothing over.
         let bound = self.host.clients[usize::from(client)].binds.is_bound();
-        if !bound && self.closing.may_be_taken_over(remote.loopback) {
+        if !bound && self.closing.may_be_taken_over(remote.is_here()) {
             let reusable = self.closing.taken_over_from(at);
             self.schedule(reusable, Event::Reusable(life));
         }
@@ -231,8 +232,9 @@ impl<'a> SharedMachine<'a> {
     fn opened(
         &mut self,
         attempt: &Attempt,
+        second_fin: SimDuration,
         pool: PoolId,
-        got: crate::model::Got,
+        got: Got,
         observer: &mut impl Observer,
     ) {
         let now = attempt.at;
@@ -242,7 +244,7 @@ impl<'a> SharedMachine<'a> {
             self.stop_counting(Life { socket: old, generation }, now, observer);
             self.records[old.index()].generation += 1;
         }
-        let close = match (attempt.remote.answers, attempt.ending) {
+        let close = match (attempt.remote.answers(), attempt.ending) {
             (false, _) => self.closing.syn_sent(now),
             (true, Ending::Never) => SimTime::FAR_FUTURE,
             (true, _) => now + attempt.lifetime,
@@ -251,6 +253,7 @@ impl<'a> SharedMachine<'a> {
         let record = Record {
             generation,
             attempt: *attempt,
+            second_fin,
             pool,
             bit: got.bit,
             close,
@@ -274,7 +277,7 @@ impl<'a> SharedMachine<'a> {
         self.books.succeeded(pool, attempt.client, now);
         self.books.opened(pool, entry, false);
         let life = Life { socket: got.socket, generation };
-        if attempt.remote.answers {
+        if attempt.remote.answers() {
             self.schedule(close, Event::Close(life));
         } else {
             let (from, to) = (now.as_nanos(), close.as_nanos());
@@ -304,7 +307,7 @@ impl Runs for SharedMachine<'_> {
     /// Only an empty start is known.
     fn start(&mut self, _: &mut impl Observer) {}
 
-    fn next_attempts(&mut self, into: &mut Vec<Attempt>) {
+    fn next_attempts(&mut self, into: &mut Batch) {
         self.demand.next_attempts(into);
     }
 
@@ -332,7 +335,12 @@ impl Runs for SharedMachine<'_> {
         self.now = now;
     }
 
-    fn attempt(&mut self, attempt: &Attempt, observer: &mut impl Observer) {
+    fn attempt(
+        &mut self,
+        attempt: &Attempt,
+        second_fin: impl Fn() -> SimDuration,
+        observer: &mut impl Observer,
+    ) {
         let client = &self.host.clients[usize::from(attempt.client)];
         let pool = self.plan.pool_of_tuple(client.binds, attempt.pool.0);
         let wanted = Wanted {
@@ -342,7 +350,7 @@ impl Runs for SharedMachine<'_> {
             port: self.chosen_port(attempt.client),
         };
         match self.sockets.open(wanted, attempt.at, &mut self.selection) {
-            Ok(got) => self.opened(attempt, pool, got, observer),
+            Ok(got) => self.opened(attempt, second_fin(), pool, got, observer),
             Err((refusal, probes)) => {
                 self.books.blocked(pool, attempt.client, attempt.at, probes);
                 self.books.refused(attempt.client, attempt.at, refusal);
@@ -350,6 +358,10 @@ impl Runs for SharedMachine<'_> {
                 self.demand.worker_free(attempt, attempt.at);
             }
         }
+    }
+
+    fn now(&self) -> SimTime {
+        self.now
     }
 
     fn count_if_due(&mut self) {

@@ -93,7 +93,7 @@ impl Targets {
                 count: destination.endpoints,
                 pick: destination.pick,
                 next: 0,
-                remote: Remote { answers: destination.answers, loopback: destination.loopback },
+                remote: Remote::new(destination.answers, destination.loopback),
             }
         });
         let weights: Vec<f64> = client.targets.iter().map(|target| target.weight).collect();
