@@ -14,17 +14,7 @@ use portsim::trial::{
 
 /// A range of `n` ports, all else as it is on a new machine; no takeover of TIME-WAIT.
 fn setup(n: u32) -> Setup {
-    Setup {
-        lo: 40_000,
-        n,
-        tw_reuse: 0,
-        tw_reuse_delay: None,
-        max_tw: None,
-        fin_timeout: None,
-        timestamps: 1,
-        reserved: String::new(),
-        autobind_reuse: 0,
-    }
+    Setup::new(40_000, n)
 }
 
 fn case(name: &str, setup: Setup, experiment: Experiment) -> Case {

@@ -14,9 +14,10 @@ use std::ops::ControlFlow;
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::attempt::{Attempt, Batch};
 use super::books::{Books, Size};
 use super::calendar::Calendar;
-use super::demand::{Attempt, Batch, Demand};
+use super::demand::Demand;
 use super::ledger::{LedgerMemory, Opened, Passed};
 use super::observe::Observer;
 use super::random::{Purpose, Streams};

@@ -1,5 +1,6 @@
 //! The clock, the queue, demand, and the loop that runs one machine for one replication.
 
+mod attempt;
 mod books;
 mod calendar;
 mod demand;
@@ -13,8 +14,9 @@ mod shared;
 mod stationary;
 mod target;
 
+pub use attempt::{Attempt, Remote};
 pub use calendar::Calendar;
-pub use demand::{Attempt, Remote, recorded};
+pub use demand::recorded;
 pub use machine::{Job, Workspace, run};
 pub use observe::{Observer, Unobserved};
 pub use port_mapper::PortMapper;

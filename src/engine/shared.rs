@@ -3,9 +3,10 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::attempt::{Attempt, Batch};
 use super::books::{Books, Size};
 use super::calendar::Calendar;
-use super::demand::{Attempt, Batch, Demand};
+use super::demand::Demand;
 use super::ledger::{Opened, Passed};
 use super::machine::{Job, Runs, Workspace, calendar};
 use super::observe::Observer;

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::demand::{Attempt, Remote};
+use super::attempt::{Attempt, Remote};
 use crate::model::{Binds, Client, EndpointPick, PoolId, PoolPlan, World, below};
 
 /// Endpoints of the destinations that the clients of one host use, numbered through.

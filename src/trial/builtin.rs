@@ -27,18 +27,8 @@ const CONNECT: How = how(Call::Connect);
 const BIND: How = how(Call::Bind);
 const BIND_REUSE: How = How { reuse_address: true, ..BIND };
 
-fn setup(n: u32) -> Setup {
-    Setup {
-        lo: LO,
-        n,
-        tw_reuse: 0,
-        tw_reuse_delay: None,
-        max_tw: None,
-        fin_timeout: None,
-        timestamps: 1,
-        reserved: String::new(),
-        autobind_reuse: 0,
-    }
+const fn setup(n: u32) -> Setup {
+    Setup::new(LO, n)
 }
 
 fn case(name: &str, setup: Setup, experiment: Experiment, notes: &str) -> Case {

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::case::{Churn, ChurnMeasured, Errors, How, Measured, Setup, TimeWaits};
+use super::case::{Churn, How, Setup};
 use super::machine::{ending, host};
+use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
 use super::predict::Draw;
 use crate::engine::{Job, Observer, Workspace, run};
 use crate::model::{

@@ -1,9 +1,8 @@
 //! Does a kernel agree with the model? What was measured must lie within what the model says for some
 //! phase of the timer grid and some random numbers; what depends on neither must be equal.
 
-use super::case::{
-    Case, ChurnMeasured, CostLevel, Errors, Experiment, Measured, OrderMeasured, StepMeasured,
-};
+use super::case::{Case, Experiment};
+use super::measured::{ChurnMeasured, CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 
 /// Failures that a measured case of taken-over TIME-WAITs may lie outside the model's spread: whether a
 /// port is a millisecond too young depends on when in it each call came.

@@ -7,14 +7,17 @@ mod churn;
 mod judge;
 mod live;
 mod machine;
+mod measured;
 mod predict;
 
 pub use builtin::{builtin, cost_case};
 pub use case::{
-    Attempt, Call, Case, Churn, ChurnMeasured, Close, CostLevel, Destinations, Errors, Experiment,
-    Hold, How, Measured, Order, OrderMeasured, Setup, Squat, SquatterKind, Step, StepMeasured,
-    TimeWaits,
+    Attempt, Call, Case, Churn, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat,
+    SquatterKind, Step,
 };
 pub use judge::{Judgement, draws, judge};
 pub use live::{Live, live};
+pub use measured::{
+    ChurnMeasured, CostLevel, Errors, Measured, OrderMeasured, StepMeasured, TimeWaits,
+};
 pub use predict::{Draw, Kernel, order_of, predict, probes_at};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::case::{
-    Case, Close, CostLevel, Destinations, Errors, Experiment, Hold, How, Measured, Order,
-    OrderMeasured, Setup, Squat, SquatterKind, Step, StepMeasured,
+    Case, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use super::churn;
 use super::machine::{Opened, Script, host, with_syn};
+use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 use crate::model::{PortSet, Squatter, SquatterAddress};
 use crate::units::{SimDuration, SimTime};
 

@@ -8,11 +8,13 @@
 //! parity for the Linux algorithms, which walk every other port.
 
 mod linux;
+mod part;
 mod rfc6056;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint, Part};
+pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint};
+pub use part::Part;
 pub use rfc6056::Rfc6056;
 
 use super::SelectionKind;
