@@ -1,6 +1,7 @@
 //! What the simulator knows of ports: ranges, pools, selection, holds, and the world they are in.
 
 mod bitmap;
+mod buckets;
 mod closing;
 mod hold;
 mod pools;

@@ -17,6 +17,7 @@
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::bitmap::Bitmaps;
+use super::buckets::{Buckets, Class};
 use super::pools::PoolPlan;
 use super::selection::{Choice, FreePorts, Part, Selector};
 use super::space::PortNumbers;
@@ -89,29 +90,6 @@ impl Refusal {
     }
 }
 
-/// What becomes of the options of a socket when others ask for its port: its class among the users of
-/// the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Class(usize);
-
-impl Class {
-    const COUNT: usize = 4;
-    /// Neither option, or a listener: shares with nobody.
-    const STUBBORN: Self = Self(0);
-
-    fn of(options: &SocketOptions) -> Self {
-        Self(usize::from(options.reuse_address) | usize::from(options.reuse_port) << 1)
-    }
-
-    const fn reuse_address(self) -> bool {
-        self.0 & 1 == 1
-    }
-
-    const fn reuse_port(self) -> bool {
-        self.0 & 2 == 2
-    }
-}
-
 /// One connection.
 #[derive(Clone, Copy, Debug)]
 struct Socket {
@@ -133,20 +111,7 @@ pub struct Sockets {
     numbers: PortNumbers,
     /// One row a tuple: ports that nobody has towards it, or that may be taken over.
     tuples: Bitmaps,
-    /// One row: ports that are neither reserved nor bound by anybody.
-    for_connect: Bitmaps,
-    /// One row a source address: ports that are not reserved and that nobody of the address uses.
-    for_bind: Bitmaps,
-    /// The same where nobody uses who keeps a port for himself: SO_REUSEADDR may share it.
-    for_relaxed_bind: Option<Bitmaps>,
-    /// One row: ports that are not reserved.
-    unreserved: Bitmaps,
-    /// Users of each port of each source address, class by class.
-    users: Vec<[u32; Class::COUNT]>,
-    /// Bound users of each port, on whatever address.
-    bound_users: Vec<u32>,
-    /// All users of each port.
-    all_users: Vec<u32>,
+    buckets: Buckets,
     sockets: Vec<Socket>,
     vacant: Vec<u32>,
     /// The socket that has each port towards each tuple, plus one; 0 is none.
@@ -199,19 +164,14 @@ impl Sockets {
         let (addresses, tuples) = (plan.sources() as usize, plan.tuples() as usize);
         let relaxes = host.tcp.autobind_reuse
             && host.clients.iter().any(|client| client.socket.reuse_address);
-        let rows = |count: usize| Bitmaps::full(count, bits, &reserved);
+        let reopen = host.tcp.buckets_reopen;
+        let buckets = Buckets::new(bits, addresses, &reserved, relaxes, reopen);
         let mut new = Self {
             plan,
             tcp: host.tcp,
             linux: host.is_linux(),
             tuples: Bitmaps::full(tuples, bits, &[]),
-            for_connect: rows(1),
-            for_bind: rows(addresses),
-            for_relaxed_bind: relaxes.then(|| rows(addresses)),
-            unreserved: rows(1),
-            users: vec![[0; Class::COUNT]; addresses * bits as usize],
-            bound_users: vec![0; bits as usize],
-            all_users: vec![0; bits as usize],
+            buckets,
             sockets: Vec::new(),
             vacant: Vec::new(),
             owners: vec![0; tuples * bits as usize],
@@ -229,17 +189,17 @@ impl Sockets {
         let sources = self.plan.sources();
         for &port in host.listeners.ports() {
             if let Some(bit) = self.numbers.find(port) {
-                self.add_bound_user(bit);
-                (0..sources).for_each(|source| self.add_user(bit, source, Class::STUBBORN));
+                self.buckets.add_bound_user(bit);
+                (0..sources).for_each(|source| self.buckets.add_user(bit, source, Class::STUBBORN));
             }
         }
         for squatter in &host.squatters {
             for &port in squatter.ports.ports() {
                 let Some(bit) = self.numbers.find(port) else { continue };
-                self.add_bound_user(bit);
+                self.buckets.add_bound_user(bit);
                 if let SquatterAddress::Source(source) = squatter.on {
                     // On a host-wide key there is one row for all addresses.
-                    self.add_user(bit, source.min(sources - 1), Class::STUBBORN);
+                    self.buckets.add_user(bit, source.min(sources - 1), Class::STUBBORN);
                 }
             }
         }
@@ -288,7 +248,7 @@ impl Sockets {
             Binds::Port => {
                 let port = wanted.port.expect("an explicit port is asked for");
                 let bit = self.numbers.find(port).expect("explicit ports have numbers");
-                if !self.may_bind_to(bit, source, wanted.options) {
+                if !self.buckets.may_bind_to(bit, source, wanted.options) {
                     return Err((Refusal::BindInUse, 1));
                 }
                 self.connect_bound(wanted, bit, source, 1)
@@ -307,7 +267,7 @@ impl Sockets {
         let view = Masked {
             free: &self.tuples,
             row: wanted.tuple as usize,
-            mask: &self.for_connect,
+            mask: &self.buckets.for_connect,
             mask_row: 0,
             num_ephemeral,
         };
@@ -353,29 +313,16 @@ impl Sockets {
                 (other, _) => other.clone().choose(u64::from(source), SimTime::START, &view, rng),
             }
         };
-        let choice = search(&self.for_bind, rng);
+        let choice = search(&self.buckets.for_bind, rng);
         // `ports_exhausted`: once more, with `relax`. Two sockets that both have SO_REUSEPORT too do
         // not share a port here (`inet_bind_conflict`), and a user of that class is as good as any.
-        match &self.for_relaxed_bind {
+        match &self.buckets.for_relaxed_bind {
             Some(relaxed) if choice.bit.is_none() && by_halves && !wanted.options.reuse_port => {
                 let again = search(relaxed, rng);
                 Choice { probes: choice.probes + again.probes, ..again }
             }
             _ => choice,
         }
-    }
-
-    /// May a socket with `options` bind to the port of `bit` on this address?
-    ///
-    /// `net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, with `relax` and
-    /// `reuseport_ok`: SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both (and one user).
-    fn may_bind_to(&self, bit: u32, source: u32, options: &SocketOptions) -> bool {
-        let users = &self.users[self.user_place(bit, source)];
-        (0..Class::COUNT).map(Class).zip(users).all(|(class, &count)| {
-            count == 0
-                || options.reuse_address && class.reuse_address()
-                || options.reuse_port && class.reuse_port()
-        })
     }
 
     /// `connect()` on a socket that has its port: `__inet_hash_connect` with `port` set looks at the
@@ -422,9 +369,9 @@ impl Sockets {
         self.owners[place] = id + 1;
         self.tuples.clear(wanted.tuple as usize, bit);
         if bound {
-            self.add_bound_user(bit);
+            self.buckets.add_bound_user(bit);
         }
-        self.add_user(bit, source, class);
+        self.buckets.add_user(bit, source, class);
         Got { socket: SocketId(id), bit, probes, replaced }
     }
 
@@ -471,59 +418,8 @@ impl Sockets {
         self.owners[place] = 0;
         self.tuples.set(tuple as usize, bit);
         self.time_waits -= u32::from(waits);
-        self.remove_user(bit, self.plan.source_of_tuple(tuple), class);
-        if bound {
-            self.bound_users[bit as usize] -= 1;
-        }
-        // The bucket is for connect() again as soon as its last bound user leaves (6.18,
-        // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
-        let bucket = bit as usize;
-        let open = self.bound_users[bucket] == 0
-            && (self.tcp.buckets_reopen || self.all_users[bucket] == 0);
-        if open && self.unreserved.is_set(0, bit) {
-            self.for_connect.set(0, bit);
-        }
+        self.buckets.remove_user(bit, self.plan.source_of_tuple(tuple), class, bound);
         self.vacant.push(id.0);
-    }
-
-    fn add_bound_user(&mut self, bit: u32) {
-        self.bound_users[bit as usize] += 1;
-        self.for_connect.clear(0, bit);
-    }
-
-    fn add_user(&mut self, bit: u32, source: u32, class: Class) {
-        let place = self.user_place(bit, source);
-        self.users[place][class.0] += 1;
-        self.all_users[bit as usize] += 1;
-        self.for_bind.clear(source as usize, bit);
-        if let Some(relaxed) = &mut self.for_relaxed_bind
-            && !class.reuse_address()
-        {
-            relaxed.clear(source as usize, bit);
-        }
-    }
-
-    fn remove_user(&mut self, bit: u32, source: u32, class: Class) {
-        let place = self.user_place(bit, source);
-        let users = &mut self.users[place];
-        users[class.0] -= 1;
-        self.all_users[bit as usize] -= 1;
-        if !self.unreserved.is_set(0, bit) {
-            return;
-        }
-        if users.iter().all(|&count| count == 0) {
-            self.for_bind.set(source as usize, bit);
-        }
-        let stubborn = |(class, &count): (usize, &u32)| count > 0 && !Class(class).reuse_address();
-        if let Some(relaxed) = &mut self.for_relaxed_bind
-            && !users.iter().enumerate().any(stubborn)
-        {
-            relaxed.set(source as usize, bit);
-        }
-    }
-
-    const fn user_place(&self, bit: u32, source: u32) -> usize {
-        source as usize * self.numbers.bits() as usize + bit as usize
     }
 
     const fn owner_place(&self, tuple: u32, bit: u32) -> usize {

@@ -1,0 +1,136 @@
+//! Who uses which port: one bucket a port, whatever the address (`struct inet_bind_bucket`).
+
+use super::bitmap::Bitmaps;
+use super::tcp::SocketOptions;
+
+/// What becomes of the options of a socket when others ask for its port: its class among the users of
+/// the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class(usize);
+
+impl Class {
+    /// How many there are.
+    const COUNT: usize = 4;
+    /// Neither option, or a listener: shares with nobody.
+    pub const STUBBORN: Self = Self(0);
+
+    /// The class of a socket with these options.
+    #[must_use]
+    pub fn of(options: &SocketOptions) -> Self {
+        Self(usize::from(options.reuse_address) | usize::from(options.reuse_port) << 1)
+    }
+
+    const fn reuse_address(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    const fn reuse_port(self) -> bool {
+        self.0 & 2 == 2
+    }
+}
+
+/// The buckets of one machine, and which ports they leave to whom.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    bits: u32,
+    /// One row: ports that are neither reserved nor bound by anybody.
+    pub for_connect: Bitmaps,
+    /// One row a source address: ports that are not reserved and that nobody of the address uses.
+    pub for_bind: Bitmaps,
+    /// The same where nobody uses who keeps a port for himself: SO_REUSEADDR may share it.
+    pub for_relaxed_bind: Option<Bitmaps>,
+    /// One row: ports that are not reserved.
+    unreserved: Bitmaps,
+    /// Users of each port of each source address, class by class.
+    users: Vec<[u32; Class::COUNT]>,
+    /// Bound users of each port, on whatever address.
+    bound_users: Vec<u32>,
+    /// All users of each port.
+    all_users: Vec<u32>,
+    /// Is a bucket for `connect()` again when its last bound user leaves, and not only its last user?
+    reopen: bool,
+}
+
+impl Buckets {
+    /// Empty buckets of `bits` ports for so many source addresses; `relaxes` says that somebody may share
+    /// ports by `ip_autobind_reuse`.
+    #[must_use]
+    pub fn new(bits: u32, addresses: usize, reserved: &[u32], relaxes: bool, reopen: bool) -> Self {
+        let rows = |count: usize| Bitmaps::full(count, bits, reserved);
+        Self {
+            bits,
+            for_connect: rows(1),
+            for_bind: rows(addresses),
+            for_relaxed_bind: relaxes.then(|| rows(addresses)),
+            unreserved: rows(1),
+            users: vec![[0; Class::COUNT]; addresses * bits as usize],
+            bound_users: vec![0; bits as usize],
+            all_users: vec![0; bits as usize],
+            reopen,
+        }
+    }
+
+    /// May a socket with `options` bind to the port of `bit` on this address?
+    ///
+    /// `net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, with `relax` and
+    /// `reuseport_ok`: SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both (and one user).
+    #[must_use]
+    pub fn may_bind_to(&self, bit: u32, source: u32, options: &SocketOptions) -> bool {
+        let users = &self.users[self.user_place(bit, source)];
+        (0..Class::COUNT).map(Class).zip(users).all(|(class, &count)| {
+            count == 0
+                || options.reuse_address && class.reuse_address()
+                || options.reuse_port && class.reuse_port()
+        })
+    }
+
+    /// Somebody bound the port of `bit`, on whatever address: it is closed to `connect()`.
+    pub fn add_bound_user(&mut self, bit: u32) {
+        self.bound_users[bit as usize] += 1;
+        self.for_connect.clear(0, bit);
+    }
+
+    /// Somebody of source address number `source` uses the port of `bit`.
+    pub fn add_user(&mut self, bit: u32, source: u32, class: Class) {
+        let place = self.user_place(bit, source);
+        self.users[place][class.0] += 1;
+        self.all_users[bit as usize] += 1;
+        self.for_bind.clear(source as usize, bit);
+        if let Some(relaxed) = &mut self.for_relaxed_bind
+            && !class.reuse_address()
+        {
+            relaxed.clear(source as usize, bit);
+        }
+    }
+
+    /// A user leaves, who had bound the port or not.
+    pub fn remove_user(&mut self, bit: u32, source: u32, class: Class, bound: bool) {
+        let place = self.user_place(bit, source);
+        let users = &mut self.users[place];
+        users[class.0] -= 1;
+        let bucket = bit as usize;
+        self.all_users[bucket] -= 1;
+        self.bound_users[bucket] -= u32::from(bound);
+        if !self.unreserved.is_set(0, bit) {
+            return;
+        }
+        if users.iter().all(|&count| count == 0) {
+            self.for_bind.set(source as usize, bit);
+        }
+        let stubborn = |(class, &count): (usize, &u32)| count > 0 && !Class(class).reuse_address();
+        if let Some(relaxed) = &mut self.for_relaxed_bind
+            && !users.iter().enumerate().any(stubborn)
+        {
+            relaxed.set(source as usize, bit);
+        }
+        // The bucket is for connect() again as soon as its last bound user leaves (6.18,
+        // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
+        if self.bound_users[bucket] == 0 && (self.reopen || self.all_users[bucket] == 0) {
+            self.for_connect.set(0, bit);
+        }
+    }
+
+    const fn user_place(&self, bit: u32, source: u32) -> usize {
+        source as usize * self.bits as usize + bit as usize
+    }
+}
