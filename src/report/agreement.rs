@@ -123,7 +123,9 @@ impl Agreement {
     #[must_use]
     pub fn sentence(&self) -> String {
         let made = self.agree + self.differ;
-        let kernel = format!("Linux {} (HZ={})", self.kernel, self.hz);
+        // What a distributor or a builder appends says nothing about the model.
+        let version = self.kernel.split('-').next().unwrap_or_default();
+        let kernel = format!("Linux {version} (HZ={})", self.hz);
         let all =
             if made == 1 { "The case agrees".into() } else { format!("All {made} cases agree") };
         let mut text = match (made, self.differ) {
