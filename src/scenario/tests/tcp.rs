@@ -181,3 +181,53 @@ fn listeners_on_an_address_that_is_not_there_are_refused() {
     let text = format!("{SMALLEST}[host.a]\naddresses = 3\nlisteners = {{ 4 = [1] }}\n");
     told(&bad(text), (6, 15, "4"), "no source address number 4", "a source address, 1 to 3");
 }
+
+/// What a client, its host and its destination say, the text that is pointed at, and the reason.
+type Unsteady = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+#[test]
+fn a_stationary_start_is_refused_where_sockets_and_time_waits_leave_no_known_state() {
+    let bind = "binds = \"bind\"";
+    let reuse = "binds = \"bind\"\nreuse_address = true";
+    let range = "port_range = \"40000-40009\"";
+    let taken = "what is taken over is not laid out in advance";
+    let cases: [Unsteady; 5] = [
+        // The default takes over on loopback: there is no key to point at, so the table is.
+        ("", "", "loopback = true", "[host.a]", taken),
+        ("", "tcp_tw_reuse = 1", "", "1", taken),
+        (range, "", "", "\"40000-40009\"", "its sockets share the range with others"),
+        (reuse, "", "", "true", "its sockets share ports by their options"),
+        (
+            bind,
+            "listeners = { other = [60000] }",
+            "",
+            "{ other = [60000] }",
+            "listeners on single addresses take ports from some calls only",
+        ),
+    ];
+    for (client, host, destination, blamed, reason) in cases {
+        let run = "[run]\nstart = \"stationary\"";
+        let text = format!(
+            "{SMALLEST}{client}\n{run}\n[host.a]\n{host}\n[destination.d]\n{destination}\n"
+        );
+        good(&text.replace("stationary", "empty"));
+        let problems = bad(&text);
+        let line = text.lines().position(|line| line.contains(blamed)).unwrap();
+        let column = text.lines().nth(line).unwrap().rfind(blamed).unwrap() + 1;
+        let message = format!("a stationary start of host `a` is not possible: {reason}");
+        told(&problems, (line + 1, column, blamed), &message, "start = \"empty\"");
+    }
+}
+
+#[test]
+fn a_stationary_start_is_possible_where_nothing_of_that_is_used() {
+    let steady = |host: &str, destination: &str| {
+        let run = "[run]\nstart = \"stationary\"";
+        good(&format!("{SMALLEST}{run}\n[host.a]\n{host}\n[destination.d]\n{destination}\n"));
+    };
+    steady("", "");
+    steady("tcp_tw_reuse = 0", "loopback = true");
+    steady("tcp_tw_reuse = 1\ntcp_timestamps = 0", "");
+    // On ports that plain connect() alone asks for, a listener takes one for good.
+    steady("listeners = { other = [60000] }", "");
+}
