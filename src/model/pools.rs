@@ -249,3 +249,122 @@ pub fn shares_ports(host: &Host) -> bool {
         || host.tcp.max_tw_buckets.is_some()
         || host.clients.iter().any(options)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Arrivals, Distribution, Ending, SelectionKind, SocketOptions, Target, TcpSettings,
+        TimerGrid,
+    };
+    use crate::units::SimDuration;
+
+    /// A client that binds so, with `socket` set.
+    fn client(binds: Binds, socket: SocketOptions) -> Client {
+        Client {
+            name: "client".into(),
+            targets: vec![Target { destination: 0, weight: 1.0 }],
+            arrivals: Arrivals::Poisson { rate_per_s: 1.0 },
+            lifetime: Distribution::Constant(SimDuration::ZERO),
+            closes: vec![(Ending::Client, 1.0)],
+            second_fin: Distribution::Constant(SimDuration::ZERO),
+            binds,
+            socket,
+        }
+    }
+
+    fn plain(binds: Binds) -> Client {
+        client(binds, SocketOptions::default())
+    }
+
+    /// A client that keeps to a part of the range.
+    fn narrowed(min: u16, max: u16) -> Client {
+        let port_range = PortRange::new(min, max);
+        client(Binds::Connect, SocketOptions { port_range, ..SocketOptions::default() })
+    }
+
+    /// A client that brings its own ports.
+    fn explicit(ports: &[u16]) -> Client {
+        let source_ports = ports.iter().copied().collect();
+        client(Binds::Port, SocketOptions { source_ports, ..SocketOptions::default() })
+    }
+
+    /// A hundred ports, 40000 to 40099.
+    fn host(clients: Vec<Client>) -> Host {
+        Host {
+            name: "host".into(),
+            count: 1,
+            addresses: 1,
+            ports: PortRange::new(40_000, 40_099).unwrap(),
+            reserved: PortSet::default(),
+            listeners: PortSet::default(),
+            squatters: Vec::new(),
+            time_wait: SimDuration::from_secs(60),
+            timer_grid: TimerGrid::Exact,
+            selection: SelectionKind::Linux,
+            reuse_key: ReuseKey::FourTuple,
+            tcp: TcpSettings::default(),
+            search_cost: None,
+            clients,
+        }
+    }
+
+    fn squatted(on: SquatterAddress, clients: Vec<Client>) -> Host {
+        let ports = [40_000, 40_001].into_iter().collect();
+        Host { squatters: vec![Squatter { ports, on }], ..host(clients) }
+    }
+
+    /// How many ports can be had, and how many connections towards two endpoints at once.
+    fn most(host: &Host) -> (usize, u64) {
+        let connections = most_connections(host, PoolPlan::of(host, 2));
+        (reachable_ports(host).ports().len(), connections)
+    }
+
+    #[test]
+    fn a_narrowed_range_is_all_that_its_client_reaches() {
+        let part = host(vec![narrowed(40_010, 40_019)]);
+        let ten: Vec<u16> = (40_010..=40_019).collect();
+        assert_eq!(reachable_ports(&part).ports(), ten);
+        assert_eq!(most(&part), (10, 20));
+        // An end beyond the range does not count: that of the range does.
+        assert_eq!(most(&host(vec![narrowed(30_000, 40_009)])), (10, 20));
+        assert_eq!(most(&host(vec![narrowed(40_000, 40_009), narrowed(40_005, 40_014)])), (15, 30));
+        let beside = host(vec![narrowed(40_010, 40_019), plain(Binds::Connect)]);
+        assert_eq!(most(&beside), (100, 200));
+    }
+
+    #[test]
+    fn a_squatter_on_another_address_leaves_its_ports_to_bind_alone() {
+        let other = |clients| most(&squatted(SquatterAddress::Other, clients));
+        assert_eq!(other(vec![plain(Binds::Connect)]), (98, 196));
+        assert_eq!(other(vec![plain(Binds::BindNoPort)]), (98, 196));
+        // A bound port serves one connection, whatever its destination.
+        assert_eq!(other(vec![plain(Binds::Bind)]), (100, 100));
+        assert_eq!(other(vec![plain(Binds::Bind), plain(Binds::Connect)]).0, 100);
+        let own = squatted(SquatterAddress::Source(0), vec![plain(Binds::Bind)]);
+        assert_eq!(most(&own), (98, 98));
+    }
+
+    #[test]
+    fn explicit_ports_count_wherever_they_lie() {
+        let chosen = host(vec![explicit(&[40_005, 50_000])]);
+        assert_eq!(reachable_ports(&chosen).ports(), [40_005, 50_000]);
+        assert_eq!(most(&chosen), (2, 4));
+        let beside = host(vec![plain(Binds::Connect), explicit(&[40_005, 50_000])]);
+        assert_eq!(most(&beside), (101, 202));
+        // What is reserved is kept from searches only.
+        let reserved = Host { reserved: [40_005].into_iter().collect(), ..beside };
+        assert_eq!(most(&reserved), (101, 202));
+    }
+
+    #[test]
+    fn with_autobind_reuse_a_bound_port_serves_every_destination() {
+        let socket = SocketOptions { reuse_address: true, ..SocketOptions::default() };
+        let reuses = host(vec![client(Binds::Bind, socket)]);
+        assert_eq!(most(&reuses), (100, 100));
+        let tcp = TcpSettings { autobind_reuse: true, ..TcpSettings::default() };
+        assert_eq!(most(&Host { tcp, ..reuses.clone() }), (100, 200));
+        let unset = Host { clients: vec![plain(Binds::Bind)], tcp, ..reuses };
+        assert_eq!(most(&unset), (100, 100));
+    }
+}
