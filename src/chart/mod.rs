@@ -9,6 +9,7 @@ mod axis;
 mod bins;
 mod blocking;
 mod canvas;
+mod cost;
 mod erlang;
 mod frame;
 mod ports;
@@ -26,6 +27,7 @@ mod wording;
 
 pub use agreement::{Both, agreement};
 pub use blocking::blocking;
+pub use cost::{Connects, cost};
 pub use ports::ports;
 pub use pressure::pressure;
 pub use reuse::reuse;

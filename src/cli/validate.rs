@@ -4,20 +4,20 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use portsim::chart::{self, Both};
+use portsim::chart::{self, Both, Connects};
 use portsim::kernel::{self, Failure, Sandbox};
 use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
 use portsim::report::numbers;
 use portsim::trial::{
-    Call, Case, ChurnMeasured, Draw, Experiment, Kernel, Measured, builtin, cost_case, draws,
-    judge, live, predict, probes_at,
+    Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Kernel, Measured, builtin, cost_case,
+    draws, judge, live, predict, probes_at,
 };
 use rayon::prelude::*;
 
 use super::args::{Format, ValidateArgs};
 use super::experiments;
-use super::output::Output;
+use super::output::{Folder, Output};
 use super::progress::Progress;
 use super::terminal::{self, BAD, BOLD, GOOD, OPEN, Terminal, styled, tame, wrap};
 use super::{Status, interrupt, load};
@@ -231,20 +231,34 @@ impl<'a> Session<'a> {
         });
     }
 
+    /// The case that measured the cost of a search, and what it found.
+    fn costs<'m>(
+        &self,
+        measured: &'m BTreeMap<usize, Measured>,
+    ) -> Option<(&Case, &'m [CostLevel])> {
+        measured.iter().find_map(|(&at, measured)| match measured {
+            Measured::Cost { levels } => Some((&self.cases[at], &levels[..])),
+            _ => None,
+        })
+    }
+
+    /// Ports that the model looks at, at these levels of a case that measures the cost of a search.
+    fn probes(&self, case: &Case, levels: &[f64]) -> Vec<f64> {
+        /// Searches at each level.
+        const REPS: u32 = 20;
+        let draw = Draw::spread(1, self.kernel).next().expect("one is asked for");
+        probes_at(&case.setup, levels, REPS, draw)
+    }
+
     /// The cost of a search out of the case that measured it.
     fn search_cost(&self, measured: &BTreeMap<usize, Measured>) -> Option<MeasuredCost> {
-        let (case, levels) = measured.iter().find_map(|(&at, measured)| match measured {
-            Measured::Cost { levels } => Some((&self.cases[at], levels)),
-            _ => None,
-        })?;
+        let (case, levels) = self.costs(measured)?;
         let connect_us = levels.first()?.median_us;
-        let draw = Draw::spread(1, self.kernel).next()?;
         let fill: Vec<f64> = levels.iter().map(|level| level.fill_percent).collect();
-        let probes = probes_at(&case.setup, &fill, 20, draw);
         // Where searches are long: what a probe costs shows nowhere else.
         let each = levels
             .iter()
-            .zip(probes)
+            .zip(self.probes(case, &fill))
             .filter(|(level, _)| level.fill_percent > 50.0 && level.fill_percent < 100.0);
         let costs: Vec<f64> =
             each.map(|(level, probes)| (level.median_us - connect_us) * 1e3 / probes).collect();
@@ -284,6 +298,7 @@ impl<'a> Session<'a> {
         folder.write("validate.json", agreement.to_json().as_bytes())?;
         if !self.args.no_charts {
             self.draw(agreement, predicted, measured, &mut folder)?;
+            self.draw_cost(agreement, measured, &mut folder)?;
         }
         self.terminal.note(&folder.listing());
         Ok(())
@@ -295,7 +310,7 @@ impl<'a> Session<'a> {
         agreement: &Agreement,
         predicted: &[Vec<Measured>],
         measured: &BTreeMap<usize, Measured>,
-        folder: &mut super::output::Folder,
+        folder: &mut Folder,
     ) -> Result<(), WriteError> {
         let of = |measured: &'_ Measured| match measured {
             Measured::Churn(churn) => Some(churn.clone()),
@@ -334,6 +349,42 @@ impl<'a> Session<'a> {
         );
         folder.write_picture("validate", &chart::agreement(&agreement.sentence(), &facts, &both))
     }
+
+    /// The time of a connect by occupancy, where it was measured.
+    fn draw_cost(
+        &self,
+        agreement: &Agreement,
+        measured: &BTreeMap<usize, Measured>,
+        folder: &mut Folder,
+    ) -> Result<(), WriteError> {
+        let (Some((case, levels)), Some(cost)) = (self.costs(measured), agreement.search_cost)
+        else {
+            return Ok(());
+        };
+        let held = held_percent();
+        let probes: Vec<(f64, f64)> = held.iter().copied().zip(self.probes(case, &held)).collect();
+        let MeasuredCost { connect_us, probe_ns } = cost;
+        let connects = Connects { levels, connect_us, probe_ns, probes: &probes };
+        let (lo, n) = (u32::from(case.setup.lo), case.setup.n);
+        let facts = format!(
+            "Linux {}, {} over loopback ({lo}-{})",
+            self.release,
+            numbers::plural(n.into(), "port", "ports"),
+            lo + n - 1
+        );
+        folder.write_picture("validate-cost", &chart::cost(&facts, &connects))
+    }
+}
+
+/// Where the model's cost is drawn, in percent of the range: close together where it changes, about one half
+/// and just below a full range.
+fn held_percent() -> Vec<f64> {
+    let even = (0..=50).map(|step| f64::from(step) * 2.0);
+    let close = [1.0, 0.5, 0.2, 0.1, 0.03];
+    let below = close.iter().flat_map(|apart| [50.0 - apart, 100.0 - apart]);
+    let mut held: Vec<f64> = even.chain(below).collect();
+    held.sort_by(f64::total_cmp);
+    held
 }
 
 /// How often each port of an experiment can be used at once.
