@@ -204,6 +204,7 @@ fn time_wait_is_taken_over_after_the_delay() {
             destination: 0,
             life: 0.0,
             close: Close::Client,
+            source: None,
             how: 0,
         };
         let attempts = (0..(rate * 4.0) as u32).map(attempt).collect();

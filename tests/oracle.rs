@@ -35,9 +35,8 @@ fn cases() -> Vec<Case> {
 }
 
 fn judged(case: &Case) -> Judgement {
-    let predicted: Vec<_> = Draw::spread(draws(&case.experiment), Kernel::MEASURED)
-        .map(|draw| predict(case, draw))
-        .collect();
+    let predicted: Vec<_> =
+        Draw::spread(draws(case), Kernel::MEASURED).map(|draw| predict(case, draw)).collect();
     judge(case, case.measured.as_ref().unwrap(), &predicted)
 }
 
@@ -50,7 +49,7 @@ fn a_model_with_other_timers_differs() {
     for hz in [1_000, 10_000] {
         let kernel = Kernel { hz, ..Kernel::MEASURED };
         let differ = cases.par_iter().filter(|case| {
-            let draws = Draw::spread(draws(&case.experiment), kernel);
+            let draws = Draw::spread(draws(case), kernel);
             let predicted: Vec<_> = draws.map(|draw| predict(case, draw)).collect();
             !judge(case, case.measured.as_ref().unwrap(), &predicted).agrees
         });

@@ -97,10 +97,7 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &Both<'_>, top: f64, last: bool) {
     });
     let ports = match row.destinations {
         1 => format!("ports in TIME-WAIT, of {}", count(row.ports.into())),
-        k => format!(
-            "ports in TIME-WAIT, of {} towards each of {k} destinations",
-            count(row.ports.into())
-        ),
+        k => format!("ports in TIME-WAIT, of {} in each of {k} pools", count(row.ports.into())),
     };
     side(canvas, waits, RIM + 44.0, middle - 22.0, &ports, TIME_WAIT);
     side(canvas, refused, middle + 64.0, PLOT_RIGHT, "attempts refused so far", BLOCKED);
@@ -154,7 +151,7 @@ impl Curves {
         canvas.path(&least, line(colour, 0.8));
         canvas.path(&greatest, line(colour, 0.8));
         if self.kernel.is_empty() || self.greatest.is_empty() {
-            panel.says(canvas, "not compared: the model takes what may be taken over as free");
+            panel.says(canvas, "not compared: what may be taken over");
         }
         canvas.path(&place(&self.kernel), kernel_pen());
     }

@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
     }
 
     fn predictions(&self, case: &Case) -> Vec<Measured> {
-        Draw::spread(draws(&case.experiment), self.kernel).map(|draw| predict(case, draw)).collect()
+        Draw::spread(draws(case), self.kernel).map(|draw| predict(case, draw)).collect()
     }
 
     /// Makes all cases; prints each as it ends.
@@ -390,7 +390,10 @@ fn held_percent() -> Vec<f64> {
 /// How often each port of an experiment can be used at once.
 fn pools(experiment: &Experiment) -> u32 {
     match experiment {
-        Experiment::Churn(churn) if churn.how.call != Call::Bind => churn.to.k,
+        Experiment::Churn(churn) => {
+            let bound = churn.how.call == Call::Bind && churn.others.is_empty();
+            if bound { churn.sources } else { churn.to.k * churn.sources }
+        }
         _ => 1,
     }
 }

@@ -24,11 +24,11 @@ use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
 pub const BATCH: usize = 128;
 
-/// What the clients of `job`'s machine attempt before `until`, with the number of the client and of the
-/// destination's endpoint (counted through the destinations that the machine uses), at most `most` of
+/// What the clients of `job`'s machine attempt before `until`, with the numbers of the source address and of
+/// the destination's endpoint (counted through the destinations that the machine uses), at most `most` of
 /// it; for arrivals that do not depend on what becomes of them.
 #[must_use]
-pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attempt, u32)> {
+pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attempt, u32, u32)> {
     // As tuples, attempts tell where they go whatever call chooses their port.
     let mut world = job.world.clone();
     world.hosts[job.host].tcp.max_tw_buckets.get_or_insert(u32::MAX);
@@ -40,8 +40,11 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attemp
         demand.next_attempts(&mut drawn);
         let batch = &drawn.attempts;
         let before = batch.partition_point(|attempt| attempt.at < until);
-        let endpoint = |attempt: &Attempt| plan.endpoint_of_tuple(attempt.pool.0);
-        all.extend(batch[..before].iter().map(|attempt| (*attempt, endpoint(attempt))));
+        let with_ends = |attempt: &Attempt| {
+            let tuple = attempt.pool.0;
+            (*attempt, plan.source_of_tuple(tuple), plan.endpoint_of_tuple(tuple))
+        };
+        all.extend(batch[..before].iter().map(with_ends));
         if before < batch.len() || batch.is_empty() || all.len() >= most {
             all.truncate(most);
             return all;

@@ -12,7 +12,8 @@ use super::machine::{Job, Runs, Workspace, calendar};
 use super::observe::Observer;
 use super::random::Purpose;
 use crate::model::{
-    Binds, Closing, Ending, Got, Host, PoolId, PoolPlan, SocketId, Sockets, Start, Wanted,
+    Binds, Closing, Ending, Got, Host, PoolId, PoolPlan, ServerWait, SocketId, Sockets, Start,
+    Wanted,
 };
 use crate::stats::{HostTally, Phase};
 use crate::units::{SimDuration, SimTime};
@@ -31,7 +32,7 @@ pub enum Event {
     /// Nothing is left of it.
     End(Life),
     /// A TIME-WAIT at the server's end of a connection over loopback is over.
-    ServerWaited,
+    ServerWaited(ServerWait),
 }
 
 /// One connection among all that use the same record, one after the other.
@@ -122,7 +123,7 @@ impl<'a> SharedMachine<'a> {
 
     fn happen(&mut self, event: Event, at: SimTime, observer: &mut impl Observer) {
         let life = match event {
-            Event::ServerWaited => return self.sockets.server_waited(),
+            Event::ServerWaited(wait) => return self.sockets.server_waited(wait),
             Event::Close(life)
             | Event::Bucket(life)
             | Event::SecondFin(life)
@@ -142,7 +143,7 @@ impl<'a> SharedMachine<'a> {
                 self.stop_counting(life, at, observer);
             }
             Event::End(_) => self.end(life, at, observer),
-            Event::Bucket(_) | Event::ServerWaited => {}
+            Event::Bucket(_) | Event::ServerWaited(_) => {}
         }
     }
 
@@ -154,9 +155,11 @@ impl<'a> SharedMachine<'a> {
             Ending::Reset | Ending::ServerReset | Ending::Unread => self.end(life, at, observer),
             Ending::Never => {}
             Ending::Server => {
-                if attempt.remote.is_here() && self.sockets.server_waits() {
+                if attempt.remote.is_here()
+                    && let Some(wait) = self.sockets.server_waits(life.socket)
+                {
                     let over = self.closing.time_wait().expires(at);
-                    self.schedule(over, Event::ServerWaited);
+                    self.schedule(over, Event::ServerWaited(wait));
                 }
                 if second > at {
                     self.schedule(second, Event::End(life));

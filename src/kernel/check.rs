@@ -152,7 +152,8 @@ mod tests {
     }
 
     fn churn_by(how: u16, destination: u32, time: f64) -> Experiment {
-        let attempts = vec![Attempt { time, destination, life: 0.0, close: Close::Client, how }];
+        let attempts =
+            vec![Attempt { time, destination, life: 0.0, close: Close::Client, source: None, how }];
         let (to, trace) = (Destinations { k: 2, by_address: false }, String::new());
         let (how, others) = (How::default(), Vec::new());
         Experiment::Churn(Churn { how, others, to, sources: 1, attempts, trace })

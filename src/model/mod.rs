@@ -19,7 +19,7 @@ pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_port
 pub use range::{PortRange, PortSet};
 pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};
-pub use sockets::{Got, Refusal, SocketId, Sockets, Wanted};
+pub use sockets::{Got, Refusal, ServerWait, SocketId, Sockets, Wanted};
 pub use space::PortSpace;
 pub use tcp::{SearchCost, SocketOptions, SynTimeout, TcpSettings, TwReuse};
 pub use world::{

@@ -190,46 +190,73 @@ impl PoolPlan {
 /// The ports that some client of `host` can get, in or outside the range; rising.
 ///
 /// What `connect()` can have is the range less what is reserved or bound by anybody; `bind()` to port 0
-/// may have what is bound on addresses of nobody's; IP_LOCAL_PORT_RANGE narrows either.
+/// may have what is bound on other addresses than its own; IP_LOCAL_PORT_RANGE narrows either.
 #[must_use]
 pub fn reachable_ports(host: &Host) -> PortSet {
-    let mut ways: Vec<(bool, Option<PortRange>)> = Vec::new();
-    let mut explicit: Vec<u16> = Vec::new();
-    for client in &host.clients {
-        let way = (client.binds == Binds::Bind, client.socket.port_range);
-        if client.binds == Binds::Port {
-            explicit.extend(client.socket.source_ports.ports());
-        } else if !ways.contains(&way) {
-            ways.push(way);
-        }
+    let explicit = host.clients.iter().flat_map(|client| client.socket.source_ports.ports());
+    let mut ports: Vec<u16> = explicit.copied().collect();
+    for address in alike(host) {
+        let [connect, bind] = ports_from(host, address);
+        ports.extend(connect.ports().iter().chain(bind.ports()));
     }
+    ports.into_iter().collect()
+}
+
+/// The source addresses of `host` between which squatters make a difference; one where there is none.
+fn alike(host: &Host) -> std::ops::Range<u32> {
+    let single = |squatter: &Squatter| matches!(squatter.on, SquatterAddress::Source(_));
+    0..if host.squatters.iter().any(single) { host.addresses } else { 1 }
+}
+
+/// The ports of the range that `connect()` and `bind()` of some client can have from one source address.
+fn ports_from(host: &Host, address: u32) -> [PortSet; 2] {
     let connect: PortSet = host.unusable().collect();
-    let elsewhere = |squatter: &&Squatter| squatter.on != SquatterAddress::Other;
-    let own = host.squatters.iter().filter(elsewhere).flat_map(|one| one.ports.ports());
-    let bind: PortSet =
-        host.reserved.ports().iter().chain(host.listeners.ports()).chain(own).copied().collect();
-    let range = host.ports.min_ephemeral()..=host.ports.max_ephemeral();
-    let open = |port: &u16| {
-        ways.iter().any(|&(bound, part)| {
-            let lost = if bound { &bind } else { &connect };
-            let inside = part.is_none_or(|part| host.ports.narrowed_to(part).contains(*port));
-            inside && !lost.contains(*port)
-        })
-    };
-    explicit.into_iter().chain(range.filter(open)).collect()
+    let own = |squatter: &&Squatter| squatter.on == SquatterAddress::Source(address);
+    let squatted = host.squatters.iter().filter(own).flat_map(|one| one.ports.ports());
+    let taken = host.reserved.ports().iter().chain(host.listeners.ports()).chain(squatted);
+    let bind: PortSet = taken.copied().collect();
+    [(false, connect), (true, bind)].map(|(bound, lost)| {
+        let clients = host
+            .clients
+            .iter()
+            .filter(|client| client.binds != Binds::Port && client.binds.is_bound() == bound);
+        let mut parts: Vec<PortRange> = Vec::new();
+        for part in clients.map(|client| client.socket.port_range) {
+            let part = part.map_or(host.ports, |part| host.ports.narrowed_to(part));
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        let range = host.ports.min_ephemeral()..=host.ports.max_ephemeral();
+        let open =
+            |port: &u16| parts.iter().any(|part| part.contains(*port)) && !lost.contains(*port);
+        range.filter(open).collect()
+    })
 }
 
 /// The most connections that can hold a port of one machine of `host` at once: the ports that can be had
 /// times the pools of the finer key; where ports are shared by their options, times the tuples.
 #[must_use]
 pub fn most_connections(host: &Host, plan: PoolPlan) -> u64 {
-    let ports = reachable_ports(host).ports().len() as u64;
     let shares = |client: &Client| {
         client.binds == Binds::Port
             || client.binds == Binds::Bind && client.socket.reuse_address && host.tcp.autobind_reuse
     };
-    let shared = host.clients.iter().any(shares);
-    ports * u64::from(if shared { plan.tuples() } else { plan.connections_a_port() })
+    let ports = |host: &Host| reachable_ports(host).ports().len() as u64;
+    if host.clients.iter().any(shares) {
+        return ports(host) * u64::from(plan.tuples());
+    }
+    if alike(host).len() < 2 || host.reuse_key != ReuseKey::FourTuple {
+        return ports(host) * u64::from(plan.connections_a_port());
+    }
+    let endpoints = u64::from(plan.connect_pools() / host.addresses);
+    alike(host)
+        .map(|address| {
+            let [connect, bind] = ports_from(host, address);
+            let bound_only = bind.ports().iter().filter(|port| !connect.contains(**port)).count();
+            endpoints * connect.ports().len() as u64 + bound_only as u64
+        })
+        .sum()
 }
 
 /// Do sockets of one machine of `host` take ports from each other, or does a TIME-WAIT end otherwise

@@ -14,6 +14,8 @@
 //! Where all clients of a host use the same call without options, [`super::PortSpace`] does the same
 //! with less.
 
+use std::collections::HashMap;
+
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::bitmap::Bitmaps;
@@ -35,6 +37,14 @@ impl SocketId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+/// The server's end of one connection over loopback, in TIME-WAIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServerWait {
+    tuple: u32,
+    bit: u32,
+    number: u64,
 }
 
 /// What an attempt asks for.
@@ -118,6 +128,11 @@ pub struct Sockets {
     owners: Vec<u32>,
     /// TIME-WAIT buckets.
     time_waits: u32,
+    /// Those of them that are the server's end of a connection over loopback, by the client's tuple and
+    /// bit: which of all there have been.
+    server_waits: HashMap<(u32, u32), u64>,
+    /// How many of those there have been.
+    servers_waited: u64,
     connect: Selector,
     bind: Selector,
 }
@@ -176,6 +191,8 @@ impl Sockets {
             vacant: Vec::new(),
             owners: vec![0; tuples * bits as usize],
             time_waits: 0,
+            server_waits: HashMap::new(),
+            servers_waited: 0,
             connect: Selector::for_connect(host.selection, n, rng),
             bind: Selector::for_bind(host.selection, rng),
             numbers,
@@ -353,6 +370,12 @@ impl Sockets {
         if let Some(old) = replaced {
             self.remove(old);
         }
+        // A new SYN ends the server's TIME-WAIT of the same 4-tuple
+        // (`net/ipv4/tcp_minisocks.c:tcp_timewait_state_process`, TCP_TW_SYN).
+        if !self.server_waits.is_empty() && self.server_waits.remove(&(wanted.tuple, bit)).is_some()
+        {
+            self.time_waits -= 1;
+        }
         let bound = matches!(wanted.binds, Binds::Bind | Binds::Port);
         let class = Class::of(wanted.options);
         let socket = Socket { tuple: wanted.tuple, bit, class, bound, waits: false };
@@ -391,18 +414,27 @@ impl Sockets {
         true
     }
 
-    /// The server's end of a connection over loopback goes into TIME-WAIT: a bucket of this machine
-    /// that has no port of the range. `false` when there are too many.
+    /// The server's end of a connection over loopback goes into TIME-WAIT: a bucket of this machine, though
+    /// it holds no port of the range. Gives its number; `None` when there are too many.
     #[must_use]
-    pub fn server_waits(&mut self) -> bool {
-        let room = self.tcp.max_tw_buckets.is_none_or(|most| self.time_waits < most);
-        self.time_waits += u32::from(room);
-        room
+    pub fn server_waits(&mut self, id: SocketId) -> Option<ServerWait> {
+        if self.tcp.max_tw_buckets.is_some_and(|most| self.time_waits >= most) {
+            return None;
+        }
+        let Socket { tuple, bit, .. } = self.sockets[id.0 as usize];
+        self.time_waits += 1;
+        self.servers_waited += 1;
+        self.server_waits.insert((tuple, bit), self.servers_waited);
+        Some(ServerWait { tuple, bit, number: self.servers_waited })
     }
 
-    /// That TIME-WAIT is over.
-    pub fn server_waited(&mut self) {
-        self.time_waits -= 1;
+    /// The timer of that TIME-WAIT fires: nothing is left of it, if it is still there.
+    pub fn server_waited(&mut self, wait: ServerWait) {
+        let place = (wait.tuple, wait.bit);
+        if self.server_waits.get(&place) == Some(&wait.number) {
+            self.server_waits.remove(&place);
+            self.time_waits -= 1;
+        }
     }
 
     /// From now on `connect()` may take the connection's TIME-WAIT over.

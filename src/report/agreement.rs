@@ -129,6 +129,7 @@ impl Agreement {
         let all =
             if made == 1 { "The case agrees".into() } else { format!("All {made} cases agree") };
         let mut text = match (made, self.differ) {
+            (0, _) if self.partial => "before the first case ended.".to_owned(),
             (0, _) => format!("No case could be made on {kernel}."),
             (_, 0) => format!("{all} with {kernel}."),
             (_, differ) => format!("{differ} of {made} cases differ from {kernel}."),
@@ -137,7 +138,8 @@ impl Agreement {
             text += &format!(" {} could not be made here.", self.skipped);
         }
         if self.partial {
-            text = format!("Interrupted: {text}");
+            let colon = if made == 0 { "" } else { ":" };
+            text = format!("Interrupted{colon} {text}");
         }
         text
     }

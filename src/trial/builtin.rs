@@ -75,6 +75,12 @@ fn holds() -> Vec<Case> {
             "SO_REUSEADDR is no help",
         ),
         case(
+            "hold/bind-reuse-port/k3",
+            setup(50),
+            hold(How { reuse_port: true, ..BIND }, to(3), 1),
+            "nor is SO_REUSEPORT",
+        ),
+        case(
             "hold/bind-reuse/autobind",
             Setup { autobind_reuse: 1, ..setup(50) },
             hold(BIND_REUSE, to(3), 1),
@@ -124,6 +130,12 @@ fn mixes() -> Vec<Case> {
             "and so is its TIME-WAIT",
         ),
         case(
+            "mix/bound-time-wait-reuse",
+            setup(40),
+            mix(vec![some(BIND_REUSE, 0, 40, Some(Close::Client)), step(BIND_REUSE, 0)]),
+            "SO_REUSEADDR is no help out of TIME-WAIT",
+        ),
+        case(
             "mix/bound-over-connect-released",
             setup(40),
             mix(vec![
@@ -171,6 +183,13 @@ fn squats() -> Vec<Case> {
         ),
         squat("squat/listen-other/bind", BIND, SquatterKind::ListenOther, "but not from bind()"),
         squat("squat/bound-other", CONNECT, SquatterKind::BoundOther, ""),
+        squat("squat/listen-v6", CONNECT, SquatterKind::ListenV6Any, "on the IPv6 wildcard"),
+        squat(
+            "squat/accepted",
+            CONNECT,
+            SquatterKind::AcceptedChild,
+            "a connection that outlived its listener",
+        ),
         squat("squat/bound-time-wait", CONNECT, SquatterKind::BoundConnectTimeWait, ""),
         squat("squat/udp", CONNECT, SquatterKind::Udp, "UDP takes nothing from TCP"),
     ]
@@ -296,7 +315,14 @@ impl Attempts {
         while time < self.secs {
             let destination = attempts.len() as u32 % self.k;
             let life = if self.mean_life > 0.0 { exponential(self.mean_life) } else { 0.0 };
-            attempts.push(Attempt { time, destination, life, close: self.close, how: 0 });
+            attempts.push(Attempt {
+                time,
+                destination,
+                life,
+                close: self.close,
+                source: None,
+                how: 0,
+            });
             time = if self.random {
                 time + exponential(1.0 / self.rate)
             } else {

@@ -350,6 +350,9 @@ pub struct Attempt {
     pub life: f64,
     /// Who closes.
     pub close: Close,
+    /// Number of the source address, from 0; all in turn where it does not say.
+    #[serde(default)]
+    pub source: Option<u32>,
     /// How its socket comes by its port: 0 for [`Churn::how`], else one of [`Churn::others`].
     #[serde(default)]
     pub how: u16,

@@ -115,7 +115,7 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
             at: SimTime::START + SimDuration::from_secs_f64(attempt.time),
             lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
             to: Some((0, attempt.destination)),
-            source: Some(source),
+            source: Some(attempt.source.unwrap_or(source)),
             ending: Some(ending(attempt.close)),
         });
         client.arrivals = Arrivals::Trace(recorded.collect());

@@ -392,6 +392,7 @@ fn churn(case: &Case, found: &ChurnMeasured, predicted: &[Measured]) -> Judgemen
         first.map_or_else(String::new, |at| format!(", the first at {at:.3} s"))
     };
     let spread = if low == high { low.to_string() } else { format!("{low} to {high}") };
+    let spread = if slack > 0 { format!("{spread} (and {slack} either way)") } else { spread };
     let firsts_told = match (firsts.is_empty(), last - first < 0.000_5) {
         (true, _) => String::new(),
         (_, true) => format!(", the first at {first:.3} s"),
@@ -433,9 +434,11 @@ fn cost(levels: &[CostLevel], predicted: &[Measured]) -> Judgement {
 /// phase of the timer grid is unknown these are 64 places on it; where ports are drawn at random a kernel
 /// that follows the model would lie outside so many draws once in some hundred cases.
 #[must_use]
-pub fn draws(experiment: &Experiment) -> u32 {
-    match experiment {
+pub fn draws(case: &Case) -> u32 {
+    match case.experiment {
         Experiment::Order(_) | Experiment::Hold(_) => 512,
+        // Which TIME-WAITs are left when there are too many depends on the ports that were drawn.
+        Experiment::Churn(_) if case.setup.max_tw.is_some() => 256,
         _ => 64,
     }
 }

@@ -1,11 +1,13 @@
 //! A scenario as an experiment that a real kernel can make in real time: the very attempts of its first
 //! replication, cut to the time there is and scaled to what one machine can do, or refused with the reason.
 
+use std::collections::HashMap;
+
 use super::case::{Attempt, Call, Case, Churn, Close, Destinations, Experiment, How, Setup};
 use crate::engine::{Job, recorded};
 use crate::model::{
     Arrivals, Binds, Client, Distribution, Ending, Host, PortSet, ReuseKey, RunSettings,
-    SelectionKind, SquatterAddress, Start, SynTimeout, TcpSettings, TwReuse, World,
+    SquatterAddress, Start, SynTimeout, TcpSettings, TwReuse, World,
 };
 use crate::units::{SimDuration, SimTime};
 
@@ -68,13 +70,14 @@ pub fn live(
     let setup = setup(world, host, times, &mut notes)?;
     if times > 1 {
         notes.push(format!(
-            "scaled 1:{times}: every {} attempt on {} of {} ports; what is refused when stays the same",
+            "scaled 1:{times}: every {} attempt of each client to each endpoint, on {} of {} ports; what \
+             is refused when stays about the same",
             ordinal(times),
             setup.n,
             host.usable_ports()
         ));
     }
-    let attempts = attempts.into_iter().step_by(times as usize).collect();
+    let attempts = thinned(attempts, times);
     let mut hows: Vec<How> = host.clients.iter().map(how).collect();
     let churn = Churn {
         how: hows.remove(0),
@@ -93,6 +96,18 @@ pub fn live(
         notes: String::new(),
     };
     Ok(Live { case, notes })
+}
+
+/// One of `times` attempts of each client from each source address to each endpoint: of all together they
+/// might be those of one client or to one endpoint alone.
+fn thinned(attempts: Vec<Attempt>, times: u32) -> Vec<Attempt> {
+    let mut made: HashMap<(u16, Option<u32>, u32), u32> = HashMap::new();
+    let keeps = |attempt: &Attempt| {
+        let made = made.entry((attempt.how, attempt.source, attempt.destination)).or_default();
+        *made += 1;
+        (*made - 1).is_multiple_of(times)
+    };
+    attempts.into_iter().filter(keeps).collect()
 }
 
 /// How many times fewer attempts and ports there have to be for a kernel to keep up.
@@ -114,7 +129,7 @@ fn ordinal(number: u32) -> String {
 
 /// Says what no kernel would do in real time, or not this one.
 fn refuse(world: &World, host: &Host) -> Result<(), String> {
-    let linux = host.selection == SelectionKind::Linux && host.reuse_key == ReuseKey::FourTuple;
+    let linux = host.is_linux() && host.reuse_key == ReuseKey::FourTuple;
     if !linux {
         return Err(
             "its host is not Linux: a kernel can only be held against preset = \"linux\"".into()
@@ -174,7 +189,7 @@ fn attempts(
     if recorded.len() == MOST {
         return Err(format!("it makes more than {MOST} attempts in {length}: write a lower rate"));
     }
-    let attempt = |(attempt, endpoint): (crate::engine::Attempt, u32)| Attempt {
+    let attempt = |(attempt, source, endpoint): (crate::engine::Attempt, u32, u32)| Attempt {
         time: attempt.at.as_secs_f64(),
         destination: endpoint,
         life: match attempt.ending {
@@ -189,6 +204,7 @@ fn attempts(
             Ending::Unread => Close::Unread,
             Ending::Half => Close::Half,
         },
+        source: Some(source),
         how: attempt.client,
     };
     Ok(recorded.into_iter().map(attempt).collect())
@@ -235,6 +251,21 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
     let usable = host.usable_ports();
     let usual = TcpSettings::default();
     let tcp = host.tcp;
+    let narrow = host.clients.iter().find(|client| client.socket.port_range.is_some());
+    if let Some(client) = narrow.filter(|_| times > 1) {
+        return Err(format!(
+            "it would have to be scaled 1:{times}, and the port_range of client `{}` with it: write a \
+             lower rate",
+            client.name
+        ));
+    }
+    // Before 6.14 the age of a TIME-WAIT is told in whole seconds, and there is no sysctl for it.
+    let by_age = tcp.tw_reuse_clock == usual.tw_reuse_clock;
+    if !by_age || !tcp.buckets_reopen || !tcp.narrow_range_by_one {
+        notes.push(
+            "its preset is an older kernel; model and kernel go by the rules of this one".into(),
+        );
+    }
     let lost: PortSet = host.unusable().collect();
     if lost.ports() != host.reserved.inside(host.ports).collect::<Vec<u16>>() && times == 1 {
         notes.push("its listeners are run as reserved ports, which take the same".to_owned());
@@ -252,9 +283,9 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
         lo: host.ports.min_ephemeral(),
         n,
         tw_reuse: tw_reuse(world, host)?,
-        tw_reuse_delay: (tcp.tw_reuse_delay != usual.tw_reuse_delay)
+        tw_reuse_delay: (by_age && tcp.tw_reuse_delay != usual.tw_reuse_delay)
             .then(|| (tcp.tw_reuse_delay.as_nanos() / 1_000_000) as u32),
-        max_tw: tcp.max_tw_buckets.map(|most| most / times),
+        max_tw: tcp.max_tw_buckets.map(|most| most.div_ceil(times)),
         fin_timeout: (tcp.fin_timeout != usual.fin_timeout)
             .then(|| (tcp.fin_timeout.as_secs_f64()) as u32),
         timestamps: u8::from(tcp.timestamps),
@@ -331,7 +362,10 @@ mod tests {
         // 5,000 / 12 attempts a second, each at most 100 us and 28,226 / 12 times 100 ns: 14 % of a core.
         assert_eq!(churn.attempts.len(), 500_000_usize.div_ceil(12));
         assert_eq!(case.setup.n, (28_226 / 12) & !1);
-        assert!(notes[1].starts_with("scaled 1:12: every 12th attempt on 2352"), "{notes:?}");
+        assert!(
+            notes[1].starts_with("scaled 1:12: every 12th attempt of each client"),
+            "{notes:?}"
+        );
     }
 
     #[test]

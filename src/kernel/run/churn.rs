@@ -57,7 +57,10 @@ pub(super) fn run(
 /// The attempts by time, each with the number of its source address.
 fn in_order(churn: &Churn) -> Vec<(u32, Attempt)> {
     let sources = (1..=churn.sources).cycle();
-    let mut attempts: Vec<_> = sources.zip(churn.attempts.iter().copied()).collect();
+    let own = |(source, attempt): (u32, &Attempt)| {
+        (attempt.source.map_or(source, |number| number + 1), *attempt)
+    };
+    let mut attempts: Vec<_> = sources.zip(&churn.attempts).map(own).collect();
     attempts.sort_by(|(_, a), (_, b)| a.time.total_cmp(&b.time));
     attempts
 }
