@@ -368,7 +368,7 @@ impl<'a> Session<'a> {
         let (lo, n) = (u32::from(case.setup.lo), case.setup.n);
         let facts = format!(
             "Linux {}, {} over loopback ({lo}-{})",
-            self.release,
+            short_release(&self.release),
             numbers::plural(n.into(), "port", "ports"),
             lo + n - 1
         );
@@ -385,6 +385,11 @@ fn held_percent() -> Vec<f64> {
     let mut held: Vec<f64> = even.chain(below).collect();
     held.sort_by(f64::total_cmp);
     held
+}
+
+/// A kernel's version without what a distributor or a builder appends to it.
+fn short_release(release: &str) -> &str {
+    release.split('-').next().unwrap_or_default()
 }
 
 /// How often each port of an experiment can be used at once.
