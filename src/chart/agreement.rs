@@ -35,7 +35,7 @@ pub struct Both<'a> {
     pub model: &'a [&'a ChurnMeasured],
 }
 
-/// The first [`MOST_ROWS`] of `rows`, each with its TIME-WAITs and its refusals; `finding` is the title,
+/// The first six of `rows`, each with its TIME-WAITs and its refusals; `finding` is the title,
 /// `facts` what it was found on.
 #[must_use]
 pub fn agreement(finding: &str, facts: &str, rows: &[Both<'_>]) -> Picture {
