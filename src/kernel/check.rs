@@ -132,17 +132,7 @@ mod tests {
     use crate::trial::{Attempt, Case, Churn, Close, Destinations, Experiment, How, Setup, Step};
 
     fn case(lo: u16, n: u32, experiment: Experiment) -> Case {
-        let setup = Setup {
-            lo,
-            n,
-            tw_reuse: 0,
-            tw_reuse_delay: None,
-            max_tw: None,
-            fin_timeout: None,
-            timestamps: 1,
-            reserved: String::new(),
-            autobind_reuse: 0,
-        };
+        let setup = Setup::new(lo, n);
         let (name, kernel, notes) = ("case".to_owned(), String::new(), String::new());
         Case { name, setup, experiment, measured: None, kernel, notes }
     }
