@@ -30,7 +30,7 @@
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
 //! | [`theory`] | Erlang B, Engset, fluid filling: pure arithmetic |
 //! | [`model`] | ports, ranges, pools, selection, holds; the world that is simulated |
-//! | [`units`] | simulated time |
+//! | [`units`], [`numbers`] | simulated time; figures as a person reads them |
 //!
 //! `units`, `model`, `engine`, `stats` and `theory` read no file, clock or environment and print
 //! nothing; the same world, settings and seed give the same outcome on every machine.
@@ -42,6 +42,7 @@ pub mod chart;
 pub mod engine;
 pub mod kernel;
 pub mod model;
+pub mod numbers;
 pub mod replicate;
 pub mod report;
 pub mod scenario;

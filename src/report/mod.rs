@@ -11,7 +11,6 @@ pub mod file;
 mod json;
 pub mod markdown;
 pub mod notes;
-pub mod numbers;
 mod reasons;
 pub mod record;
 mod roster;
@@ -24,5 +23,6 @@ pub mod warnings;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use crate::numbers;
 pub use expectations::{Checked, Verdict};
 pub use summary::Summary;

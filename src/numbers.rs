@@ -89,7 +89,10 @@ pub fn span_with_interval(seconds: f64, lo: f64, hi: f64) -> String {
 #[must_use]
 pub fn rate(per_second: f64) -> String {
     let shown = amount(per_second);
-    let short = if shown.contains('.') { shown.trim_end_matches(['0', '.']) } else { &shown };
+    let short = match shown.contains('.') {
+        true => shown.trim_end_matches('0').trim_end_matches('.'),
+        false => &shown,
+    };
     format!("{short} / s")
 }
 
@@ -210,6 +213,10 @@ mod tests {
         assert_eq!(span(0.25), "250 ms");
         assert_eq!(span(750.0), "12.5 min");
         assert_eq!(span(0.0), "0 s");
-        assert_eq!((rate(400.0), rate(0.5)), ("400 / s".to_owned(), "0.5 / s".to_owned()));
+        for (per_second, shown) in
+            [(400.0, "400 / s"), (0.5, "0.5 / s"), (39.999_8, "40 / s"), (1.25, "1.25 / s")]
+        {
+            assert_eq!(rate(per_second), shown);
+        }
     }
 }
