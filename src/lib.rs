@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | [`report`], [`chart`] | finished results as JSON, CSV, Markdown, a sentence; as pictures |
 //! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
+//! | [`host`] | this machine, read: its sockets, its range of ports, who holds them |
 //! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
 //! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
@@ -40,6 +41,7 @@
 
 pub mod chart;
 pub mod engine;
+pub mod host;
 pub mod kernel;
 pub mod model;
 pub mod numbers;

@@ -77,7 +77,9 @@ impl Workshop {
                 if path.is_dir() {
                     walk(&path, root, files);
                 } else {
-                    files.push(path.strip_prefix(root).unwrap().display().to_string());
+                    let parts = path.strip_prefix(root).unwrap().iter();
+                    let parts: Vec<_> = parts.map(|part| part.to_str().unwrap()).collect();
+                    files.push(parts.join("/"));
                 }
             }
         }

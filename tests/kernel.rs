@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use portsim::kernel::{Failure, NotHere, Progress, info, measure, measure_with};
+use portsim::kernel::{Failure, Progress, measure, measure_with};
 use portsim::trial::{
     Attempt, Call, Case, Churn, Close, Destinations, Errors, Experiment, Hold, How, Measured,
     Order, Setup, Squat, SquatterKind, Step,
@@ -324,12 +324,4 @@ fn a_case_that_no_machine_can_do_is_refused_in_words() {
     };
     let words = "the case cannot be run: there is no range of 1000 ports from 65000 on";
     assert_eq!(failure.to_string(), words);
-}
-
-#[test]
-fn the_kernel_says_which_it_is() {
-    match info() {
-        Ok(info) => assert!(!info.release.is_empty()),
-        Err(not_here) => assert_eq!(not_here, NotHere::NotLinux),
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use portsim::chart::{self, Both, Connects};
+use portsim::host;
 use portsim::kernel::{self, Failure, Sandbox};
 use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
@@ -118,14 +119,15 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(args: &'a ValidateArgs, cases: Vec<Case>, sandbox: Sandbox, output: &'a Output) -> Self {
-        let info = kernel::info().ok();
+        let info = host::kernel_info();
         let release = info.as_ref().map_or_else(String::new, |info| info.release.clone());
-        let hz = info.and_then(|info| info.hz);
+        let hz = info.as_ref().and_then(|info| info.hz);
         if hz.is_none() {
             terminal::talk("note: this kernel does not say its HZ; 250 is assumed");
         }
         let hz = hz.unwrap_or(Kernel::MEASURED.hz);
-        let kernel = Kernel::of(&release, hz).unwrap_or(Kernel { hz, ..Kernel::MEASURED });
+        let version = info.and_then(|info| info.version()).unwrap_or(Kernel::MEASURED.version);
+        let kernel = Kernel { version, hz };
         Self { args, cases, sandbox, output, release, kernel, terminal: Terminal::new(args.quiet) }
     }
 

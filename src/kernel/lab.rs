@@ -48,6 +48,7 @@ impl<'a> Lab<'a> {
     /// Takes the calling thread into a new namespace, set up as the case says.
     pub(super) fn new(case: &'a Case, stop: &'a AtomicBool) -> Result<Self, Failure> {
         link::new_namespace()?;
+        link::own_files()?;
         sysctl::set_up(&case.setup, &case.experiment)?;
         let outside = outside(&case.setup, &case.experiment);
         let clock = Clock::start(stop);

@@ -17,14 +17,19 @@ const NLM_F_REQUEST_ACK: u16 = 1 | 4;
 const IFF_UP: u32 = 1;
 
 /// Puts the calling thread into a network namespace of its own, which goes when the last thread and socket
-/// in it have gone; and gives it a table of open files of its own, so that cases side by side do not share
-/// what the limit allows. The thread must not leave files that it opens to others.
+/// in it have gone.
 pub(super) fn new_namespace() -> Result<(), Failure> {
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_FILES).map_err(|errno| match errno {
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
         Errno::EPERM => not_entered().into(),
         other => failed("making a network namespace", other),
     })?;
     loopback_up().map_err(|errno| failed("bringing the loopback device up", errno))
+}
+
+/// Gives the calling thread a table of open files of its own, so that cases side by side do not share what
+/// the limit allows. The thread must not leave files that it opens to others.
+pub(super) fn own_files() -> Result<(), Failure> {
+    unshare(CloneFlags::CLONE_FILES).map_err(|errno| failed("making a table of open files", errno))
 }
 
 /// Who has called [`super::enter`] has heard more already.

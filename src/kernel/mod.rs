@@ -18,7 +18,6 @@ use crate::trial::{Case, Measured};
 
 mod check;
 mod error;
-mod info;
 
 #[cfg(target_os = "linux")]
 mod clock;
@@ -43,7 +42,6 @@ mod sysctl;
 
 pub use check::at_most_s;
 pub use error::{Failure, NotHere};
-pub use info::{KernelInfo, info};
 
 /// How this process may make network namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +74,21 @@ pub fn enter() -> Result<Sandbox, NotHere> {
     return sandbox::enter();
     #[cfg(not(target_os = "linux"))]
     Err(NotHere::NotLinux)
+}
+
+/// Does `work` in a thread of its own, in a network namespace of its own: its sockets, those of the programs
+/// that it starts, and `/proc/sys/net` are of that namespace, which goes when the last of them has gone.
+///
+/// # Errors
+/// When no namespace can be made here.
+pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    #[cfg(target_os = "linux")]
+    return run::apart(work);
+    #[cfg(not(target_os = "linux"))]
+    {
+        drop(work);
+        Err(NotHere::NotLinux.into())
+    }
 }
 
 /// Makes one experiment and says what the kernel did. Blocks for [`at_most_s`] and a few seconds more at

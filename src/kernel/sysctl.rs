@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 
 use super::Failure;
 use super::files::io_failed;
+use crate::host::read_sysctl;
 use crate::trial::{Experiment, Setup};
 
 /// Ports below are privileged until `ip_unprivileged_port_start` says otherwise, and a range may not
@@ -69,20 +70,11 @@ fn set(name: &str, value: &str) -> Result<(), Failure> {
         ErrorKind::NotFound => Failure::Unsupported(format!("{name} is not there on this kernel")),
         _ => io_failed(&doing, &error),
     })?;
-    let read = read_whole(&path(&name)).map_err(|error| io_failed(&doing, &error))?;
+    let read = read_sysctl(&path(&name)).map_err(|error| io_failed(&doing, &error))?;
     if same(value, &read) {
         return Ok(());
     }
     Err(Failure::System { doing, why: format!("it reads {} afterwards", read.trim()) })
-}
-
-/// A sysctl's value. In one read: a sysctl ends at the second, whatever it has left
-/// (kernel/sysctl.c:proc_do_large_bitmap), and reading to the end begins with 32 bytes.
-fn read_whole(path: &str) -> io::Result<String> {
-    let mut buffer = vec![0; 1 << 20];
-    let length = fs::File::open(path)?.read(&mut buffer)?;
-    buffer.truncate(length);
-    Ok(String::from_utf8_lossy(&buffer).into_owned())
 }
 
 /// Whether two texts say the same: the kernel writes ranges its own way (`5,6` as `5-6`), and parts

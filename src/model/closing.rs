@@ -101,15 +101,24 @@ impl Closing {
     /// is over that `tcp_syn_retries` alone would have taken (`retransmits_timed_out`).
     #[must_use]
     pub fn syn_sent(&self, since: SimTime) -> SimTime {
-        let (retries, linear) = match self.tcp.syn {
-            SynTimeout::After(timeout) => return self.wheel.expires(since, timeout),
+        self.tcp.syn.given_up(self.wheel, since)
+    }
+}
+
+impl SynTimeout {
+    /// When a connection that was begun at `since` is given up, by the timers of `wheel`; see
+    /// [`Closing::syn_sent`].
+    #[must_use]
+    pub fn given_up(self, wheel: TimerWheel, since: SimTime) -> SimTime {
+        let (retries, linear) = match self {
+            SynTimeout::After(timeout) => return wheel.expires(since, timeout),
             SynTimeout::Linux { retries, linear_timeouts } => (retries, linear_timeouts),
         };
         let longest = doubled(retries);
         let most = u32::from(retries) + u32::from(linear);
         let (mut at, mut interval) = (since, SYN_INTERVAL);
         for sent_again in 0.. {
-            at = self.wheel.expires(at, interval);
+            at = wheel.expires(at, interval);
             if sent_again >= most || at.since(since) >= longest {
                 break;
             }

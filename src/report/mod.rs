@@ -9,6 +9,8 @@ pub mod csv;
 pub mod expectations;
 pub mod file;
 mod json;
+#[cfg(test)]
+pub(crate) mod machines;
 pub mod markdown;
 pub mod notes;
 mod reasons;

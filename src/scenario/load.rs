@@ -152,7 +152,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
         let message = format!("`{}` cannot be read: {}", shown(&name), read_error(&error));
         Box::new(Problem::nowhere(message).help_maybe(other_file(path, &error)))
     };
-    let file = File::open(path).map_err(cannot)?;
+    let file = open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LARGEST_FILE {
@@ -161,6 +161,14 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
         return Err(Box::new(Problem::nowhere(message).help(help)));
     }
     Ok(bytes)
+}
+
+/// Opens a file for reading. Of a directory each system says something else, and some open it.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    File::open(path)
 }
 
 /// What went wrong, as a person would say it.

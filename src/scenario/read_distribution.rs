@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::load::read_error;
+use super::load::{open, read_error};
 use super::problem::Problem;
 use super::quantity::{self, plain_number};
 use super::suggest::shown;
@@ -214,7 +214,7 @@ fn from_file(law: Tagged<'_>, node: &Node) -> Option<Vec<SimDuration>> {
 
 fn read_samples(path: &Path) -> Result<Arc<str>, String> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| read_error(&error))?;
+    let file = open(path).map_err(|error| read_error(&error))?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| read_error(&error))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(format!("it is larger than {} MiB", LARGEST_FILE >> 20));

@@ -4,12 +4,11 @@
 //! there, its values become the client's own laws too: what theory says of a client is then said of
 //! what was recorded.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::load::read_error;
+use super::load::{open, read_error};
 use super::problem::Problem;
 use super::suggest::shown;
 use super::trace_lines::Lines;
@@ -141,12 +140,8 @@ fn attempts(
     addresses: Option<u32>,
 ) -> Result<Vec<TraceAttempt>, Failure> {
     let whole = |reason: String, help| Err(Failure::Whole { reason, help });
-    let file = File::open(path)?;
-    let about = file.metadata()?;
-    if about.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-    }
-    if about.len() > LARGEST_FILE {
+    let file = open(path)?;
+    if file.metadata()?.len() > LARGEST_FILE {
         let reason = format!("it is larger than {} GiB", LARGEST_FILE >> 30);
         return whole(reason, "simulate a few hours of it at a time");
     }

@@ -34,19 +34,6 @@ pub struct Kernel {
 impl Kernel {
     /// The kernel that the model was measured on.
     pub const MEASURED: Self = Self { version: (6, 18), hz: 250 };
-
-    /// The kernel that calls its release so (`6.18.44-generic`).
-    ///
-    /// ```
-    /// use portsim::trial::Kernel;
-    /// assert_eq!(Kernel::of("5.15.0-91-generic", 250).unwrap().version, (5, 15));
-    /// ```
-    #[must_use]
-    pub fn of(release: &str, hz: u32) -> Option<Self> {
-        let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-        let version = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
-        Some(Self { version, hz })
-    }
 }
 
 impl Draw {

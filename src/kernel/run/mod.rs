@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::lab::Lab;
-use super::{Failure, Progress, files};
+use super::{Failure, Progress, files, link};
 use crate::trial::{Case, Experiment, Measured};
 
 mod churn;
@@ -37,6 +37,15 @@ pub(super) fn in_own_thread(
         let thread = thread.map_err(|error| files::io_failed("starting a thread", &error))?;
         // Until the thread drops its end.
         progress.iter().for_each(watch);
+        thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
+}
+
+/// See [`super::apart`].
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    files::raise_limit();
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| link::new_namespace().map(|()| work()));
         thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
     })
 }

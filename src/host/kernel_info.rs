@@ -1,8 +1,6 @@
-//! Which kernel this is.
+//! Which Linux kernel this is.
 
-use super::NotHere;
-
-/// The kernel of this machine.
+/// The Linux kernel of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelInfo {
     /// Its release, as `uname -r` prints it.
@@ -15,26 +13,38 @@ pub struct KernelInfo {
     pub hz: Option<u32>,
 }
 
-/// Says which kernel this is.
-///
-/// # Errors
-/// Where it is not Linux.
+impl KernelInfo {
+    /// Its version, `(6, 18)`, where the release begins with one.
+    ///
+    /// ```
+    /// use portsim::host::KernelInfo;
+    /// let info = KernelInfo { release: "5.15.0-91-generic".to_owned(), hz: None };
+    /// assert_eq!(info.version(), Some((5, 15)));
+    /// ```
+    #[must_use]
+    pub fn version(&self) -> Option<(u16, u16)> {
+        let mut parts = self.release.split(|letter: char| !letter.is_ascii_digit());
+        let mut number = || parts.next()?.parse().ok();
+        Some((number()?, number()?))
+    }
+}
+
+/// Says which kernel this is; nothing where it is not Linux.
+#[must_use]
+pub fn kernel_info() -> Option<KernelInfo> {
+    #[cfg(target_os = "linux")]
+    return Some(linux());
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 #[cfg(target_os = "linux")]
-pub fn info() -> Result<KernelInfo, NotHere> {
+fn linux() -> KernelInfo {
     use nix::time::{ClockId, clock_getres};
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let step = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE);
     let hz = step.ok().and_then(|step| hz(step.tv_sec(), step.tv_nsec()));
-    Ok(KernelInfo { release: release.trim().to_owned(), hz })
-}
-
-/// Says which kernel this is.
-///
-/// # Errors
-/// Where it is not Linux.
-#[cfg(not(target_os = "linux"))]
-pub fn info() -> Result<KernelInfo, NotHere> {
-    Err(NotHere::NotLinux)
+    KernelInfo { release: release.trim().to_owned(), hz }
 }
 
 /// Jiffies a second, from the length of one. Nothing where that is no length a jiffy can have: what only

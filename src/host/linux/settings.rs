@@ -1,0 +1,382 @@
+//! The sysctls that bear on source ports, each with what its value means.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use super::super::kernel_info::{KernelInfo, kernel_info};
+use super::super::{Setting, System, TakeOver, Unreadable};
+use crate::model::{PortRange, PortSet, ReuseKey, SynTimeout, TimerGrid, TimerWheel};
+use crate::numbers::{count, plural, span};
+use crate::units::{SimDuration, SimTime};
+
+/// Linux 6.18 include/net/tcp.h:TCP_TIMEWAIT_LEN, no sysctl.
+const TIME_WAIT: Duration = Duration::from_secs(60);
+/// What the presets say, and is taken where the kernel does not say.
+const USUAL_HZ: u32 = 250;
+
+/// The settings of the network namespace that this thread is in.
+pub(crate) fn system() -> Result<System, Unreadable> {
+    let kernel = kernel_info().expect("this is Linux");
+    let read = |name: &str| {
+        read_sysctl(&format!("/proc/sys/net/ipv4/{name}")).map_err(|error| error.to_string())
+    };
+    Sysctls { read: &read, kernel }.system()
+}
+
+/// Sysctls below `net.ipv4`, however they are read.
+struct Sysctls<'a> {
+    read: &'a dyn Fn(&str) -> Result<String, String>,
+    kernel: KernelInfo,
+}
+
+impl Sysctls<'_> {
+    fn system(&self) -> Result<System, Unreadable> {
+        let range = self.range()?;
+        let reserved = self.reserved();
+        let hz = self.kernel.hz.unwrap_or(USUAL_HZ);
+        let step = TimerGrid::LinuxWheel { hz }.step(SimDuration::from_secs(TIME_WAIT.as_secs()));
+        let mut system = System {
+            name: format!("Linux {}", self.kernel.release),
+            preset: preset(self.kernel.version()),
+            range,
+            reserved,
+            reuse_key: ReuseKey::FourTuple,
+            time_wait: TIME_WAIT,
+            grid: Duration::from_nanos(step.as_nanos()),
+            take_over: self.take_over(),
+            settings: Vec::new(),
+            keys: Vec::new(),
+            unseen: self.unseen(),
+        };
+        self.tell(&mut system, hz);
+        Ok(system)
+    }
+
+    /// `ip_local_port_range`; it holds for IPv6 too.
+    fn range(&self) -> Result<PortRange, Unreadable> {
+        let unreadable = |why: String| Unreadable {
+            what: "the dynamic range of ports (net.ipv4.ip_local_port_range)".to_owned(),
+            why,
+        };
+        let text = (self.read)("ip_local_port_range").map_err(unreadable)?;
+        let mut numbers = text.split_whitespace().map(str::parse);
+        let ends = (numbers.next(), numbers.next());
+        let (Some(Ok(low)), Some(Ok(high))) = ends else { return Err(unreadable(text)) };
+        PortRange::new(low, high).ok_or_else(|| unreadable(text))
+    }
+
+    /// `ip_local_reserved_ports`: `8080,9000-9010`.
+    fn reserved(&self) -> PortSet {
+        let text = (self.read)("ip_local_reserved_ports").unwrap_or_default();
+        let parts = text.trim().split(',').filter_map(|part| {
+            let (low, high) = part.split_once('-').unwrap_or((part, part));
+            Some(low.trim().parse::<u16>().ok()?..=high.trim().parse::<u16>().ok()?)
+        });
+        parts.flatten().collect()
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        (self.read)(name).ok()?.trim().parse().ok()
+    }
+
+    /// net/ipv4/tcp_ipv4.c:tcp_twsk_unique, Linux 6.18; before 6.14 the second had to change, which takes
+    /// a second at most.
+    fn take_over(&self) -> TakeOver {
+        if self.number("tcp_timestamps") == Some(0) {
+            return TakeOver::Never;
+        }
+        let delay = Duration::from_millis(self.number("tcp_tw_reuse_delay").unwrap_or(1_000));
+        match self.number("tcp_tw_reuse") {
+            Some(1) => TakeOver::After(delay),
+            Some(2) => TakeOver::LoopbackAfter(delay),
+            _ => TakeOver::Never,
+        }
+    }
+
+    /// What nobody sees on this kernel, root or not.
+    fn unseen(&self) -> Vec<String> {
+        let mut unseen = vec![
+            "Linux does not tell a port that a program chose by bind() before connect() from one that \
+             connect() chose; such a port is lost to every destination, not only to its own."
+                .to_owned(),
+        ];
+        if self.kernel.version().is_some_and(|version| version < (6, 8)) {
+            unseen.push(
+                "Kernels before 6.8 do not list sockets that are bound and neither listen nor are \
+                 connected."
+                    .to_owned(),
+            );
+        }
+        unseen
+    }
+
+    /// Every setting with its meaning, and as a scenario's key where it is not the preset's own.
+    fn tell(&self, system: &mut System, hz: u32) {
+        let (range, lasts) = (system.range, lasts(system));
+        let mut add = |name, value: String, meaning: String| {
+            system.settings.push(Setting { name, value, meaning });
+        };
+        add(
+            "net.ipv4.ip_local_port_range",
+            range.to_string(),
+            format!(
+                "{} from each own address to each destination (address and port)",
+                plural(range.num_ephemeral().into(), "source port", "source ports")
+            ),
+        );
+        let reserved = system.reserved.inside(range).count() as u64;
+        let words = match reserved {
+            0 => "no port of the range is kept free of connect()".to_owned(),
+            _ => format!("{} of the range are never chosen by connect()", count(reserved)),
+        };
+        let text = (self.read)("ip_local_reserved_ports").unwrap_or_default();
+        let text = if text.trim().is_empty() { "none" } else { text.trim() };
+        add("net.ipv4.ip_local_reserved_ports", text.to_owned(), words);
+        add("TIME-WAIT", lasts, "a constant of the kernel; no sysctl changes it".to_owned());
+        for sysctl in SYSCTLS {
+            let Some(value) = self.number(sysctl.name) else { continue };
+            if let Some(meaning) = (sysctl.meaning)(value, self) {
+                add(sysctl.full, format!("{value}{}", sysctl.unit), meaning);
+            }
+        }
+        self.keys(system, hz);
+    }
+
+    /// What a scenario has to say so that it is this machine.
+    fn keys(&self, system: &mut System, hz: u32) {
+        system.keys.push(("ports", format!("\"{}\"", system.range)));
+        if !system.reserved.ports().is_empty() {
+            let text = (self.read)("ip_local_reserved_ports").unwrap_or_default();
+            system.keys.push(("ip_local_reserved_ports", format!("\"{}\"", text.trim())));
+        }
+        if hz != USUAL_HZ {
+            system.keys.push(("hz", hz.to_string()));
+        }
+        for sysctl in SYSCTLS {
+            if let Some(value) = self.number(sysctl.name).filter(|value| *value != sysctl.usual) {
+                system.keys.push((sysctl.name, value.to_string()));
+            }
+        }
+    }
+}
+
+/// `60 s to 62.0 s`.
+fn lasts(system: &System) -> String {
+    let (least, grid) = (system.time_wait.as_secs_f64(), system.grid.as_secs_f64());
+    format!("{} to {}", span(least), span(least + grid))
+}
+
+/// One sysctl with one number.
+struct Sysctl {
+    name: &'static str,
+    full: &'static str,
+    unit: &'static str,
+    /// What the presets say of it.
+    usual: u64,
+    /// What a value means; nothing where it is not worth a line.
+    meaning: fn(u64, &Sysctls) -> Option<String>,
+}
+
+/// Documentation/networking/ip-sysctl.rst, Linux 6.18.
+const SYSCTLS: [Sysctl; 8] = [
+    Sysctl {
+        name: "tcp_tw_reuse",
+        full: "net.ipv4.tcp_tw_reuse",
+        unit: "",
+        usual: 2,
+        meaning: |value, sysctls| {
+            Some(match (value, sysctls.take_over()) {
+                (1 | 2, TakeOver::Never) => {
+                    "nothing is taken out of TIME-WAIT, since timestamps are off".to_owned()
+                }
+                (1, TakeOver::After(age)) => format!(
+                    "connect() may take a port out of TIME-WAIT after {}, towards every destination \
+                     with timestamps",
+                    span(age.as_secs_f64())
+                ),
+                (2, TakeOver::LoopbackAfter(age)) => format!(
+                    "connect() may take a port out of TIME-WAIT after {}, but only over loopback",
+                    span(age.as_secs_f64())
+                ),
+                _ => "a port stays in TIME-WAIT until its timer fires".to_owned(),
+            })
+        },
+    },
+    Sysctl {
+        name: "tcp_tw_reuse_delay",
+        full: "net.ipv4.tcp_tw_reuse_delay",
+        unit: " ms",
+        usual: 1_000,
+        meaning: |value, _| {
+            (value != 1_000).then(|| "how old a TIME-WAIT must be to be taken over".to_owned())
+        },
+    },
+    Sysctl {
+        name: "tcp_timestamps",
+        full: "net.ipv4.tcp_timestamps",
+        unit: "",
+        usual: 1,
+        meaning: |value, _| {
+            (value == 0).then(|| "off: no port can be taken out of TIME-WAIT".to_owned())
+        },
+    },
+    Sysctl {
+        name: "tcp_fin_timeout",
+        full: "net.ipv4.tcp_fin_timeout",
+        unit: " s",
+        usual: 60,
+        meaning: |_, _| {
+            Some(
+                "how long FIN-WAIT-2 waits for a server that never closes; TIME-WAIT is another timer"
+                    .to_owned(),
+            )
+        },
+    },
+    Sysctl {
+        name: "tcp_max_tw_buckets",
+        full: "net.ipv4.tcp_max_tw_buckets",
+        unit: "",
+        // Depends on the machine's memory; a scenario has no limit unless told.
+        usual: u64::MAX,
+        meaning: |value, _| {
+            let most = plural(value, "TIME-WAIT", "TIME-WAITs");
+            Some(format!("with {most} on the machine, a further one ends at once"))
+        },
+    },
+    Sysctl {
+        name: "tcp_syn_retries",
+        full: "net.ipv4.tcp_syn_retries",
+        unit: "",
+        usual: 6,
+        meaning: |value, sysctls| {
+            let linear = sysctls.number("tcp_syn_linear_timeouts").unwrap_or(0);
+            let after = syn_timeout(value, linear)?;
+            let after = count(after.round() as u64);
+            Some(format!("a connection that nobody answers holds its port for {after} s"))
+        },
+    },
+    Sysctl {
+        name: "tcp_syn_linear_timeouts",
+        full: "net.ipv4.tcp_syn_linear_timeouts",
+        unit: "",
+        usual: 4,
+        meaning: |_, _| None,
+    },
+    Sysctl {
+        name: "ip_autobind_reuse",
+        full: "net.ipv4.ip_autobind_reuse",
+        unit: "",
+        usual: 0,
+        meaning: |value, _| {
+            (value != 0).then(|| {
+                "bind() to port 0 shares ports among sockets with SO_REUSEADDR when none is free"
+                    .to_owned()
+            })
+        },
+    },
+];
+
+/// Seconds until a SYN is given up, were timers exact.
+fn syn_timeout(retries: u64, linear: u64) -> Option<f64> {
+    let syn = SynTimeout::Linux {
+        retries: u8::try_from(retries).ok()?,
+        linear_timeouts: u8::try_from(linear).ok()?,
+    };
+    let exact = TimerWheel::new(TimerGrid::Exact, SimDuration::ZERO, 0.0, 0);
+    Some(syn.given_up(exact, SimTime::START).as_secs_f64())
+}
+
+/// The preset that is nearest to a kernel from below.
+fn preset(version: Option<(u16, u16)>) -> &'static str {
+    match version.unwrap_or((6, 18)) {
+        version if version >= (6, 14) => "linux",
+        version if version >= (6, 0) => "linux-6.6",
+        version if version >= (5, 0) => "linux-5.15",
+        _ => "linux-4.18",
+    }
+}
+
+/// A list of single ports can take so many bytes; all other values are short.
+const LONGEST_LIST: usize = 1 << 19;
+
+/// A sysctl's value. In one read: a sysctl ends at the second, whatever it has left
+/// (kernel/sysctl.c:proc_do_large_bitmap), and reading to the end begins with 32 bytes.
+pub(crate) fn read_sysctl(path: &str) -> io::Result<String> {
+    let mut buffer = vec![0; if path.ends_with("_ports") { LONGEST_LIST } else { 256 }];
+    let length = File::open(path)?.read(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(String::from_utf8_lossy(&buffer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[(&str, &str)]) -> Result<System, Unreadable> {
+        let read = |name: &str| {
+            let found = values.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned()).ok_or_else(|| "not there".to_owned())
+        };
+        let kernel = KernelInfo { release: "6.18.44".to_owned(), hz: Some(250) };
+        Sysctls { read: &read, kernel }.system()
+    }
+
+    #[test]
+    fn a_setting_is_told_with_what_its_value_means() {
+        let system = of(&[
+            ("ip_local_port_range", "32768\t60999\n"),
+            ("ip_local_reserved_ports", "60103,40000-40009\n"),
+            ("tcp_tw_reuse", "1\n"),
+            ("tcp_tw_reuse_delay", "1000\n"),
+            ("tcp_timestamps", "1\n"),
+            ("tcp_syn_retries", "6\n"),
+            ("tcp_syn_linear_timeouts", "4\n"),
+        ])
+        .unwrap();
+        assert_eq!(system.range.num_ephemeral(), 28_232);
+        assert_eq!(system.reserved.ports().len(), 11);
+        assert_eq!(system.take_over, TakeOver::After(Duration::from_secs(1)));
+        assert_eq!(system.grid, Duration::from_millis(2_048));
+        let meaning = |name: &str| {
+            let setting = system.settings.iter().find(|setting| setting.name == name).unwrap();
+            format!("{}: {}", setting.value, setting.meaning)
+        };
+        assert!(meaning("net.ipv4.ip_local_port_range").starts_with("32768-60999: 28,232 source"));
+        assert!(meaning("net.ipv4.ip_local_reserved_ports").contains("11 of the range"));
+        assert!(meaning("net.ipv4.tcp_syn_retries").contains("131 s"));
+        assert!(meaning("TIME-WAIT").starts_with("60.0 s to 62.0 s"));
+        let reserved = ("ip_local_reserved_ports", "\"60103,40000-40009\"".to_owned());
+        assert!(system.keys.contains(&reserved));
+        assert!(system.keys.contains(&("tcp_tw_reuse", "1".to_owned())));
+    }
+
+    #[test]
+    fn without_timestamps_nothing_is_taken_over() {
+        let system = of(&[
+            ("ip_local_port_range", "1024 65535"),
+            ("tcp_tw_reuse", "1"),
+            ("tcp_timestamps", "0"),
+        ]);
+        assert_eq!(system.unwrap().take_over, TakeOver::Never);
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_read_is_told() {
+        let error = of(&[]).unwrap_err().to_string();
+        assert!(error.contains("ip_local_port_range") && error.contains("not there"), "{error}");
+        assert!(of(&[("ip_local_port_range", "5")]).is_err());
+    }
+
+    #[test]
+    fn an_old_kernel_has_the_preset_of_its_time() {
+        for (version, name) in [
+            ((6, 18), "linux"),
+            ((6, 8), "linux-6.6"),
+            ((5, 15), "linux-5.15"),
+            ((4, 18), "linux-4.18"),
+        ] {
+            assert_eq!(preset(Some(version)), name);
+        }
+    }
+}
