@@ -25,6 +25,7 @@
 //! | [`host`] | this machine, read: its sockets, its range of ports, who holds them |
 //! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
 //! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
+//! | [`survey`] | what was seen of real connections, and the scenario that it makes |
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
@@ -50,6 +51,7 @@ pub mod report;
 pub mod scenario;
 pub mod search;
 pub mod stats;
+pub mod survey;
 pub mod theory;
 pub mod trial;
 pub mod units;
