@@ -17,6 +17,8 @@ const EXAMPLES: &str = "Examples:
   portsim run scenarios/ --no-charts           every scenario of a directory, in parallel
   portsim run crawler.toml --set host.crawler.time_wait='30 s'
   portsim validate --quick                     does the model agree with this machine's kernel?
+  portsim inspect                              this machine now: who holds the ports
+  portsim inspect 60103                        who has this port
   portsim presets                              the platforms that are built in
   portsim completions bash > ~/.local/share/bash-completion/completions/portsim
 
@@ -74,6 +76,26 @@ Results go to OUT/validate/: validate.json and the chart validate (.svg and .png
 Exit status: 0 all that was made agrees; 1 no case could be made; 2 wrong input, nothing made;
 3 a case differs; 130 interrupted.";
 
+const INSPECT_EXAMPLES: &str = "Examples:
+  portsim inspect                              who holds the ports, towards whom, how many are left
+  portsim inspect 60103                        who has this port, and what it is for
+  portsim inspect --watch                      refreshed every second, with rates and a forecast
+  portsim inspect --watch --alert 80% && echo fine
+  portsim inspect --for '10 s' --format json   one document with rates counted over ten seconds
+  portsim inspect --watch --every '15 s' --format prometheus --out /var/lib/node_exporter/portsim.prom
+  portsim inspect --to-scenario > machine.toml && portsim run machine.toml
+
+Ports are counted towards each destination (address and port) from each own address, since the same port
+serves every destination once: one total would mislead. TIME-WAITs are told with when they come back,
+by the kernel's own timers. From one look, rates are those at which connections went into TIME-WAIT; with
+--watch or --for they are counted.
+
+It only reads: it opens no connection, changes nothing, needs no root, and looks up no name unless told to
+with --resolve. Without root the processes of other users are not named; it says so.
+
+Exit status: 0 told; 1 the system does not tell; 2 wrong command line; 3 --alert: more is taken than
+allowed; 130 interrupted.";
+
 /// More threads than any machine has cores; tens of thousands would take longer to start than to run.
 const MOST_JOBS: i64 = 1_024;
 
@@ -94,6 +116,8 @@ pub enum Command {
     Run(RunArgs),
     /// Make the same attempts in the model and in this machine's own kernel, and compare.
     Validate(ValidateArgs),
+    /// Say who holds the ports of this machine, how many are left, and until when; or who has one port.
+    Inspect(InspectArgs),
     /// List the platforms that are built in, each value with its source.
     Presets(PresetsArgs),
     /// Print a completion script for a shell.
@@ -205,6 +229,59 @@ impl ValidateArgs {
     }
 }
 
+/// `portsim inspect`.
+#[derive(Debug, Args)]
+#[command(after_long_help = INSPECT_EXAMPLES, after_help = "See --help for examples.")]
+pub struct InspectArgs {
+    /// Only this port: who has it, and what it is for.
+    #[arg(value_name = "PORT", value_parser = port)]
+    pub port: Option<u16>,
+    /// Look again and again, refreshed in place, until Ctrl-C, --for or --alert ends it.
+    #[arg(long, short, conflicts_with = "port")]
+    pub watch: bool,
+    /// Time between two looks of --watch.
+    #[arg(long, value_name = "TIME", default_value = "1 s", value_parser = every, requires = "watch")]
+    pub every: SimDuration,
+    /// Watch for so long: rates are counted then, not told from TIME-WAITs [default of --to-scenario: 60 s].
+    #[arg(long = "for", value_name = "TIME", value_parser = watched, conflicts_with = "port")]
+    pub length: Option<SimDuration>,
+    /// Exit 3 when so much of the ports towards any destination is taken: 80%.
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["port", "to_scenario"])]
+    pub alert: Option<f64>,
+    /// Write a scenario of what was seen, which `portsim run` takes.
+    #[arg(long, conflicts_with_all = ["port", "watch", "format"])]
+    pub to_scenario: bool,
+    /// What is written: a table for people, one JSON document, a page for Prometheus.
+    #[arg(long, value_enum, default_value_t = InspectFormat::Table)]
+    pub format: InspectFormat,
+    /// Write into this file, whole or not at all, instead of to stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Tell of so many destinations (or sockets of the port) at most [default: 10; json, prometheus: 50].
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Look up the names of addresses; waits for name servers, 3 s at most.
+    #[arg(long)]
+    pub resolve: bool,
+    /// Results and errors only: no progress or notes.
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: what this system does not show to anybody.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// What `portsim inspect` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InspectFormat {
+    /// A verdict and tables for people.
+    Table,
+    /// One JSON document; with --watch one a look, each on a line.
+    Json,
+    /// A page for the text-file collector of Prometheus' node exporter.
+    Prometheus,
+}
+
 /// What stdout gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -245,6 +322,35 @@ fn length(text: &str) -> Result<SimDuration, String> {
     let length = portsim::scenario::duration(text).ok_or_else(told)?;
     let allowed = SimDuration::from_secs(1)..=SimDuration::from_secs(600);
     if allowed.contains(&length) { Ok(length) } else { Err(told()) }
+}
+
+fn watched(text: &str) -> Result<SimDuration, String> {
+    let told = || "write a time with its unit, from '1 s' to '7 d'".to_owned();
+    let length = portsim::scenario::duration(text).ok_or_else(told)?;
+    let allowed = SimDuration::from_secs(1)..=SimDuration::from_secs(7 * 86_400);
+    if allowed.contains(&length) { Ok(length) } else { Err(told()) }
+}
+
+fn every(text: &str) -> Result<SimDuration, String> {
+    let told = || "write a time with its unit, from '100 ms' to '1 h'".to_owned();
+    let length = portsim::scenario::duration(text).ok_or_else(told)?;
+    let allowed = SimDuration::from_millis(100)..=SimDuration::from_secs(3_600);
+    if allowed.contains(&length) { Ok(length) } else { Err(told()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let told = || "write a share such as 80%, above 0% and up to 100%".to_owned();
+    let (number, of) = match text.trim().strip_suffix('%') {
+        Some(number) => (number.trim(), 100.0),
+        None => (text.trim(), 1.0),
+    };
+    let share = number.parse::<f64>().map_err(|_| told())? / of;
+    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(told()) }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let told = || "a port is a number from 1 to 65535".to_owned();
+    text.parse().ok().filter(|&port| port > 0).ok_or_else(told)
 }
 
 fn key_value(text: &str) -> Result<Override, String> {

@@ -11,20 +11,27 @@ static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Catches interrupts from now on (also SIGTERM, and SIGHUP where it was not ignored).
 pub fn catch() {
+    catch_saying(
+        "\nStopping: what is finished is saved, what is under way is given up. Press Ctrl-C again to leave \
+         at once.",
+    );
+}
+
+/// The same; `words` are said at the first one, if there are any.
+pub fn catch_saying(words: &'static str) {
     if hang_up_is_ignored() {
         // Under nohup the catcher would turn the closing of the terminal into an interrupt.
         return;
     }
-    let caught = ctrlc::set_handler(|| {
+    let caught = ctrlc::set_handler(move || {
         if STOPPED.swap(true, Ordering::SeqCst) {
             // Held to the end, so that no writer begins another file.
             let _writers_wait = file::abandon();
             std::process::exit(Status::Interrupted as i32);
         }
-        talk(
-            "\nStopping: what is finished is saved, what is under way is given up. Press Ctrl-C again to \
-             leave at once.",
-        );
+        if !words.is_empty() {
+            talk(words);
+        }
     });
     if let Err(error) = caught {
         talk(&format!("note: Ctrl-C will not save what is finished ({error})"));

@@ -12,6 +12,7 @@ mod cost;
 mod draw;
 mod experiments;
 mod host_files;
+mod inspect;
 mod interrupt;
 mod load;
 mod output;
@@ -93,6 +94,7 @@ pub fn dispatch(command: Command) -> Status {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
         Command::Presets(args) => presets::presets(&args),
         Command::Completions(args) => completions::completions(&args),
     }

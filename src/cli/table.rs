@@ -12,7 +12,7 @@ use super::terminal::tame;
 /// A rule under the header, no other lines: easy on the eye and to cut and paste.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
 /// Blanks that comfy-table puts around each cell.
-const PADDING: usize = 2;
+pub(super) const PADDING: usize = 2;
 
 /// A sheet as one or more tables, none wider than `width`.
 pub fn of_sheet(sheet: &Sheet, width: usize) -> String {
@@ -42,7 +42,7 @@ fn fitting(sheet: &Sheet, columns: &[Column], width: usize) -> usize {
     fits
 }
 
-fn widest<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn widest<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
 }
 
@@ -144,7 +144,7 @@ fn worst(checked: &[Checked]) -> String {
 }
 
 /// A table whose first column is words and whose others are figures.
-fn plain(head: Vec<String>) -> Table {
+pub(super) fn plain(head: Vec<String>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(head);
     for column in table.column_iter_mut().skip(1) {
@@ -153,7 +153,7 @@ fn plain(head: Vec<String>) -> Table {
     table
 }
 
-fn finish(table: Table) -> String {
+pub(super) fn finish(table: Table) -> String {
     table.trim_fmt() + "\n"
 }
 

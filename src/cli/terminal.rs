@@ -92,6 +92,11 @@ pub fn width() -> usize {
     told.or_else(seen).filter(|&columns| columns > 0).unwrap_or(80)
 }
 
+/// Lines of the terminal that stdout goes to; 24 when it is none.
+pub fn height() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(24, |(_, height)| usize::from(height.0))
+}
+
 /// What stays on one line with the number before it.
 const UNITS: [&str; 10] = ["/", "%", "±", "ns", "us", "ms", "s", "min", "h", "d"];
 

@@ -8,11 +8,14 @@ pub mod agreement;
 pub mod csv;
 pub mod expectations;
 pub mod file;
+pub mod headroom;
+pub mod inspection;
 mod json;
 #[cfg(test)]
 pub(crate) mod machines;
 pub mod markdown;
 pub mod notes;
+pub mod prometheus;
 mod reasons;
 pub mod record;
 mod roster;

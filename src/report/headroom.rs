@@ -1,0 +1,177 @@
+//! How this machine stands, in a sentence.
+
+use crate::host::{Flow, Forecast, HORIZON_S, Inspection, Prospect};
+use crate::model::ReuseKey;
+use crate::numbers::{count, percent, plural, rate, span};
+
+/// From this share of its ports on a flow is close to the end.
+const TIGHT: f64 = 0.8;
+/// TIME-WAITs that come back within so many seconds are told.
+pub const SOON_S: f64 = 10.0;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Ports last.
+    Fine,
+    /// They may not.
+    Tight,
+    /// They are gone, or will be in minutes.
+    Bad,
+}
+
+/// A sentence, and how bad it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headroom {
+    /// What to tell.
+    pub sentence: String,
+    /// How to colour it.
+    pub level: Level,
+}
+
+/// The verdict on a machine: of the flow that is worst off.
+#[must_use]
+pub fn headroom(inspection: &Inspection) -> Headroom {
+    let (census, range) = (&inspection.census, inspection.system.range);
+    let Some((flow, prospect)) = inspection.tightest() else {
+        let left = plural(census.usable.into(), "port", "ports");
+        return Headroom {
+            sentence: format!(
+                "No connection of this machine holds a port of {range}: {left} are left towards every destination."
+            ),
+            level: Level::Fine,
+        };
+    };
+    let towards = towards(inspection, flow);
+    let ports = plural((flow.held + flow.left).into(), "port", "ports");
+    let taken =
+        format!("{} of {ports} ({}) are taken", count(flow.held.into()), percent(flow.taken()));
+    let (sentence, level) = match prospect.forecast {
+        Some(Forecast::Empty { seconds: 0.0, .. }) => (
+            format!(
+                "{towards} no port is left: {taken}, and connect() is refused{}. {}",
+                can(prospect),
+                next(flow)
+            ),
+            Level::Bad,
+        ),
+        Some(empty @ Forecast::Empty { .. }) => (
+            format!(
+                "{towards} the range is {empty} at {}: {taken}{}.",
+                at(inspection, prospect),
+                can(prospect)
+            ),
+            Level::Bad,
+        ),
+        Some(perhaps @ Forecast::Perhaps { .. }) => (
+            format!(
+                "{towards} the range is {perhaps} at {}: {taken}{}.",
+                at(inspection, prospect),
+                can(prospect)
+            ),
+            Level::Tight,
+        ),
+        Some(Forecast::Lasts { .. }) if prospect.rates.is_some_and(|rates| rates.opening > 0.0) => {
+            (
+                format!(
+                    "{towards} {taken}; at {} ports last for {} at least{}.",
+                    at(inspection, prospect),
+                    span(HORIZON_S),
+                    can(prospect)
+                ),
+                level_of(flow),
+            )
+        }
+        _ => {
+            (format!("{towards} {taken}, more than towards any other destination."), level_of(flow))
+        }
+    };
+    Headroom { sentence, level }
+}
+
+fn level_of(flow: &Flow) -> Level {
+    if flow.taken() >= TIGHT { Level::Tight } else { Level::Fine }
+}
+
+/// Whom a port is taken from depends on the system.
+fn towards(inspection: &Inspection, flow: &Flow) -> String {
+    match inspection.system.reuse_key {
+        ReuseKey::FourTuple => format!("Towards {} from {},", flow.destination, flow.source),
+        ReuseKey::SourceAddress => format!("From {}, wherever to,", flow.source),
+        ReuseKey::Host => "From this machine, wherever to,".to_owned(),
+    }
+}
+
+/// After one look it is closings that are known.
+fn at(inspection: &Inspection, prospect: &Prospect) -> String {
+    let opening = rate(rounded(prospect.rates.map_or(0.0, |rates| rates.opening)));
+    format!("{opening} {}", if inspection.watched_s > 0.0 { "opened" } else { "closed" })
+}
+
+/// Lifetimes, which it rests on, are not known from a handful of connections.
+fn can(prospect: &Prospect) -> String {
+    if prospect.rates.is_none_or(|rates| rates.opening < 1.0) {
+        return String::new();
+    }
+    format!("; its ports can sustain {}", rate(rounded(prospect.sustainable)))
+}
+
+/// No more digits than a count of a minute bears out.
+fn rounded(per_second: f64) -> f64 {
+    if per_second >= 10.0 { per_second.round() } else { (per_second * 10.0).round() / 10.0 }
+}
+
+/// When a port comes back where none is left.
+fn next(flow: &Flow) -> String {
+    match (flow.returns.first(), flow.back_within(SOON_S)) {
+        (None, _) => "None comes back by itself: connections must be closed.".to_owned(),
+        (Some(first), 0) => format!("The first comes back in {}.", span(first.max(0.1))),
+        (Some(_), soon) => {
+            format!("{} back within {}.", plural(soon as u64, "comes", "come"), span(SOON_S))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machines::{inspected, time_waits};
+    use super::*;
+
+    #[test]
+    fn an_idle_machine_has_all_ports() {
+        let told = headroom(&inspected(&[]));
+        assert_eq!(told.level, Level::Fine);
+        assert_eq!(
+            told.sentence,
+            "No connection of this machine holds a port of 40000-40999: 1,000 ports are left towards \
+             every destination."
+        );
+    }
+
+    #[test]
+    fn a_range_that_runs_dry_is_told_with_when_and_why() {
+        let told = headroom(&inspected(&time_waits(40, 10)));
+        assert_eq!(told.level, Level::Bad);
+        let words = "Towards 10.0.0.5:443 from 10.0.0.1, the range is empty in 15 s (13-17) at \
+                     40 / s closed: 400 of 1,000 ports (40 %) are taken; its ports can sustain 16 / s.";
+        assert_eq!(told.sentence, words);
+    }
+
+    #[test]
+    fn a_range_without_a_port_says_when_the_next_comes() {
+        let told = headroom(&inspected(&time_waits(50, 20)));
+        assert_eq!(told.level, Level::Bad);
+        assert!(
+            told.sentence.contains("no port is left: 1,000 of 1,000 ports (100 %)"),
+            "{told:?}"
+        );
+        assert!(told.sentence.ends_with("The first comes back in 40.0 s."), "{told:?}");
+    }
+
+    #[test]
+    fn a_steady_load_lasts() {
+        let told = headroom(&inspected(&time_waits(10, 60)));
+        assert_eq!(told.level, Level::Fine);
+        assert!(told.sentence.contains("at 10 / s closed ports last for 10.0 min"), "{told:?}");
+    }
+}
