@@ -3,7 +3,7 @@
 //! ```text
 //! a record, or a live machine ─► Survey ─► scenario::text ─► `portsim run`
 //!                                  └ Lifetimes: a histogram that knows of connections still open
-//! connections, one by one ─► Demand: the most ports held at once, before any model
+//! connections, one by one ─► Collector: the most ports held at once, before any model; flows for a Survey
 //! ```
 //!
 //! Nothing here reads a file, a clock or a terminal. A survey says what was seen and nothing more; what
@@ -12,12 +12,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 mod busiest;
+mod collect;
+mod demand;
 mod lifetimes;
 mod limits;
 mod live;
 pub mod scenario;
 mod wording;
 
+pub use collect::{Budget, Collected, Collector, Connection, End, LeftOut, SourceSurvey};
+pub use demand::{Micros, Peak, Track};
 pub use lifetimes::Lifetimes;
 pub use limits::Limits;
 pub use live::Live;

@@ -1,0 +1,132 @@
+//! Against plain counting, with budgets large and small.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+
+const SECOND: Micros = 1_000_000;
+
+fn linux() -> Limits {
+    Limits::of("linux", &[]).unwrap()
+}
+
+fn at(number: u32, port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number), port))
+}
+
+fn connection(start: Micros, secs: u64, end: End) -> Connection {
+    let duration = Some(Duration::from_secs(secs));
+    Connection { start, duration, source: at(1, 40_000), destination: at(9, 443), end }
+}
+
+fn collected(connections: &[Connection], budget: Budget) -> Collected {
+    let mut collector = Collector::new(linux(), budget);
+    connections.iter().for_each(|connection| collector.add(connection));
+    collector.finish()
+}
+
+#[test]
+fn nothing_seen_is_nothing() {
+    let nothing = collected(&[], Budget::default());
+    assert!(nothing.sources.is_empty());
+    assert_eq!((nothing.first, nothing.last, nothing.seconds), (0, 0, 0.0));
+}
+
+/// A port is held through TIME-WAIT where this side closed, or may have.
+#[test]
+fn a_port_is_held_as_long_as_the_end_says() {
+    let limits = linux();
+    for (end, held) in [
+        (End::Client, 71.024),
+        (End::Half, 71.024),
+        (End::Open, 71.024),
+        (End::Unknown, 71.024),
+        (End::Server, 10.0),
+        (End::Reset, 10.0),
+    ] {
+        let released = connection(0, 10, end).released(&limits);
+        assert_eq!(released, (held * 1e6) as Micros, "{end:?}");
+    }
+    let given_up = connection(0, 10, End::Unanswered).released(&limits);
+    assert_eq!(given_up, micros(limits.syn_sent));
+}
+
+/// One a second for 300 s, each held for 1 s and 61.024 s: 63 at once.
+#[test]
+fn demand_is_counted_over_time() {
+    let connections: Vec<_> = (0..300).map(|i| connection(i * SECOND, 1, End::Client)).collect();
+    let all = collected(&connections, Budget::default());
+    let source = &all.sources[0];
+    assert_eq!((source.opened, source.outside), (300, 0));
+    assert_eq!(source.peak, Peak { ports: 63, at: 62 * SECOND });
+    assert_eq!(source.tightest(), source.peak);
+    assert_eq!((all.first, all.last, all.seconds), (0, 300 * SECOND, 299.0));
+    assert_eq!(all.bin, Duration::from_micros(1));
+}
+
+/// What is logged at its end began long before the log: the log's own length counts.
+#[test]
+fn a_long_connection_does_not_stretch_the_time_watched() {
+    let mut connections: Vec<_> =
+        (0..=60).map(|i| connection(i * SECOND, 1, End::Server)).collect();
+    connections.push(connection(-3_600 * SECOND, 3_630, End::Server));
+    assert_eq!(collected(&connections, Budget::default()).seconds, 60.0);
+}
+
+#[test]
+fn few_flows_in_memory_lose_no_connection() {
+    let budget = Budget { changes: 1 << 20, flows: 16 };
+    let mut connections = Vec::new();
+    for i in 0..2_000_u32 {
+        let mut one = connection(i64::from(i) * SECOND / 10, 1, End::Server);
+        // Every other one goes to the same place, the rest to 500 places.
+        if i % 2 == 1 {
+            one.destination = at(100 + i % 1_000, 80);
+        }
+        connections.push(one);
+    }
+    let exact = collected(&connections, Budget::default());
+    let small = collected(&connections, budget);
+    let (exact, source) = (&exact.sources[0], &small.sources[0]);
+    assert_eq!(exact.destinations.len(), 501);
+    assert!(source.destinations.len() <= 16);
+    assert_eq!(source.opened, 2_000);
+    assert_eq!(source.destinations[0], exact.destinations[0]);
+    assert_eq!(source.peak, exact.peak, "the total is of all of them");
+    let others = source.others.as_ref().unwrap();
+    let told: u64 = source.destinations.iter().map(|(flow, _)| flow.opened).sum();
+    assert_eq!(others.opened + told, 2_000);
+}
+
+#[test]
+fn bins_get_wider_within_the_budget_and_say_so() {
+    let budget = Budget { changes: 500, flows: 16 };
+    let connections: Vec<_> = (0..20_000_i64)
+        .map(|i| connection(i * 7_919 % 20_000 * SECOND / 100, 1, End::Client))
+        .collect();
+    let exact = collected(&connections, Budget::default());
+    let coarse = collected(&connections, budget);
+    assert!(coarse.bin > Duration::from_millis(100), "{:?}", coarse.bin);
+    let (exact, coarse_peak) = (exact.sources[0].peak.ports, coarse.sources[0].peak.ports);
+    // 100 a second: as many more as are opened within a bin, and no fewer.
+    let within = (coarse.bin.as_secs_f64() * 100.0).ceil() as u64 + 1;
+    assert!((exact..=exact + within).contains(&coarse_peak), "{exact} {coarse_peak}");
+}
+
+#[test]
+fn a_crowd_of_sources_is_bounded_and_counted() {
+    let budget = Budget { changes: 1 << 20, flows: 64 };
+    let mut connections = Vec::new();
+    for i in 0..5_000_u32 {
+        let mut one = connection(i64::from(i), 1, End::Server);
+        one.source = at(1_000 + i, 50_000);
+        connections.push(one);
+        connections.push(connection(i64::from(i), 1, End::Server));
+    }
+    let all = collected(&connections, budget);
+    assert_eq!(all.sources[0].opened, 5_000);
+    let told: u64 = all.sources.iter().map(|source| source.opened).sum();
+    assert_eq!(told + all.left_out.connections, 10_000);
+    assert_eq!(all.left_out.most, 1);
+    assert!(all.sources.len() <= 128, "{}", all.sources.len());
+}
