@@ -1,74 +1,21 @@
 //! Connections, one by one and in any order, put together by source and destination in bounded memory.
 //!
 //! What cannot be told apart any more is summed and counted, never forgotten: destinations with few
-//! connections become "others" of their source, sources with few connections become "other sources".
+//! connections become "others" of their source, sources with few connections become "other sources". As
+//! soon as destinations are summed, another one is told apart only from its [`Collected::threshold`]th
+//! connection on.
+//!
+//! Each source and each of its destinations has a [`Track`]. When all of them together remember more than
+//! the budget, each keeps changes in proportion to its connections: so a peak is as far off everywhere, by
+//! a number of ports and not by a share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::connection::{Connection, End};
 use super::demand::{Micros, Peak, Track};
 use super::{FlowSurvey, Limits};
-
-/// How a connection ended, as far as a record tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The side that opened it closed first.
-    Client,
-    /// The other side closed first.
-    Server,
-    /// A reset of either side.
-    Reset,
-    /// It was never answered.
-    Unanswered,
-    /// The opener closed and the other side never did.
-    Half,
-    /// It was open when it was last seen.
-    Open,
-    /// It ended, and nothing tells how.
-    Unknown,
-}
-
-/// A connection that was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// When it was opened.
-    pub start: Micros,
-    /// How long it lasted, or had lasted when it was last seen; `None` where that is not told.
-    pub duration: Option<Duration>,
-    /// The side that opened it.
-    pub source: SocketAddr,
-    /// The side that it was opened to.
-    pub destination: SocketAddr,
-    /// How it ended.
-    pub end: End,
-}
-
-impl Connection {
-    /// The last moment at which it was seen.
-    #[must_use]
-    pub fn last_seen(&self) -> Micros {
-        self.start.saturating_add(micros(self.duration.unwrap_or_default()))
-    }
-
-    /// When its port is free again, on a machine with these limits. What is not told counts as what holds
-    /// the port longest: closed by this side, tried until the system gives up.
-    #[must_use]
-    pub fn released(&self, limits: &Limits) -> Micros {
-        let close = self.last_seen();
-        match self.end {
-            End::Server | End::Reset => close,
-            End::Client | End::Half | End::Open | End::Unknown => {
-                close.saturating_add(micros(limits.time_wait))
-            }
-            End::Unanswered => close.max(self.start.saturating_add(micros(limits.syn_sent))),
-        }
-    }
-}
-
-fn micros(span: Duration) -> Micros {
-    Micros::try_from(span.as_micros()).unwrap_or(Micros::MAX)
-}
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +28,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { changes: 2 << 20, flows: 8_192 }
+        Self { changes: 3 << 20, flows: 4_096 }
     }
 }
 
@@ -90,12 +37,15 @@ impl Default for Budget {
 pub struct Collector {
     limits: Limits,
     budget: Budget,
-    /// Bins of tracks are `2^width` microseconds wide.
-    width: u32,
+    /// A track keeps two changes for so many connections.
+    coarseness: u64,
     changes: usize,
     numbers: HashMap<(IpAddr, SocketAddr), u32>,
     flows: Vec<Flow>,
-    sources: HashMap<IpAddr, Others>,
+    sources: HashMap<IpAddr, Source>,
+    /// Connections of flows that are not told apart; once there is a threshold.
+    few: HashMap<(IpAddr, SocketAddr), u32>,
+    threshold: u32,
     left_out: LeftOut,
     starts: Window,
     ends: Window,
@@ -105,16 +55,28 @@ pub struct Collector {
 struct Flow {
     seen: FlowSurvey,
     track: Track,
+    /// Was it among the few before, and is it counted there?
+    was_few: bool,
+}
+
+/// A source: all its connections, and those to destinations that are not told apart.
+#[derive(Debug, Default)]
+struct Source {
+    track: Track,
+    others: Option<FlowSurvey>,
     outside: u64,
 }
 
-/// What is summed of a source.
-#[derive(Debug, Default)]
-struct Others {
-    flow: Option<FlowSurvey>,
-    track: Track,
-    outside: u64,
+/// Which flow a connection belongs to.
+enum Number {
+    /// One that is told apart.
+    Apart(usize),
+    /// One of few connections; `first` when it was not seen before.
+    Few { first: bool },
 }
+
+/// A track keeps so many changes, however few connections it has.
+const LEAST_CHANGES: usize = 32;
 
 /// Sources that are not told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,11 +112,13 @@ impl Collector {
         Self {
             limits,
             budget,
-            width: 0,
+            coarseness: 1,
             changes: 0,
             numbers: HashMap::new(),
             flows: Vec::new(),
             sources: HashMap::new(),
+            few: HashMap::new(),
+            threshold: 0,
             left_out: LeftOut::default(),
             starts: Window::NONE,
             ends: Window::NONE,
@@ -165,111 +129,151 @@ impl Collector {
     pub fn add(&mut self, connection: &Connection) {
         self.starts.add(connection.start);
         self.ends.add(connection.last_seen());
+        let (from, to) = (connection.start, connection.released(&self.limits));
         let number = self.number(connection);
-        let flow = &mut self.flows[number];
-        let before = flow.track.len();
-        flow.track.hold(connection.start, connection.released(&self.limits), self.width);
-        flow.seen.count(connection);
-        flow.outside += u64::from(!self.limits.range.contains(connection.source.port()));
-        self.changes = (self.changes + flow.track.len()).saturating_sub(before);
+        if self.sources.len() > 2 * self.budget.flows {
+            self.leave_out_sources(connection.source.ip());
+        }
+        let source = self.sources.entry(connection.source.ip()).or_default();
+        let before = source.track.len();
+        source.track.hold(from, to);
+        // Port 0 stands for one that is not told.
+        let port = connection.source.port();
+        source.outside += u64::from(port != 0 && !self.limits.range.contains(port));
+        let mut grown = source.track.len() as isize - before as isize;
+        match number {
+            Number::Apart(number) => {
+                let flow = &mut self.flows[number];
+                let before = flow.track.len();
+                flow.track.hold(from, to);
+                flow.seen.count(connection);
+                grown += flow.track.len() as isize - before as isize;
+            }
+            Number::Few { first } => source.few(connection, first),
+        }
+        self.changes = self.changes.saturating_add_signed(grown);
         if self.changes > self.budget.changes {
-            self.widen();
+            self.shrink();
         }
     }
 
-    /// Number of the flow that it belongs to.
-    fn number(&mut self, connection: &Connection) -> usize {
+    /// The flow that it belongs to.
+    fn number(&mut self, connection: &Connection) -> Number {
         let key = (connection.source.ip(), connection.destination);
         if let Some(&number) = self.numbers.get(&key) {
-            return number as usize;
+            return Number::Apart(number as usize);
+        }
+        if self.threshold > 0 {
+            if self.few.len() > 16 * self.budget.flows {
+                // Who comes too seldom to reach the threshold begins again.
+                self.few.clear();
+            }
+            let seen = self.few.entry(key).or_default();
+            *seen += 1;
+            if *seen < self.threshold {
+                return Number::Few { first: *seen == 1 };
+            }
+            self.few.remove(&key);
         }
         if self.flows.len() >= self.budget.flows {
             self.sum_the_small();
         }
         let seen = FlowSurvey::new(key.0, key.1);
-        self.flows.push(Flow { seen, track: Track::default(), outside: 0 });
-        self.sources.entry(key.0).or_default();
+        self.flows.push(Flow { seen, track: Track::default(), was_few: self.threshold > 0 });
         let number = self.flows.len() - 1;
         self.numbers.insert(key, number as u32);
-        number
+        Number::Apart(number)
     }
 
-    /// Makes bins wider until half of the budget is enough.
-    fn widen(&mut self) {
-        while self.changes > self.budget.changes / 2 && self.width < 62 {
-            self.width += 1;
-            self.flows.iter_mut().for_each(|flow| flow.track.widen());
-            self.sources.values_mut().for_each(|others| others.track.widen());
-            let flows: usize = self.flows.iter().map(|flow| flow.track.len()).sum();
-            let others: usize = self.sources.values().map(|others| others.track.len()).sum();
-            self.changes = flows + others;
+    fn tracks(&mut self) -> impl Iterator<Item = &mut Track> {
+        let flows = self.flows.iter_mut().map(|flow| &mut flow.track);
+        flows.chain(self.sources.values_mut().map(|source| &mut source.track))
+    }
+
+    fn count_changes(&mut self) {
+        self.changes = self.tracks().map(|track| track.len()).sum();
+    }
+
+    /// Lets tracks forget until half of the budget is enough.
+    fn shrink(&mut self) {
+        while self.changes > self.budget.changes / 2 && self.coarseness < 1 << 40 {
+            self.coarseness *= 2;
+            let each = self.coarseness;
+            for track in self.tracks() {
+                let most = usize::try_from(2 * track.holds() / each).unwrap_or(usize::MAX);
+                track.shrink(most.max(LEAST_CHANGES));
+            }
+            self.count_changes();
         }
     }
 
-    /// Sums the half of the flows that has the fewest connections.
+    /// Sums the half of the flows that has the fewest connections, and lets no other such one in.
     fn sum_the_small(&mut self) {
         self.flows.sort_by_key(|flow| std::cmp::Reverse(flow.seen.opened));
-        for flow in self.flows.split_off(self.budget.flows / 2) {
+        let small = self.flows.split_off(self.budget.flows / 2);
+        let most = small.first().map_or(0, |flow| flow.seen.opened);
+        self.threshold = u32::try_from(most).unwrap_or(u32::MAX).max(2 * self.threshold).max(2);
+        for flow in small {
             self.numbers.remove(&(flow.seen.source, flow.seen.destination));
-            self.sources.entry(flow.seen.source).or_default().take(flow);
+            self.sources.entry(flow.seen.source).or_default().take(&flow);
         }
         for (number, flow) in self.flows.iter().enumerate() {
             self.numbers.insert((flow.seen.source, flow.seen.destination), number as u32);
         }
-        if self.sources.len() > self.budget.flows {
-            self.leave_out_sources();
-        }
-        self.changes = self.flows.iter().map(|flow| flow.track.len()).sum::<usize>()
-            + self.sources.values().map(|others| others.track.len()).sum::<usize>();
+        self.count_changes();
     }
 
-    /// Leaves out sources without a flow of their own, those with the fewest connections, until half of
-    /// the budget is left.
-    fn leave_out_sources(&mut self) {
-        let busy: std::collections::HashSet<IpAddr> =
-            self.flows.iter().map(|flow| flow.seen.source).collect();
+    /// Leaves out sources without a flow of their own, those with the fewest connections, until one and a
+    /// half times as many are left as flows; but not `now`.
+    fn leave_out_sources(&mut self, now: IpAddr) {
+        let mut busy: HashSet<IpAddr> = self.flows.iter().map(|flow| flow.seen.source).collect();
+        busy.insert(now);
         let mut small: Vec<(u64, IpAddr)> = self
             .sources
             .iter()
             .filter(|(address, _)| !busy.contains(*address))
-            .map(|(address, others)| (others.flow.as_ref().map_or(0, |flow| flow.opened), *address))
+            .map(|(address, source)| (source.track.holds(), *address))
             .collect();
         small.sort_unstable();
-        small.truncate(self.sources.len().saturating_sub(self.budget.flows / 2));
+        small
+            .truncate(self.sources.len().saturating_sub(self.budget.flows + self.budget.flows / 2));
         for (connections, address) in small {
             self.sources.remove(&address);
             self.left_out.sources += 1;
             self.left_out.connections += connections;
             self.left_out.most = self.left_out.most.max(connections);
         }
+        self.count_changes();
     }
 
     /// Everything that was seen, the source with the highest peak first.
     #[must_use]
-    pub fn finish(self) -> Collected {
+    pub fn finish(mut self) -> Collected {
         let (seconds, starts) = (self.seconds(), self.starts);
         let last = self.ends.1.max(starts.1);
-        let width = self.width;
+        let bin = self.tracks().map(|track| track.bin()).max().unwrap_or(1);
         let mut by_source: HashMap<IpAddr, Vec<Flow>> = HashMap::new();
         for flow in self.flows {
             by_source.entry(flow.seen.source).or_default().push(flow);
         }
         let mut sources: Vec<SourceSurvey> = Vec::new();
-        for (address, others) in self.sources {
+        for (address, source) in self.sources {
             let flows = by_source.remove(&address).unwrap_or_default();
-            sources.push(source(address, flows, others, width));
+            sources.push(told(address, flows, source));
         }
         sources.sort_by(|a, b| {
             let key = |source: &SourceSurvey| (source.tightest().ports, source.opened);
             key(b).cmp(&key(a)).then(a.address.cmp(&b.address))
         });
+        let none = starts.0 > starts.1;
         Collected {
             sources,
             left_out: self.left_out,
-            first: if starts.0 > starts.1 { 0 } else { starts.0 },
-            last: if starts.0 > starts.1 { 0 } else { last },
+            threshold: self.threshold,
+            first: if none { 0 } else { starts.0 },
+            last: if none { 0 } else { last },
             seconds,
-            bin: Duration::from_micros(1 << width),
+            bin: Duration::from_micros(bin),
         }
     }
 
@@ -304,14 +308,29 @@ impl FlowSurvey {
     }
 }
 
-impl Others {
-    fn take(&mut self, flow: Flow) {
-        match &mut self.flow {
-            Some(sum) => sum.merge(&flow.seen),
-            None => self.flow = Some(flow.seen),
+impl Source {
+    /// Sums a flow that was told apart until now.
+    fn take(&mut self, flow: &Flow) {
+        match &mut self.others {
+            Some(sum) => {
+                let endpoints = sum.endpoints + u32::from(!flow.was_few);
+                sum.merge(&flow.seen);
+                sum.endpoints = endpoints;
+            }
+            None => self.others = Some(flow.seen.clone()),
         }
-        self.track.absorb(flow.track);
-        self.outside += flow.outside;
+    }
+
+    /// Counts a connection to a destination that is not told apart.
+    fn few(&mut self, connection: &Connection, first: bool) {
+        let new = || FlowSurvey::new(connection.source.ip(), connection.destination);
+        match &mut self.others {
+            Some(sum) => {
+                sum.endpoints += u32::from(first);
+                sum.count(connection);
+            }
+            None => self.others.insert(new()).count(connection),
+        }
     }
 }
 
@@ -347,32 +366,33 @@ pub struct Collected {
     pub sources: Vec<SourceSurvey>,
     /// Sources that are not told apart.
     pub left_out: LeftOut,
+    /// When not 0, destinations with fewer connections from one source are not told apart, and the peaks
+    /// of those that came late lack as many ports.
+    pub threshold: u32,
     /// When the first connection was opened.
     pub first: Micros,
     /// When the last one was last seen.
     pub last: Micros,
     /// How long was watched: see [`SourceSurvey::opened`] as so many in this time.
     pub seconds: f64,
-    /// Peaks count what is held within this time as held at once.
+    /// The widest bin of any track.
     pub bin: Duration,
 }
 
-fn source(address: IpAddr, flows: Vec<Flow>, others: Others, width: u32) -> SourceSurvey {
-    let mut all = others.track;
-    let mut outside = others.outside;
-    let mut opened = others.flow.as_ref().map_or(0, |flow| flow.opened);
-    let mut destinations = Vec::with_capacity(flows.len());
-    for flow in flows {
-        opened += flow.seen.opened;
-        outside += flow.outside;
-        destinations.push((flow.seen, flow.track.peak(width)));
-        all.absorb(flow.track);
-    }
+fn told(address: IpAddr, flows: Vec<Flow>, source: Source) -> SourceSurvey {
+    let mut destinations: Vec<(FlowSurvey, Peak)> =
+        flows.into_iter().map(|flow| (flow.seen, flow.track.peak())).collect();
     destinations.sort_by(|(a, at), (b, bt)| {
         (bt.ports, b.opened).cmp(&(at.ports, a.opened)).then(a.destination.cmp(&b.destination))
     });
-    let peak = all.peak(width);
-    SourceSurvey { address, opened, peak, destinations, others: others.flow, outside }
+    SourceSurvey {
+        address,
+        opened: source.track.holds(),
+        peak: source.track.peak(),
+        destinations,
+        others: source.others,
+        outside: source.outside,
+    }
 }
 
 #[cfg(test)]

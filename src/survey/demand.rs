@@ -2,11 +2,12 @@
 //!
 //! Connections come as (opened, released) in no order that one may rely on, so nothing can be counted
 //! while they come: a [`Track`] keeps how many were opened and released in each bin of time. That is
-//! compact where it is dense; where it is not, whoever keeps many tracks makes the bins of all of them
-//! twice as wide once there are too many.
+//! compact where it is dense; where it is not, whoever keeps the track makes its bins twice as wide. They
+//! begin as single microseconds, the finest that any record tells.
 //!
-//! Inside a bin all openings count before all releases, so a peak is an upper bound; it is exact where no
-//! bin that matters has both. Bins begin as single microseconds, the finest that any record tells.
+//! Inside a bin all openings count before all releases, so a peak is an upper bound. How many ports were
+//! held between two bins is known exactly, and the true peak is no lower: both bounds are given, and they
+//! are one where no bin that matters has openings and releases.
 
 /// A moment in microseconds since 1970.
 pub type Micros = i64;
@@ -14,11 +15,16 @@ pub type Micros = i64;
 /// A track with fewer changes than this is not put in order before its end.
 const FEW: usize = 64;
 
+/// Bins of `2^40` microseconds are 13 days wide.
+const WIDEST: u32 = 40;
+
 /// The most ports that were held at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peak {
-    /// How many.
+    /// How many, at most.
     pub ports: u64,
+    /// How many, at least.
+    pub at_least: u64,
     /// Since when: the beginning of a bin.
     pub at: Micros,
 }
@@ -28,16 +34,20 @@ pub struct Peak {
 /// ```
 /// use portsim::survey::Track;
 /// let mut track = Track::default();
-/// track.hold(0, 5, 0);
-/// track.hold(3, 9, 0);
-/// track.hold(7, 8, 0);
-/// assert_eq!((track.peak(0).ports, track.peak(0).at), (2, 3));
+/// track.hold(0, 5);
+/// track.hold(3, 9);
+/// track.hold(7, 8);
+/// assert_eq!((track.peak().ports, track.peak().at_least, track.peak().at), (2, 2, 3));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Track {
     /// By bin, and in order up to `in_order`.
     changes: Vec<Change>,
     in_order: usize,
+    /// Bins are `2^width` microseconds wide.
+    width: u32,
+    /// Ports that were ever held.
+    holds: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +58,11 @@ struct Change {
 }
 
 impl Track {
-    /// A port was held from `opened` to `released`; bins are `2^width` microseconds wide.
-    pub fn hold(&mut self, opened: Micros, released: Micros, width: u32) {
-        self.changes.push(Change { bin: opened >> width, opened: 1, released: 0 });
-        self.changes.push(Change { bin: released >> width, opened: 0, released: 1 });
+    /// A port was held from `opened` to `released`.
+    pub fn hold(&mut self, opened: Micros, released: Micros) {
+        self.holds += 1;
+        self.changes.push(Change { bin: opened >> self.width, opened: 1, released: 0 });
+        self.changes.push(Change { bin: released >> self.width, opened: 0, released: 1 });
         // As much as is in order already: each change is put in order a few times at most.
         if self.changes.len() >= FEW && self.changes.len() >= 2 * self.in_order {
             self.put_in_order();
@@ -70,32 +81,47 @@ impl Track {
         self.changes.is_empty()
     }
 
-    /// Adds what `other` remembers, of bins as wide.
-    pub fn absorb(&mut self, other: Self) {
-        self.changes.extend(other.changes);
+    /// How many ports were ever held.
+    #[must_use]
+    pub const fn holds(&self) -> u64 {
+        self.holds
     }
 
-    /// Makes every bin twice as wide.
-    pub fn widen(&mut self) {
-        self.changes.iter_mut().for_each(|change| change.bin >>= 1);
+    /// Makes bins wider until there are no more than `most` changes, or none is left to tell apart.
+    pub fn shrink(&mut self, most: usize) {
         self.put_in_order();
+        while self.changes.len() > most && self.width < WIDEST {
+            self.width += 1;
+            self.changes.iter_mut().for_each(|change| change.bin >>= 1);
+            self.put_in_order();
+        }
         self.changes.shrink_to_fit();
     }
 
-    /// The most ports that were held at once, with bins of `2^width` microseconds; the first time of
-    /// several.
+    /// How wide its bins are, in microseconds.
     #[must_use]
-    pub fn peak(&self, width: u32) -> Peak {
+    pub const fn bin(&self) -> u64 {
+        1 << self.width
+    }
+
+    /// The most ports that were held at once; the first time of several.
+    #[must_use]
+    pub fn peak(&self) -> Peak {
         let mut ordered = self.clone();
         ordered.put_in_order();
         let (mut held, mut peak) = (0_u64, Peak::default());
         for change in ordered.changes {
             held += u64::from(change.opened);
             if held > peak.ports {
-                peak = Peak { ports: held, at: change.bin << width };
+                (peak.ports, peak.at) = (held, change.bin << self.width);
             }
             // A release never comes before its opening, nor in an earlier bin.
             held -= u64::from(change.released);
+            peak.at_least = peak.at_least.max(held);
+        }
+        // No record tells what came first within a microsecond: there an opening does.
+        if self.width == 0 {
+            peak.at_least = peak.ports;
         }
         peak
     }
@@ -141,49 +167,38 @@ mod tests {
         #[test]
         fn a_peak_is_exact_in_any_order(holds in prop::collection::vec(hold(), 0..300)) {
             let mut track = Track::default();
-            holds.iter().for_each(|&(from, to)| track.hold(from, to, 0));
-            let peak = track.peak(0);
+            holds.iter().for_each(|&(from, to)| track.hold(from, to));
+            let peak = track.peak();
             prop_assert_eq!(peak.ports, brute_force(&holds));
             let then = holds.iter().filter(|(from, to)| *from <= peak.at && peak.at <= *to).count();
             prop_assert_eq!(then as u64, peak.ports);
         }
 
-        /// Wider bins never say less, and no more than is held within a bin of the peak.
+        /// Wider bins never say less, and at least what they say at least.
         #[test]
-        fn a_peak_of_wider_bins_is_an_upper_bound(
+        fn a_peak_of_wider_bins_is_between_its_bounds(
             holds in prop::collection::vec(hold(), 1..300),
-            width in 1_u32..8,
+            most in 2_usize..300,
             half in 0_usize..300,
         ) {
             let mut track = Track::default();
             let half = half.min(holds.len());
-            holds[..half].iter().for_each(|&(from, to)| track.hold(from, to, 0));
-            (0..width).for_each(|_| track.widen());
-            holds[half..].iter().for_each(|&(from, to)| track.hold(from, to, width));
+            holds[..half].iter().for_each(|&(from, to)| track.hold(from, to));
+            track.shrink(most);
+            holds[half..].iter().for_each(|&(from, to)| track.hold(from, to));
+            let (peak, width) = (track.peak(), track.width);
             let binned: Vec<_> = holds.iter().map(|&(from, to)| (from >> width, to >> width)).collect();
-            let found = track.peak(width).ports;
-            prop_assert_eq!(found, brute_force(&binned));
-            prop_assert!(found >= brute_force(&holds));
-        }
-
-        #[test]
-        fn what_is_absorbed_counts_too(
-            one in prop::collection::vec(hold(), 0..200),
-            other in prop::collection::vec(hold(), 0..200),
-        ) {
-            let [mut track, mut second] = [Track::default(), Track::default()];
-            one.iter().for_each(|&(from, to)| track.hold(from, to, 0));
-            other.iter().for_each(|&(from, to)| second.hold(from, to, 0));
-            track.absorb(second);
-            prop_assert_eq!(track.peak(0).ports, brute_force(&[one, other].concat()));
+            prop_assert_eq!(peak.ports, brute_force(&binned));
+            let truth = brute_force(&holds);
+            prop_assert!(peak.at_least <= truth && truth <= peak.ports, "{:?} {}", peak, truth);
         }
     }
 
     #[test]
     fn a_dense_track_stays_small() {
         let mut track = Track::default();
-        (0..100_000).for_each(|i| track.hold(i % 500, i % 500 + 100, 0));
+        (0..100_000).for_each(|i| track.hold(i % 500, i % 500 + 100));
         assert!(track.len() <= 2 * 600 + 2, "{}", track.len());
-        assert_eq!(track.peak(0).ports, 101 * 200);
+        assert_eq!(track.peak().ports, 101 * 200);
     }
 }

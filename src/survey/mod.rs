@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 mod busiest;
 mod collect;
+mod connection;
 mod demand;
 mod lifetimes;
 mod limits;
@@ -20,7 +21,8 @@ mod live;
 pub mod scenario;
 mod wording;
 
-pub use collect::{Budget, Collected, Collector, Connection, End, LeftOut, SourceSurvey};
+pub use collect::{Budget, Collected, Collector, LeftOut, SourceSurvey};
+pub use connection::{Connection, End};
 pub use demand::{Micros, Peak, Track};
 pub use lifetimes::Lifetimes;
 pub use limits::Limits;

@@ -1,12 +1,13 @@
 //! A survey as a scenario that `portsim run` takes at once.
 //!
 //! The busiest destinations, by the ports that they hold, are told apart; the rest of a host is one
-//! destination with as many endpoints. Lifetimes are up to [`SAMPLES`] equally likely values, each the
+//! destination with as many endpoints. Lifetimes are up to a hundred equally likely values, each the
 //! mean of its share, so that the mean is the one that was seen. A machine that was watched is in the
 //! midst of things: the run starts in the steady state, where the scenario reader knows one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::busiest::{Part, parts};
 use super::wording::{comment, key, quoted, rate, shares, time};
@@ -224,14 +225,15 @@ fn seen(place: &str, part: &Part, limits: &Limits) -> String {
     let (flow, lifetimes) = (&part.flow, &part.flow.lifetimes);
     let mut text = format!("{place}: {}", plural(flow.opened, "connection", "connections"));
     if let (Some(mean), false) = (lifetimes.mean(), lifetimes.is_assumed()) {
-        let quantile = |p| time(lifetimes.quantile(p).unwrap_or_default());
+        let span = |time: Duration| numbers::span(time.as_secs_f64());
+        let quantile = |p| span(lifetimes.quantile(p).unwrap_or_default());
         let _ = write!(
             text,
             ", p50 {}, p90 {}, p99 {}, mean {}",
             quantile(0.5),
             quantile(0.9),
             quantile(0.99),
-            time(mean)
+            span(mean)
         );
     }
     if lifetimes.still_open() > 0 {

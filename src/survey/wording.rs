@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::units::SimDuration;
-
 /// Columns of a comment.
 const WIDTH: usize = 100;
 
@@ -48,29 +46,36 @@ pub(super) fn comment(text: &str) -> String {
 
 /// A rate with the six digits that no record is better than: `123.457 / s`.
 pub(super) fn rate(per_second: f64) -> String {
-    let magnitude = per_second.abs().max(1e-9).log10().floor() as i32;
-    let places = (5 - magnitude).clamp(0, 14) as usize;
-    let text = format!("{per_second:.places$}");
-    let text =
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text} / s")
+    format!("{} / s", digits(per_second, 6))
 }
 
-/// A time as a scenario takes it: `20.5 ms`.
+/// A time as a scenario takes it, with four digits: `20.5 ms`, `3612 s`.
 pub(super) fn time(span: Duration) -> String {
     // Ten years is the longest that a scenario takes.
-    let span = span.min(Duration::from_secs(3_652 * 86_400));
-    let nanos = span.as_nanos() as u64;
-    // Whole microseconds: no record is finer, and three decimals of a day are no longer exact.
-    match nanos {
-        n if n >= 120_000_000_000 => format!("{} s", short(nanos as f64 * 1e-9)),
-        _ => SimDuration::from_nanos(nanos).to_string(),
+    let nanos = span.min(Duration::from_secs(3_652 * 86_400)).as_nanos() as f64;
+    let (size, unit) = match nanos {
+        n if n < 999.5 => (1.0, "ns"),
+        n if n < 999.5e3 => (1e3, "us"),
+        n if n < 999.5e6 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let value = nanos / size;
+    if value == 0.0 {
+        return "0 s".to_owned();
     }
+    format!("{} {unit}", digits(value, 4))
 }
 
-fn short(seconds: f64) -> String {
-    let text = format!("{seconds:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// So many significant digits, no zeros behind them, and never an exponent.
+fn digits(value: f64, significant: i32) -> String {
+    let magnitude = value.abs().max(1e-9).log10().floor() as i32;
+    let places = (significant - 1 - magnitude).clamp(0, 14) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 /// Shares of what was counted, the largest first: `client 71 %, server 29 %`.
@@ -113,7 +118,10 @@ mod tests {
         assert_eq!(rate(123_456.7), "123457 / s");
         assert_eq!(rate(2.5e-7), "0.00000025 / s");
         assert_eq!(time(Duration::from_micros(20_500)), "20.5 ms");
-        assert_eq!(time(Duration::from_millis(3_600_250)), "3600.25 s");
+        assert_eq!(time(Duration::from_micros(13_266)), "13.27 ms");
+        assert_eq!(time(Duration::from_nanos(999_700)), "0.9997 ms");
+        assert_eq!(time(Duration::from_nanos(7)), "7 ns");
+        assert_eq!(time(Duration::from_millis(3_600_250)), "3600 s");
         assert_eq!(time(Duration::MAX), "315532800 s");
     }
 }

@@ -48,7 +48,7 @@ fn a_port_is_held_as_long_as_the_end_says() {
         assert_eq!(released, (held * 1e6) as Micros, "{end:?}");
     }
     let given_up = connection(0, 10, End::Unanswered).released(&limits);
-    assert_eq!(given_up, micros(limits.syn_sent));
+    assert_eq!(given_up, limits.syn_sent.as_micros() as Micros);
 }
 
 /// One a second for 300 s, each held for 1 s and 61.024 s: 63 at once.
@@ -58,7 +58,7 @@ fn demand_is_counted_over_time() {
     let all = collected(&connections, Budget::default());
     let source = &all.sources[0];
     assert_eq!((source.opened, source.outside), (300, 0));
-    assert_eq!(source.peak, Peak { ports: 63, at: 62 * SECOND });
+    assert_eq!(source.peak, Peak { ports: 63, at_least: 63, at: 62 * SECOND });
     assert_eq!(source.tightest(), source.peak);
     assert_eq!((all.first, all.last, all.seconds), (0, 300 * SECOND, 299.0));
     assert_eq!(all.bin, Duration::from_micros(1));
@@ -79,16 +79,17 @@ fn few_flows_in_memory_lose_no_connection() {
     let mut connections = Vec::new();
     for i in 0..2_000_u32 {
         let mut one = connection(i64::from(i) * SECOND / 10, 1, End::Server);
-        // Every other one goes to the same place, the rest to 500 places.
+        // Every other one goes to the same place, the rest to 200 places.
         if i % 2 == 1 {
-            one.destination = at(100 + i % 1_000, 80);
+            one.destination = at(100 + i % 400, 80);
         }
         connections.push(one);
     }
     let exact = collected(&connections, Budget::default());
     let small = collected(&connections, budget);
+    assert_eq!((exact.threshold, exact.sources[0].destinations.len()), (0, 201));
+    assert!(small.threshold > 0);
     let (exact, source) = (&exact.sources[0], &small.sources[0]);
-    assert_eq!(exact.destinations.len(), 501);
     assert!(source.destinations.len() <= 16);
     assert_eq!(source.opened, 2_000);
     assert_eq!(source.destinations[0], exact.destinations[0]);
@@ -96,21 +97,62 @@ fn few_flows_in_memory_lose_no_connection() {
     let others = source.others.as_ref().unwrap();
     let told: u64 = source.destinations.iter().map(|(flow, _)| flow.opened).sum();
     assert_eq!(others.opened + told, 2_000);
+    assert!((185..=220).contains(&others.endpoints), "{}", others.endpoints);
 }
 
+/// A destination that becomes busy late is told apart all the same.
 #[test]
-fn bins_get_wider_within_the_budget_and_say_so() {
+fn a_late_destination_lacks_no_more_than_the_threshold() {
+    let budget = Budget { changes: 1 << 20, flows: 16 };
+    let mut connections = Vec::new();
+    for i in 0..10_000_u32 {
+        let mut one = connection(i64::from(i) * SECOND / 100, 1, End::Server);
+        one.destination = if i < 5_000 { at(100 + i % 300, 80) } else { at(9, 443) };
+        connections.push(one);
+    }
+    let small = collected(&connections, budget);
+    let (flow, peak) = &small.sources[0].destinations[0];
+    assert_eq!(flow.destination, at(9, 443));
+    assert!(flow.opened + u64::from(small.threshold) > 5_000, "{flow:?}");
+    assert!((100..=101).contains(&peak.ports), "{peak:?}");
+}
+
+/// 100 a second for 200 s, held for 62.024 s: 6,203 at once.
+#[test]
+fn tracks_get_coarse_within_the_budget_and_say_so() {
     let budget = Budget { changes: 500, flows: 16 };
     let connections: Vec<_> = (0..20_000_i64)
         .map(|i| connection(i * 7_919 % 20_000 * SECOND / 100, 1, End::Client))
         .collect();
-    let exact = collected(&connections, Budget::default());
+    let exact = collected(&connections, Budget::default()).sources[0].peak;
+    assert_eq!((exact.ports, exact.at_least), (6_203, 6_203));
     let coarse = collected(&connections, budget);
     assert!(coarse.bin > Duration::from_millis(100), "{:?}", coarse.bin);
-    let (exact, coarse_peak) = (exact.sources[0].peak.ports, coarse.sources[0].peak.ports);
-    // 100 a second: as many more as are opened within a bin, and no fewer.
+    let peak = coarse.sources[0].peak;
+    assert!(peak.at_least <= 6_203 && 6_203 <= peak.ports, "{peak:?}");
+    // As many more as are opened within a bin.
     let within = (coarse.bin.as_secs_f64() * 100.0).ceil() as u64 + 1;
-    assert!((exact..=exact + within).contains(&coarse_peak), "{exact} {coarse_peak}");
+    assert!(peak.ports - peak.at_least <= within, "{peak:?} {within}");
+}
+
+/// Memory goes where the connections are: a busy destination among quiet ones stays sharp.
+#[test]
+fn a_busy_destination_is_as_sharp_as_the_budget_allows() {
+    let budget = Budget { changes: 4_000, flows: 64 };
+    let mut connections = Vec::new();
+    for i in 0..40_000_i64 {
+        let mut one = connection(i * SECOND / 100, 1, End::Server);
+        if i % 20 == 0 {
+            one.destination = at(100 + (i / 20 % 40) as u32, 80);
+        }
+        connections.push(one);
+    }
+    let exact = collected(&connections, Budget::default());
+    let coarse = collected(&connections, budget);
+    let (meant, found) = (exact.sources[0].tightest(), coarse.sources[0].tightest());
+    assert!(found.at_least <= meant.ports && meant.ports <= found.ports, "{meant:?} {found:?}");
+    // 4,000 changes are some 100 connections each; bins alike for all 41 would be eight times as wide.
+    assert!(found.ports <= meant.ports + 110, "{meant:?} {found:?}");
 }
 
 #[test]
@@ -128,5 +170,5 @@ fn a_crowd_of_sources_is_bounded_and_counted() {
     let told: u64 = all.sources.iter().map(|source| source.opened).sum();
     assert_eq!(told + all.left_out.connections, 10_000);
     assert_eq!(all.left_out.most, 1);
-    assert!(all.sources.len() <= 128, "{}", all.sources.len());
+    assert!(all.sources.len() <= 129, "{}", all.sources.len());
 }
