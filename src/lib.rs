@@ -25,6 +25,7 @@
 //! | [`host`] | this machine, read: its sockets, its range of ports, who holds them |
 //! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
 //! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
+//! | [`record`] | records of real connections (Zeek, VPC flow logs, ss, conntrack, CSV), read as streams |
 //! | [`survey`] | what was seen of real connections, and the scenario that it makes |
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
@@ -46,6 +47,7 @@ pub mod host;
 pub mod kernel;
 pub mod model;
 pub mod numbers;
+pub mod record;
 pub mod replicate;
 pub mod report;
 pub mod scenario;

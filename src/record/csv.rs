@@ -1,0 +1,146 @@
+//! CSV with a header: a connection in each row, whatever its columns are called.
+//!
+//! A field in quotes can hold the delimiter, but not the end of a line: a quote that is never closed
+//! would otherwise take the rest of the record into memory.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::csv_columns::{
+    DESTINATION, DESTINATION_PORT, DURATION, END, Layout, PROTOCOL, SOURCE, SOURCE_PORT, START,
+    STOP, cells, delimiter,
+};
+use super::fields::{address, duration, moment, port, shown, span};
+use super::lines::Lines;
+use super::{Importer, RecordError};
+use crate::survey::{Connection, End};
+
+/// Reads all of it; true when it was stopped.
+pub(super) fn read(
+    lines: &mut Lines<impl Read>,
+    reading: &mut Importer<'_>,
+) -> Result<bool, RecordError> {
+    let mut known: Option<(Layout, u8)> = None;
+    reading.each_line(lines, |reading, line, number| {
+        if line.trim_ascii().is_empty() || line[0] == b'#' {
+            return Ok(());
+        }
+        let Some((layout, separator)) = &known else {
+            let text = String::from_utf8_lossy(line);
+            let separator = delimiter(&text);
+            let header = cells(&super::tally::excerpt(line, 10_000), separator);
+            let layout =
+                Layout::of(&header, &reading.options.columns).map_err(RecordError::Unfit)?;
+            lacks(reading, &layout);
+            known = Some((layout, separator));
+            return Ok(());
+        };
+        reading.tally.rows += 1;
+        // Quotes are rare, and splitting without them is ten times as fast.
+        if line.contains(&b'"') {
+            let text = String::from_utf8_lossy(line);
+            let cells = cells(&text, *separator);
+            let cells: Vec<&[u8]> = cells.iter().map(String::as_bytes).collect();
+            row(reading, layout, &cells, line, number);
+        } else {
+            let cells: Vec<&[u8]> =
+                line.split(|byte| byte == separator).map(<[u8]>::trim_ascii).collect();
+            row(reading, layout, &cells, line, number);
+        }
+        Ok(())
+    })
+}
+
+/// Says what it means that a column is not there.
+fn lacks(reading: &mut Importer<'_>, layout: &Layout) {
+    let is_missing = |field: usize| layout.columns[field].is_none();
+    if is_missing(DURATION) && is_missing(STOP) {
+        reading.tally.lacks(
+            "No column says how long connections lasted, or when they ended: only TIME-WAIT holds ports \
+             here.",
+        );
+    }
+    if is_missing(END) {
+        reading.tally.lacks(
+            "No column says how connections ended: they count as closed by this side, which costs ports.",
+        );
+    }
+    if is_missing(PROTOCOL) {
+        reading.tally.lacks("No column says the protocol: all rows count as TCP.");
+    }
+}
+
+fn row(reading: &mut Importer<'_>, layout: &Layout, cells: &[&[u8]], line: &[u8], number: u64) {
+    let get = |field: usize| -> &[u8] {
+        layout.columns[field].and_then(|at| cells.get(at)).copied().unwrap_or_default()
+    };
+    let protocol = get(PROTOCOL);
+    if !protocol.is_empty() && !protocol.eq_ignore_ascii_case(b"tcp") && protocol != b"6" {
+        reading.tally.leave_out("of other protocols than TCP");
+        return;
+    }
+    match connection(layout, &get) {
+        Ok(connection) => reading.add(&connection),
+        Err(why) => reading.tally.bad(number, why, line),
+    }
+}
+
+fn connection<'a>(layout: &Layout, get: &impl Fn(usize) -> &'a [u8]) -> Result<Connection, String> {
+    let start = moment(get(START), layout.units[START])?;
+    let duration = match (get(DURATION), get(STOP)) {
+        (b"" | b"-", b"" | b"-") => None,
+        (b"" | b"-", stop) => Some(until(start, moment(stop, layout.units[STOP])?)?),
+        (text, _) => Some(duration(text, layout.units[DURATION])?),
+    };
+    let has_source_port = layout.columns[SOURCE_PORT].is_some();
+    let source = end_point(get(SOURCE), get(SOURCE_PORT), has_source_port)?;
+    let has_port = layout.columns[DESTINATION_PORT].is_some();
+    let destination = end_point(get(DESTINATION), get(DESTINATION_PORT), has_port)?
+        .ok_or("no port of the destination")?;
+    // Port 0 stands for one that is not told.
+    let source = match source {
+        Some(source) => source,
+        None => SocketAddr::new(address(get(SOURCE))?, 0),
+    };
+    Ok(Connection { start, duration, source, destination, end: end(get(END))? })
+}
+
+fn until(start: i64, stop: i64) -> Result<Duration, String> {
+    span(stop.saturating_sub(start))
+        .map_err(|why| if stop < start { "it ends before it starts".to_owned() } else { why })
+}
+
+/// An address with its port in a column of its own, or behind a colon; `None` where no port is told.
+fn end_point(host: &[u8], own: &[u8], has_own: bool) -> Result<Option<SocketAddr>, String> {
+    if has_own {
+        return Ok(Some((address(host)?, port(own)?).into()));
+    }
+    let both: Option<SocketAddr> =
+        std::str::from_utf8(host).ok().and_then(|text| text.parse().ok());
+    match both {
+        Some(both) if both.port() == 0 => Err("port 0 is none".to_owned()),
+        Some(both) => Ok(Some(SocketAddr::new(both.ip().to_canonical(), both.port()))),
+        None => address(host).map(|_| None),
+    }
+}
+
+/// The words of `closes`, and what else a record can say.
+fn end(word: &[u8]) -> Result<End, String> {
+    let plain: Vec<u8> = word
+        .iter()
+        .map(
+            |letter| if matches!(letter, b'_' | b' ') { b'-' } else { letter.to_ascii_lowercase() },
+        )
+        .collect();
+    Ok(match &plain[..] {
+        b"client" => End::Client,
+        b"server" => End::Server,
+        b"reset" | b"server-reset" | b"client-reset" | b"reset-server" | b"unread" => End::Reset,
+        b"half" => End::Half,
+        b"never" | b"open" => End::Open,
+        b"unanswered" | b"timeout" => End::Unanswered,
+        b"" | b"-" | b"unknown" => End::Unknown,
+        _ => return Err(format!("`{}` is not a way to end", shown(word))),
+    })
+}

@@ -1,0 +1,372 @@
+//! What a record says of ports: how many were held at once, against how many there are.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::moment::{clock, rfc3339};
+use super::{Kind, Record};
+use crate::model::ReuseKey;
+use crate::report::numbers::{count, percent};
+use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey};
+
+/// Above this share of the range it is tight.
+const TIGHT: f64 = 0.8;
+/// Sources that are told.
+const SOURCES: usize = 8;
+/// Destinations of a source that are told.
+const DESTINATIONS: usize = 10;
+
+/// Do the ports suffice?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// The most that were held leave room.
+    Fits,
+    /// More than 80 % were held.
+    Tight,
+    /// More were wanted than there are.
+    RunsDry,
+}
+
+/// Everything that is told of a record; also the JSON that programs get.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Findings {
+    /// The version of portsim.
+    pub version: &'static str,
+    /// The format: `zeek`.
+    pub kind: &'static str,
+    /// Was reading stopped before the end?
+    pub partial: bool,
+    /// Do the ports suffice?
+    pub verdict: Fit,
+    /// The same in a sentence, with the figures.
+    pub sentence: String,
+    /// Rows of the record.
+    pub rows: u64,
+    /// Connections, or sockets, that were counted.
+    pub connections: u64,
+    /// Rows that do not count, by the reason.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Rows that cannot be read.
+    pub bad: u64,
+    /// The first of them.
+    pub first_bad: Vec<Bad>,
+    /// What the record does not tell.
+    pub missing: Vec<String>,
+    /// For how long connections were watched; of a snapshot, for how long TIME-WAITs stay.
+    pub seconds: f64,
+    /// When the first one was opened and the last one last seen; `null` of a snapshot.
+    pub first: Option<String>,
+    /// See `first`.
+    pub last: Option<String>,
+    /// When not 0, destinations with fewer connections from one source are not told apart, and the peaks
+    /// of those that came late lack as many ports.
+    pub threshold: u32,
+    /// What demand is held against.
+    pub limit: Limit,
+    /// How many source addresses there are.
+    pub all_sources: usize,
+    /// Sources, the one with the highest peak first; the first eight.
+    pub sources: Vec<Source>,
+    /// Destinations of all sources together, the one with the highest peak from one source first; the
+    /// first ten.
+    pub destinations: Vec<Destination>,
+    /// Connections of source addresses that were not told apart.
+    pub connections_of_other_sources: u64,
+}
+
+/// A line that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bad {
+    /// Number of the file, from 1.
+    pub file: usize,
+    /// Number of the line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+    /// How it begins.
+    pub text: String,
+}
+
+/// What demand is held against.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limit {
+    /// The range: `32768-60999`.
+    pub ports: String,
+    /// How many of it can be had.
+    pub usable_ports: u32,
+    /// Can two destinations share a port?
+    pub by_destination: bool,
+    /// How long TIME-WAIT lasts on average.
+    pub time_wait_s: f64,
+}
+
+/// A peak of ports.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Held {
+    /// How many, at most.
+    pub ports: u64,
+    /// How many, at least: the same where the record was short enough to be counted to the microsecond.
+    pub at_least: u64,
+    /// Which share of those that there are.
+    pub share: f64,
+    /// When; `null` of a snapshot.
+    pub at: Option<String>,
+}
+
+/// A source address.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Source {
+    /// The address.
+    pub address: String,
+    /// Connections that were opened, or tried.
+    pub connections: u64,
+    /// A second.
+    pub rate_per_s: f64,
+    /// The most ports held at once to one destination.
+    pub peak_to_one: Held,
+    /// The most ports held at once to all of them.
+    pub peak_to_all: Held,
+    /// Connections from ports outside the range.
+    pub outside_range: u64,
+    /// How many destinations there are.
+    pub all_destinations: u64,
+    /// Destinations, the one with the highest peak first; the first ten.
+    pub destinations: Vec<Destination>,
+}
+
+/// A destination of a source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Destination {
+    /// Address and port.
+    pub destination: String,
+    /// Connections that were opened, or tried.
+    pub connections: u64,
+    /// A second.
+    pub rate_per_s: f64,
+    /// The most ports held at once.
+    pub peak: Held,
+    /// How long connections lasted; `null` where that is not told.
+    pub lifetime_s: Option<Lifetime>,
+    /// How they ended.
+    pub ends: EndCounts,
+}
+
+/// How long connections lasted, in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lifetime {
+    /// Half of them lasted no longer.
+    pub p50: f64,
+    /// See `p50`.
+    pub p90: f64,
+    /// See `p50`.
+    pub p99: f64,
+    /// On average.
+    pub mean: f64,
+    /// How many were still open when last seen.
+    pub still_open: u64,
+    /// Is only the mean known, by Little's law, and the rest of an exponential law?
+    pub assumed: bool,
+}
+
+/// How connections ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct EndCounts {
+    pub client: u64,
+    pub server: u64,
+    pub reset: u64,
+    pub unanswered: u64,
+    pub half: u64,
+    pub unknown: u64,
+}
+
+impl Findings {
+    /// What `record` says of machines with these limits.
+    #[must_use]
+    pub fn new(record: &Record, limits: &Limits) -> Self {
+        let (seen, tally) = (&record.seen, &record.tally);
+        let teller = Teller { limits, seen, snapshot: record.kind.is_snapshot() };
+        let (verdict, sentence) = teller.verdict();
+        let first_bad = tally.first_bad.iter().map(|bad| Bad {
+            file: bad.input,
+            line: bad.line,
+            why: bad.why.clone(),
+            text: bad.text.clone(),
+        });
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            kind: record.kind.name(),
+            partial: record.partial,
+            verdict,
+            sentence,
+            rows: tally.rows,
+            connections: tally.used,
+            left_out: tally.left_out.clone(),
+            bad: tally.bad,
+            first_bad: first_bad.collect(),
+            missing: tally.missing.clone(),
+            seconds: seen.seconds,
+            first: (!teller.snapshot).then(|| rfc3339(seen.first)),
+            last: (!teller.snapshot).then(|| rfc3339(seen.last)),
+            threshold: seen.threshold,
+            limit: Limit {
+                ports: limits.range.to_string(),
+                usable_ports: limits.usable_ports,
+                by_destination: limits.reuse_key == ReuseKey::FourTuple,
+                time_wait_s: limits.time_wait.as_secs_f64(),
+            },
+            all_sources: seen.sources.len(),
+            sources: seen.sources.iter().take(SOURCES).map(|one| teller.source(one)).collect(),
+            destinations: teller.destinations(),
+            connections_of_other_sources: seen.left_out.connections,
+        }
+    }
+}
+
+struct Teller<'a> {
+    limits: &'a Limits,
+    seen: &'a Collected,
+    snapshot: bool,
+}
+
+impl Teller<'_> {
+    fn share(&self, ports: u64) -> f64 {
+        ports as f64 / f64::from(self.limits.usable_ports.max(1))
+    }
+
+    fn rate(&self, connections: u64) -> f64 {
+        if self.seen.seconds > 0.0 { connections as f64 / self.seen.seconds } else { 0.0 }
+    }
+
+    fn held(&self, peak: Peak) -> Held {
+        let at = (!self.snapshot).then(|| rfc3339(peak.at));
+        let share = self.share(peak.ports);
+        Held { ports: peak.ports, at_least: peak.at_least, share, at }
+    }
+
+    /// The peak that the range must hold: to one destination, or to all where they cannot share ports.
+    fn decides(&self, source: &SourceSurvey) -> Peak {
+        match self.limits.reuse_key {
+            ReuseKey::FourTuple => source.tightest(),
+            _ => source.peak,
+        }
+    }
+
+    fn verdict(&self) -> (Fit, String) {
+        let tightest = self.seen.sources.iter().max_by_key(|source| {
+            let peak = self.decides(source).ports;
+            (peak, Reverse(source.address))
+        });
+        let Some(source) = tightest else {
+            return (Fit::Fits, "No connection was counted.".to_owned());
+        };
+        let peak = self.decides(source);
+        let share = self.share(peak.ports);
+        let fit = match share {
+            share if share > 1.0 => Fit::RunsDry,
+            share if share > TIGHT => Fit::Tight,
+            _ => Fit::Fits,
+        };
+        let to = match (self.limits.reuse_key, source.destinations.first()) {
+            (ReuseKey::FourTuple, Some((flow, _))) => format!(" to {}", flow.destination),
+            _ => String::new(),
+        };
+        let when = if self.snapshot { String::new() } else { format!(" at {}", clock(peak.at)) };
+        let (ports, all) = (count(peak.ports), count(self.limits.usable_ports.into()));
+        let (source, of) = (source.address, percent(share));
+        let range = self.limits.range;
+        let sentence = match (fit, self.snapshot) {
+            (Fit::RunsDry, false) => format!(
+                "It would have run dry: {source} would have held {ports} ports{to}{when}, {of} of the \
+                 {all} of {range}."
+            ),
+            (Fit::RunsDry, true) => {
+                format!(
+                    "It is dry: {source} holds {ports} ports{to}, {of} of the {all} of {range}."
+                )
+            }
+            (fit, _) => {
+                let how = if fit == Fit::Tight { "It is tight" } else { "It fits" };
+                let held = if self.snapshot { "holds" } else { "held at most" };
+                format!("{how}: {source} {held} {ports} of {all} ports ({of}){to}{when}.")
+            }
+        };
+        (fit, sentence)
+    }
+
+    fn source(&self, source: &SourceSurvey) -> Source {
+        let others = source.others.as_ref().map_or(0, |others| u64::from(others.endpoints));
+        let told = source.destinations.iter().take(DESTINATIONS);
+        Source {
+            address: source.address.to_string(),
+            connections: source.opened,
+            rate_per_s: self.rate(source.opened),
+            peak_to_one: self.held(source.tightest()),
+            peak_to_all: self.held(source.peak),
+            outside_range: source.outside,
+            all_destinations: source.destinations.len() as u64 + others,
+            destinations: told.map(|(flow, peak)| self.destination(flow, *peak)).collect(),
+        }
+    }
+
+    /// The destinations of all sources: a peak is the highest that one source had.
+    fn destinations(&self) -> Vec<Destination> {
+        let mut all: BTreeMap<SocketAddr, (FlowSurvey, Peak)> = BTreeMap::new();
+        for (flow, peak) in self.seen.sources.iter().flat_map(|source| &source.destinations) {
+            match all.get_mut(&flow.destination) {
+                Some((sum, highest)) => {
+                    sum.merge(flow);
+                    if peak.ports > highest.ports {
+                        *highest = *peak;
+                    }
+                }
+                None => drop(all.insert(flow.destination, (flow.clone(), *peak))),
+            }
+        }
+        let mut all: Vec<(FlowSurvey, Peak)> = all.into_values().collect();
+        all.sort_by_key(|(flow, peak)| Reverse((peak.ports, flow.opened)));
+        let first = all.iter().take(DESTINATIONS);
+        first.map(|(flow, peak)| self.destination(flow, *peak)).collect()
+    }
+
+    fn destination(&self, flow: &FlowSurvey, peak: Peak) -> Destination {
+        let lifetimes = &flow.lifetimes;
+        let quantile = |p| lifetimes.quantile(p).as_ref().map_or(0.0, Duration::as_secs_f64);
+        let ends = flow.ends;
+        Destination {
+            destination: flow.destination.to_string(),
+            connections: flow.opened,
+            rate_per_s: self.rate(flow.opened),
+            peak: self.held(peak),
+            lifetime_s: lifetimes.mean().map(|mean| Lifetime {
+                p50: quantile(0.5),
+                p90: quantile(0.9),
+                p99: quantile(0.99),
+                mean: mean.as_secs_f64(),
+                still_open: lifetimes.still_open(),
+                assumed: lifetimes.is_assumed(),
+            }),
+            ends: EndCounts {
+                client: ends.client,
+                server: ends.server,
+                reset: ends.reset,
+                unanswered: ends.unanswered,
+                half: ends.half,
+                unknown: ends.unknown,
+            },
+        }
+    }
+}
+
+impl Kind {
+    /// What its rows are, in the plural.
+    #[must_use]
+    pub const fn rows_are(self) -> &'static str {
+        if self.is_snapshot() { "sockets" } else { "connections" }
+    }
+}

@@ -1,0 +1,80 @@
+//! What was read as a survey, of which `survey::scenario` makes a scenario.
+
+use super::{Findings, Record, clock};
+use crate::report::numbers::{count, plural, span};
+use crate::survey::{HostSurvey, SourceSurvey, Survey};
+
+/// Sources that become a host each.
+const HOSTS: usize = 8;
+
+/// What the machines of a record are taken for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The preset.
+    pub preset: String,
+    /// Keys of `[host.NAME]` that differ from it, values as TOML.
+    pub keys: Vec<(String, String)>,
+}
+
+/// The survey of what was read from `name`: the sources with the highest peaks, a host each.
+#[must_use]
+pub fn survey(record: &Record, findings: &Findings, machine: &Machine, name: &str) -> Survey {
+    let seen = &record.seen;
+    let hosts: Vec<HostSurvey> =
+        seen.sources.iter().take(HOSTS).map(|source| host(source, machine)).collect();
+    Survey {
+        title: format!("What {name} recorded"),
+        notes: notes(record, findings, name),
+        // Of connections at one moment no rate is known: they count as those of one second.
+        seconds: if seen.seconds > 0.0 { seen.seconds } else { 1.0 },
+        hosts,
+    }
+}
+
+fn host(source: &SourceSurvey, machine: &Machine) -> HostSurvey {
+    let flows = source.destinations.iter().map(|(flow, _)| flow.clone());
+    HostSurvey {
+        // Names become names of files, where some systems allow no colon.
+        name: source.address.to_string().replace(':', "-"),
+        preset: machine.preset.clone(),
+        keys: machine.keys.clone(),
+        addresses: vec![source.address],
+        flows: flows.chain(source.others.clone()).collect(),
+    }
+}
+
+fn notes(record: &Record, findings: &Findings, name: &str) -> Vec<String> {
+    let (seen, tally) = (&record.seen, &record.tally);
+    let mut notes = Vec::new();
+    let what = record.kind.rows_are();
+    let partial = if record.partial { ", of which only the beginning was read" } else { "" };
+    let from = if record.kind.is_snapshot() {
+        format!("From {name} ({}{partial}): {} {what}.", record.kind.title(), count(tally.used))
+    } else {
+        format!(
+            "From {name} ({}{partial}): {} {what} in {}, {} to {}.",
+            record.kind.title(),
+            count(tally.used),
+            span(seen.seconds),
+            clock(seen.first),
+            clock(seen.last),
+        )
+    };
+    notes.push(from);
+    notes.push(format!("Before any model: {}", findings.sentence));
+    notes.extend(tally.missing.iter().cloned());
+    if tally.bad > 0 {
+        notes.push(format!("{} could not be read.", plural(tally.bad, "row", "rows")));
+    }
+    let left_out = seen.sources.len().saturating_sub(HOSTS);
+    if left_out > 0 || seen.left_out.connections > 0 {
+        let others: u64 = seen.sources.iter().skip(HOSTS).map(|source| source.opened).sum();
+        notes.push(format!(
+            "The {HOSTS} source addresses with the highest peaks are hosts here; {} with {} are left \
+             out (--source ADDR takes one of them).",
+            plural(left_out as u64 + seen.left_out.sources, "other", "others"),
+            plural(others + seen.left_out.connections, "connection", "connections")
+        ));
+    }
+    notes
+}

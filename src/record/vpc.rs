@@ -1,0 +1,170 @@
+//! VPC flow logs of AWS: lines of the default format, or any fields under a header.
+//!
+//! Source: Amazon VPC User Guide, "Flow log records" (docs.aws.amazon.com/vpc/latest/userguide/
+//! flow-log-records.html), for fields, `tcp-flags` and `log-status`.
+//!
+//! A record is one direction of one tuple in one window of aggregation (a minute or ten), to the second.
+//! So records are put together to connections first: see [`super::vpc_open`]. What is left open by that:
+//! who closed first, and whether a tuple was used twice within a window.
+
+use std::io::Read;
+
+use super::fields::{Unit, address, moment, port, shown};
+use super::lines::Lines;
+use super::vpc_open::Part;
+use super::{Importer, RecordError};
+
+/// What is read of a record; the first seven cannot be done without.
+const NAMES: [&str; 10] = [
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "start",
+    "end",
+    "tcp-flags",
+    "log-status",
+    "action",
+];
+const NEEDED: usize = 7;
+
+/// Fields of version 2, the default, in their order.
+const VERSION_2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets \
+                         bytes start end action log-status";
+
+/// Does this line look like one of a VPC flow log?
+pub(super) fn is_one(line: &str) -> bool {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    is_header(&words) || (words.len() == 14 && words[0] == "2" && words[2].starts_with("eni-"))
+}
+
+fn is_header(words: &[&str]) -> bool {
+    let has = |name: &str| words.iter().any(|word| normal(word) == name);
+    has("srcaddr") && has("dstaddr") && words.len() >= 4
+}
+
+/// A field's name as the guide writes it.
+fn normal(word: &str) -> String {
+    word.trim_matches(|letter| "${}\"".contains(letter)).to_ascii_lowercase().replace('_', "-")
+}
+
+/// Which of [`NAMES`] is in each column.
+fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, RecordError> {
+    let known = |word: &&str| NAMES.iter().position(|name| *name == normal(word));
+    let columns: Vec<Option<usize>> = words.iter().map(known).collect();
+    let missing: Vec<&str> = (0..NEEDED)
+        .filter(|number| !columns.contains(&Some(*number)))
+        .map(|number| NAMES[number])
+        .collect();
+    if missing.is_empty() {
+        return Ok(columns);
+    }
+    Err(RecordError::Unfit(format!(
+        "its header has no {}: add them to the fields of the flow log (tcp-flags too, which tells how \
+         connections ended)",
+        missing.join(", ")
+    )))
+}
+
+/// Reads all of it; true when it was stopped.
+pub(super) fn read(
+    lines: &mut Lines<impl Read>,
+    reading: &mut Importer<'_>,
+) -> Result<bool, RecordError> {
+    let usual: Vec<&str> = VERSION_2.split_ascii_whitespace().collect();
+    let mut layout = columns(&usual)?;
+    let stopped = reading.each_line(lines, |reading, line, number| {
+        let text = String::from_utf8_lossy(line);
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        if words.is_empty() {
+            return Ok(());
+        }
+        if is_header(&words) {
+            layout = columns(&words)?;
+            return Ok(());
+        }
+        reading.tally.rows += 1;
+        if words.len() != layout.len() {
+            let why = format!("{} fields, not {}", words.len(), layout.len());
+            reading.tally.bad(number, why, line);
+            return Ok(());
+        }
+        let mut row = [""; NAMES.len()];
+        for (column, word) in layout.iter().zip(&words) {
+            if let Some(column) = column {
+                row[*column] = word;
+            }
+        }
+        take(reading, &row, line, number);
+        Ok(())
+    })?;
+    if layout.contains(&Some(NAMES.len() - 3)) {
+        reading.tally.lacks(
+            "A flow log does not say who closed: a FIN of either side counts as one of this side, \
+             which costs ports.",
+        );
+    } else {
+        reading.tally.lacks(
+            "There is no field `tcp-flags`: how connections ended is not told, and what opened them is \
+             told by the ports alone.",
+        );
+    }
+    reading.tally.lacks(
+        "Times are whole seconds, and a tuple that was used twice within one window of aggregation \
+         counts once.",
+    );
+    Ok(stopped)
+}
+
+/// Takes one record.
+fn take(reading: &mut Importer<'_>, row: &[&str; NAMES.len()], line: &[u8], number: u64) {
+    if matches!(row[8], "NODATA" | "SKIPDATA") {
+        let why =
+            if row[8] == "NODATA" { "NODATA: nothing was seen" } else { "SKIPDATA: not recorded" };
+        reading.tally.leave_out(why);
+        return;
+    }
+    // Assigned Internet Protocol Numbers: 6 is TCP.
+    if row[4] != "6" {
+        if row[4].parse::<u8>().is_ok() {
+            reading.tally.leave_out("of other protocols than TCP");
+        } else {
+            reading.tally.bad(
+                number,
+                format!("`{}` is not a protocol", shown(row[4].as_bytes())),
+                line,
+            );
+        }
+        return;
+    }
+    match part(row) {
+        Ok(part) => {
+            let mut over = Vec::new();
+            if !reading.open.take(&part, &mut |connection| over.push(*connection)) {
+                reading.tally.leave_out("between two ports that do not tell who opened it");
+            }
+            over.iter().for_each(|connection| reading.add(connection));
+        }
+        Err(why) => reading.tally.bad(number, why, line),
+    }
+}
+
+fn part(row: &[&str; NAMES.len()]) -> Result<Part, String> {
+    let bytes = row.map(str::as_bytes);
+    let from = (address(bytes[0])?, port(bytes[2])?).into();
+    let to = (address(bytes[1])?, port(bytes[3])?).into();
+    let start = moment(bytes[5], Unit::Seconds)?;
+    let end = moment(bytes[6], Unit::Seconds)?;
+    if end < start {
+        return Err("it ends before it starts".to_owned());
+    }
+    let flags = match row[7] {
+        "" | "-" => None,
+        text => Some(
+            text.parse::<u8>()
+                .map_err(|_| format!("`{}` are no TCP flags", shown(text.as_bytes())))?,
+        ),
+    };
+    Ok(Part { from, to, start, end, flags, rejected: row[9] == "REJECT" })
+}
