@@ -12,6 +12,9 @@ mod cost;
 mod draw;
 mod experiments;
 mod host_files;
+mod import;
+mod import_progress;
+mod import_screen;
 mod inspect;
 mod interrupt;
 mod load;
@@ -95,6 +98,7 @@ pub fn dispatch(command: Command) -> Status {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Inspect(args) => inspect::inspect(&args),
+        Command::Import(args) => import::import(&args),
         Command::Presets(args) => presets::presets(&args),
         Command::Completions(args) => completions::completions(&args),
     }

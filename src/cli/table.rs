@@ -69,6 +69,31 @@ fn list(sheet: &Sheet, column: &Column) -> String {
     text
 }
 
+/// Rows under a head, the first column words and the others figures; where that is wider than `width`, a
+/// list for each row. Cells are shown tame.
+pub fn of_rows(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let mut table = plain(head.iter().map(|&title| title.to_owned()).collect());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| tame(cell)));
+    }
+    let text = finish(table);
+    if text.lines().all(|line| line.chars().count() <= width) {
+        return text;
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut cells = head.iter().zip(row);
+        if let Some((_, name)) = cells.next() {
+            text.push_str(&format!("{}\n", tame(name)));
+        }
+        for (title, cell) in cells.filter(|(_, cell)| *cell != NONE) {
+            let line = format!("  {title}: {}", tame(cell));
+            text.push_str(&format!("{}\n", super::terminal::wrap(&line, width, 4)));
+        }
+    }
+    text
+}
+
 /// Many scenarios, a row each.
 pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) -> String {
     // Hosts share no port: what is told of several is told of the tightest.

@@ -186,10 +186,10 @@ pub struct EndCounts {
 }
 
 impl Findings {
-    /// What `record` says of machines with these limits.
+    /// What `record` says.
     #[must_use]
-    pub fn new(record: &Record, limits: &Limits) -> Self {
-        let (seen, tally) = (&record.seen, &record.tally);
+    pub fn new(record: &Record) -> Self {
+        let (seen, tally, limits) = (&record.seen, &record.tally, &record.limits);
         let teller = Teller { limits, seen, snapshot: record.kind.is_snapshot() };
         let (verdict, sentence) = teller.verdict();
         let first_bad = tally.first_bad.iter().map(|bad| Bad {
@@ -367,6 +367,10 @@ impl Kind {
     /// What its rows are, in the plural.
     #[must_use]
     pub const fn rows_are(self) -> &'static str {
-        if self.is_snapshot() { "sockets" } else { "connections" }
+        match self {
+            Self::Ss => "sockets",
+            Self::Conntrack => "entries",
+            _ => "connections",
+        }
     }
 }

@@ -69,6 +69,8 @@ pub struct Record {
     pub tally: Tally,
     /// What was seen.
     pub seen: Collected,
+    /// What demand is held against.
+    pub limits: Limits,
     /// Is the end missing, because reading was stopped?
     pub partial: bool,
 }
@@ -175,12 +177,18 @@ impl<'a> Importer<'a> {
         let kind = self.kind?;
         let open = std::mem::replace(&mut self.open, Open::new(self.options.limits.range));
         open.finish(&mut |connection| self.add(connection));
+        let mut limits = self.options.limits;
+        if kind == Kind::Conntrack {
+            // A port of a NAT is taken for as long as its entry is there.
+            limits.time_wait = snapshot::CONNTRACK_TIME_WAIT;
+        }
         let seen = if kind.is_snapshot() {
-            self.snapshot.finish(kind, &self.options.limits)
+            self.snapshot.finish(&limits)
         } else {
             self.collector.finish()
         };
-        Some(Record { kind, tally: self.tally, seen, partial: self.partial })
+        let Self { kind: _, tally, partial, .. } = self;
+        Some(Record { kind, tally, seen, limits, partial })
     }
 
     /// Goes through all lines; true when it was stopped.

@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Kind;
 use crate::host::TcpState;
 use crate::survey::{Collected, FlowSurvey, LeftOut, Lifetimes, Limits, Peak, SourceSurvey};
 
@@ -39,6 +38,8 @@ pub(super) struct Snapshot {
     /// Ports that something listens on: connections of theirs were opened by others.
     listening: HashSet<u16>,
     left_out: u64,
+    /// Is a TIME-WAIT one of the side that closed first?
+    pub tells_who: bool,
     /// TIME-WAITs whose age is known, and the least that one of them has left.
     aged: u64,
     least_left: Option<Duration>,
@@ -101,11 +102,11 @@ impl Snapshot {
     }
 
     /// Everything as rates and ports held, the source that holds most first.
-    pub fn finish(mut self, kind: Kind, limits: &Limits) -> Collected {
+    pub fn finish(mut self, limits: &Limits) -> Collected {
         let listening = std::mem::take(&mut self.listening);
         self.flows
             .retain(|_, counts| !counts.only_port.is_some_and(|port| listening.contains(&port)));
-        let window = self.window(kind, limits);
+        let window = self.window(limits);
         let mut sources: HashMap<IpAddr, SourceSurvey> = HashMap::new();
         for ((address, destination), counts) in &self.flows {
             let source = sources.entry(*address).or_insert_with(|| SourceSurvey {
@@ -116,7 +117,7 @@ impl Snapshot {
                 others: None,
                 outside: 0,
             });
-            let flow = flow(kind, *address, *destination, counts, window, limits);
+            let flow = flow(self.tells_who, *address, *destination, counts, window, limits);
             source.opened += flow.opened;
             source.peak.ports += counts.all();
             source.peak.at_least = source.peak.ports;
@@ -147,9 +148,8 @@ impl Snapshot {
 
     /// The time in which the TIME-WAITs of now were made: as long as one lasts, or since the oldest, where
     /// their ages say that they only began to come.
-    fn window(&self, kind: Kind, limits: &Limits) -> Duration {
-        let told = if kind == Kind::Conntrack { CONNTRACK_TIME_WAIT } else { limits.time_wait };
-        let lasts = told.max(self.most_left.unwrap_or_default());
+    fn window(&self, limits: &Limits) -> Duration {
+        let lasts = limits.time_wait.max(self.most_left.unwrap_or_default());
         let all: u64 = self.flows.values().map(|counts| counts.time_wait).sum();
         match self.least_left {
             Some(least) if self.aged >= ENOUGH && self.aged == all => {
@@ -162,7 +162,7 @@ impl Snapshot {
 
 /// The rates that follow from what is there.
 fn flow(
-    kind: Kind,
+    tells_who: bool,
     source: IpAddr,
     destination: SocketAddr,
     counts: &Counts,
@@ -179,9 +179,9 @@ fn flow(
         return flow;
     }
     // conntrack keeps a TIME-WAIT whoever closed first; a socket in it is of the side that did.
-    match kind {
-        Kind::Conntrack => flow.ends.unknown = counts.time_wait,
-        _ => flow.ends.client = counts.time_wait,
+    match tells_who {
+        false => flow.ends.unknown = counts.time_wait,
+        true => flow.ends.client = counts.time_wait,
     }
     flow.lifetimes =
         Lifetimes::assumed(window.mul_f64(counts.open as f64 / counts.time_wait as f64));

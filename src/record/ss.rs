@@ -56,6 +56,7 @@ pub(super) fn read(
     lines: &mut Lines<impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
+    reading.snapshot.tells_who = true;
     let mut listens = false;
     let mut timers = false;
     let stopped = reading.each_line(lines, |reading, line, number| {

@@ -1,6 +1,6 @@
 //! What was read as a survey, of which `survey::scenario` makes a scenario.
 
-use super::{Findings, Record, clock};
+use super::{Findings, Kind, Record, clock};
 use crate::report::numbers::{count, plural, span};
 use crate::survey::{HostSurvey, SourceSurvey, Survey};
 
@@ -20,8 +20,13 @@ pub struct Machine {
 #[must_use]
 pub fn survey(record: &Record, findings: &Findings, machine: &Machine, name: &str) -> Survey {
     let seen = &record.seen;
+    let mut machine = machine.clone();
+    if record.kind == Kind::Conntrack {
+        let time_wait = record.limits.time_wait.as_secs();
+        machine.keys.push(("time_wait".to_owned(), format!("\"{time_wait} s\"")));
+    }
     let hosts: Vec<HostSurvey> =
-        seen.sources.iter().take(HOSTS).map(|source| host(source, machine)).collect();
+        seen.sources.iter().take(HOSTS).map(|source| host(source, &machine)).collect();
     Survey {
         title: format!("What {name} recorded"),
         notes: notes(record, findings, name),

@@ -28,6 +28,16 @@ const NAMES: [&str; 10] = [
     "action",
 ];
 const NEEDED: usize = 7;
+const SRC: usize = 0;
+const DST: usize = 1;
+const SRC_PORT: usize = 2;
+const DST_PORT: usize = 3;
+const PROTOCOL: usize = 4;
+const START: usize = 5;
+const END: usize = 6;
+const TCP_FLAGS: usize = 7;
+const LOG_STATUS: usize = 8;
+const ACTION: usize = 9;
 
 /// Fields of version 2, the default, in their order.
 const VERSION_2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets \
@@ -99,7 +109,7 @@ pub(super) fn read(
         take(reading, &row, line, number);
         Ok(())
     })?;
-    if layout.contains(&Some(NAMES.len() - 3)) {
+    if layout.contains(&Some(TCP_FLAGS)) {
         reading.tally.lacks(
             "A flow log does not say who closed: a FIN of either side counts as one of this side, \
              which costs ports.",
@@ -119,20 +129,23 @@ pub(super) fn read(
 
 /// Takes one record.
 fn take(reading: &mut Importer<'_>, row: &[&str; NAMES.len()], line: &[u8], number: u64) {
-    if matches!(row[8], "NODATA" | "SKIPDATA") {
-        let why =
-            if row[8] == "NODATA" { "NODATA: nothing was seen" } else { "SKIPDATA: not recorded" };
+    if matches!(row[LOG_STATUS], "NODATA" | "SKIPDATA") {
+        let why = if row[LOG_STATUS] == "NODATA" {
+            "NODATA: nothing was seen"
+        } else {
+            "SKIPDATA: not recorded"
+        };
         reading.tally.leave_out(why);
         return;
     }
     // Assigned Internet Protocol Numbers: 6 is TCP.
-    if row[4] != "6" {
-        if row[4].parse::<u8>().is_ok() {
+    if row[PROTOCOL] != "6" {
+        if row[PROTOCOL].parse::<u8>().is_ok() {
             reading.tally.leave_out("of other protocols than TCP");
         } else {
             reading.tally.bad(
                 number,
-                format!("`{}` is not a protocol", shown(row[4].as_bytes())),
+                format!("`{}` is not a protocol", shown(row[PROTOCOL].as_bytes())),
                 line,
             );
         }
@@ -152,19 +165,19 @@ fn take(reading: &mut Importer<'_>, row: &[&str; NAMES.len()], line: &[u8], numb
 
 fn part(row: &[&str; NAMES.len()]) -> Result<Part, String> {
     let bytes = row.map(str::as_bytes);
-    let from = (address(bytes[0])?, port(bytes[2])?).into();
-    let to = (address(bytes[1])?, port(bytes[3])?).into();
-    let start = moment(bytes[5], Unit::Seconds)?;
-    let end = moment(bytes[6], Unit::Seconds)?;
+    let from = (address(bytes[SRC])?, port(bytes[SRC_PORT])?).into();
+    let to = (address(bytes[DST])?, port(bytes[DST_PORT])?).into();
+    let start = moment(bytes[START], Unit::Seconds)?;
+    let end = moment(bytes[END], Unit::Seconds)?;
     if end < start {
         return Err("it ends before it starts".to_owned());
     }
-    let flags = match row[7] {
+    let flags = match row[TCP_FLAGS] {
         "" | "-" => None,
         text => Some(
             text.parse::<u8>()
                 .map_err(|_| format!("`{}` are no TCP flags", shown(text.as_bytes())))?,
         ),
     };
-    Ok(Part { from, to, start, end, flags, rejected: row[9] == "REJECT" })
+    Ok(Part { from, to, start, end, flags, rejected: row[ACTION] == "REJECT" })
 }

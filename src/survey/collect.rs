@@ -55,8 +55,8 @@ pub struct Collector {
 struct Flow {
     seen: FlowSurvey,
     track: Track,
-    /// Was it among the few before, and is it counted there?
-    was_few: bool,
+    /// Connections that it had before it was told apart; they are counted among the others.
+    before: u32,
 }
 
 /// A source: all its connections, and those to destinations that are not told apart.
@@ -163,23 +163,25 @@ impl Collector {
         if let Some(&number) = self.numbers.get(&key) {
             return Number::Apart(number as usize);
         }
+        let mut before = 0;
         if self.threshold > 0 {
             if self.few.len() > 16 * self.budget.flows {
                 // Who comes too seldom to reach the threshold begins again.
                 self.few.clear();
             }
             let seen = self.few.entry(key).or_default();
-            *seen += 1;
+            *seen = seen.saturating_add(1);
             if *seen < self.threshold {
                 return Number::Few { first: *seen == 1 };
             }
+            before = *seen - 1;
             self.few.remove(&key);
         }
         if self.flows.len() >= self.budget.flows {
             self.sum_the_small();
         }
         let seen = FlowSurvey::new(key.0, key.1);
-        self.flows.push(Flow { seen, track: Track::default(), was_few: self.threshold > 0 });
+        self.flows.push(Flow { seen, track: Track::default(), before });
         let number = self.flows.len() - 1;
         self.numbers.insert(key, number as u32);
         Number::Apart(number)
@@ -214,7 +216,10 @@ impl Collector {
         let most = small.first().map_or(0, |flow| flow.seen.opened);
         self.threshold = u32::try_from(most).unwrap_or(u32::MAX).max(2 * self.threshold).max(2);
         for flow in small {
-            self.numbers.remove(&(flow.seen.source, flow.seen.destination));
+            let key = (flow.seen.source, flow.seen.destination);
+            self.numbers.remove(&key);
+            let seen = u32::try_from(flow.seen.opened).unwrap_or(u32::MAX);
+            self.few.insert(key, flow.before.saturating_add(seen));
             self.sources.entry(flow.seen.source).or_default().take(&flow);
         }
         for (number, flow) in self.flows.iter().enumerate() {
@@ -313,7 +318,7 @@ impl Source {
     fn take(&mut self, flow: &Flow) {
         match &mut self.others {
             Some(sum) => {
-                let endpoints = sum.endpoints + u32::from(!flow.was_few);
+                let endpoints = sum.endpoints + u32::from(flow.before == 0);
                 sum.merge(&flow.seen);
                 sum.endpoints = endpoints;
             }
@@ -379,7 +384,12 @@ pub struct Collected {
     pub bin: Duration,
 }
 
-fn told(address: IpAddr, flows: Vec<Flow>, source: Source) -> SourceSurvey {
+fn told(address: IpAddr, flows: Vec<Flow>, mut source: Source) -> SourceSurvey {
+    if let Some(others) = &mut source.others {
+        // Those that came to be told apart are no others any more.
+        let late = flows.iter().filter(|flow| flow.before > 0).count() as u32;
+        others.endpoints = others.endpoints.saturating_sub(late).max(1);
+    }
     let mut destinations: Vec<(FlowSurvey, Peak)> =
         flows.into_iter().map(|flow| (flow.seen, flow.track.peak())).collect();
     destinations.sort_by(|(a, at), (b, bt)| {
