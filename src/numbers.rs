@@ -3,7 +3,7 @@
 /// A whole number with thousands separated: `28,232`.
 ///
 /// ```
-/// assert_eq!(portsim::report::numbers::count(1_234_567), "1,234,567");
+/// assert_eq!(portsim::numbers::count(1_234_567), "1,234,567");
 /// ```
 #[must_use]
 pub fn count(value: u64) -> String {

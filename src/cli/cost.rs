@@ -2,7 +2,7 @@
 
 use portsim::engine::typical_hold;
 use portsim::model::{Host, PoolPlan, Replications, RunSettings, Start, World};
-use portsim::report::numbers;
+use portsim::numbers;
 use portsim::scenario::Scenario;
 use portsim::theory::{self, HoldLaw};
 

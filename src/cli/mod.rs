@@ -13,8 +13,6 @@ mod draw;
 mod experiments;
 mod host_files;
 mod import;
-mod import_progress;
-mod import_screen;
 mod inspect;
 mod interrupt;
 mod load;

@@ -6,8 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use portsim::numbers;
 use portsim::replicate::Watch;
-use portsim::report::numbers;
 use portsim::units::SimDuration;
 
 use super::interrupt;

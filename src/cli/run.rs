@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
+use portsim::numbers::plural;
 use portsim::replicate;
 use portsim::report::file::WriteError;
-use portsim::report::numbers::plural;
 use portsim::report::record::{self, Machine, Record};
 use portsim::report::{
     Checked, Summary, Verdict, csv, expectations, markdown, summary, timeline, warnings,

@@ -1,7 +1,7 @@
 //! What a person sees of finished scenarios.
 
 use anstyle::Style;
-use portsim::report::numbers::{plural, span};
+use portsim::numbers::{plural, span};
 use portsim::report::sheet::Sheet;
 use portsim::report::{Checked, Verdict, notes, verdict, warnings};
 use portsim::scenario::Scenario;

@@ -1,7 +1,7 @@
 //! Tables for a terminal: as wide as it is, and lists where it is too narrow for a table.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use portsim::report::numbers::{percent, span};
+use portsim::numbers::{percent, span};
 use portsim::report::sheet::{Column, NONE, Sheet};
 use portsim::report::{Checked, Verdict};
 use portsim::scenario::Scenario;

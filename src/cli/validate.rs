@@ -7,9 +7,9 @@ use std::time::Instant;
 use portsim::chart::{self, Both, Connects};
 use portsim::host;
 use portsim::kernel::{self, Failure, Sandbox};
+use portsim::numbers;
 use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
-use portsim::report::numbers;
 use portsim::trial::{
     Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Kernel, Measured, builtin, cost_case,
     draws, judge, live, predict, probes_at,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::moment::{clock, rfc3339};
 use super::{Kind, Record};
 use crate::model::ReuseKey;
-use crate::report::numbers::{count, percent};
+use crate::numbers::{count, percent};
 use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey};
 
 /// Above this share of the range it is tight.

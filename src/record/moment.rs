@@ -1,6 +1,6 @@
 //! Moments of a record as a person reads them.
 
-use crate::report::numbers::span;
+use crate::numbers::span;
 use crate::survey::Micros;
 
 /// Before this, a moment counts from the start of an experiment and not from 1970: ten years.

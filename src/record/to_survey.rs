@@ -1,7 +1,7 @@
 //! What was read as a survey, of which `survey::scenario` makes a scenario.
 
 use super::{Findings, Kind, Record, clock};
-use crate::report::numbers::{count, plural, span};
+use crate::numbers::{count, plural, span};
 use crate::survey::{HostSurvey, SourceSurvey, Survey};
 
 /// Sources that become a host each.

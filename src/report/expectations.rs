@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::report::numbers;
+use crate::numbers;
 use crate::scenario::{Bound, Expectation, Metric, Scenario, Scope};
 use crate::stats::{Estimate, Figures, Moments, Outcome};
 use crate::units::SimDuration;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::numbers::plural;
 use crate::report::expectations::Checked;
-use crate::report::numbers::plural;
 use crate::report::sheet::Sheet;
 use crate::report::{notes, verdict};
 use crate::scenario::Scenario;

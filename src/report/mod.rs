@@ -28,6 +28,5 @@ pub mod warnings;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use crate::numbers;
 pub use expectations::{Checked, Verdict};
 pub use summary::Summary;

@@ -1,8 +1,6 @@
 //! The figures of several hosts: a row a host, so that they can be compared down a column.
 
-use crate::report::numbers::{
-    amount, amount_with_interval, count, percent, percent_with_interval, span,
-};
+use crate::numbers::{amount, amount_with_interval, count, percent, percent_with_interval, span};
 use crate::report::reasons::{self, Count, Platform};
 use crate::report::sheet::{Column, NONE, Sheet, Unusual, first_blocked, quantile};
 use crate::scenario::Scenario;

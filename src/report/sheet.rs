@@ -5,7 +5,7 @@
 
 use super::reasons::{self, Count, Platform};
 use super::roster;
-use crate::report::numbers::{
+use crate::numbers::{
     amount, amount_with_interval, count, percent, percent_with_interval, rate, span,
     span_with_interval,
 };

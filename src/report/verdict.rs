@@ -1,7 +1,7 @@
 //! The verdict: one sentence in plain words that says whether the ports last, when not, and why.
 
 use crate::model::{Ending, Replications, World};
-use crate::report::numbers::{count, percent, plural, rate, span, span_with_interval};
+use crate::numbers::{count, percent, plural, rate, span, span_with_interval};
 use crate::report::reasons::{self, Platform};
 use crate::scenario::Scenario;
 use crate::stats::{Figures, LimitFigures, Moments, Outcome};

@@ -1,8 +1,8 @@
 //! What to check before trusting the figures. Few, and each says what to do.
 
 use crate::model::{Replications, Start};
+use crate::numbers::{count, fine_percent, percent};
 use crate::report::expectations::{Checked, Verdict};
-use crate::report::numbers::{count, fine_percent, percent};
 use crate::scenario::{Metric, Scenario};
 use crate::stats::{LimitFigures, Outcome};
 use crate::theory::starts_steady;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::busiest::{Part, parts};
 use super::wording::{comment, key, quoted, rate, shares, time};
 use super::{Ends, HostSurvey, Lifetimes, Limits, Survey};
-use crate::report::numbers::{self, count, plural};
+use crate::numbers::{self, count, plural};
 use crate::scenario::{self, Scenario};
 
 /// Values that stand for a law of lifetimes, at most.

@@ -6,9 +6,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use portsim::report::numbers::{count, percent};
+use portsim::numbers::{count, percent};
 
-use super::terminal::talk;
+use super::super::terminal::talk;
 
 /// Shorter readings show no progress.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,10 +1,10 @@
 //! What a person sees of a record.
 
+use portsim::numbers::{amount, count, percent, plural, rate, span};
 use portsim::record::{EndCounts, Findings, Fit, Lifetime, clock_of};
-use portsim::report::numbers::{amount, count, percent, plural, rate, span};
 
-use super::table;
-use super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
+use super::super::table;
+use super::super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
 
 /// The whole report.
 pub fn report(findings: &Findings, title: &str, names: &[String], width: usize) -> String {

@@ -9,9 +9,13 @@ use portsim::report::file;
 use portsim::survey::{Budget, Limits, scenario};
 
 use super::args::{ImportArgs, ImportFormat};
-use super::import_progress::Meter;
 use super::terminal::{self, Terminal, tame};
-use super::{Status, import_screen, interrupt};
+use super::{Status, interrupt};
+
+mod progress;
+mod screen;
+
+use progress::Meter;
 
 /// Reads everything and tells what it says.
 pub fn import(args: &ImportArgs) -> Status {
@@ -154,7 +158,7 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
         json.expect("findings are plain data") + "\n"
     } else {
         let title = format!("{title}: {}", record.kind.title());
-        import_screen::report(&findings, &title, &names, width)
+        screen::report(&findings, &title, &names, width)
     };
     let mut terminal = Terminal::new(args.quiet);
     match &args.out {
@@ -171,7 +175,7 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
     if args.to_scenario {
         terminal.note(&terminal::wrap(&tame(&findings.sentence), width, 0));
         if findings.bad > 0 {
-            terminal.note(import_screen::bad(&findings, &names, width).trim());
+            terminal.note(screen::bad(&findings, &names, width).trim());
         }
     }
     match terminal.status() {
@@ -195,7 +199,7 @@ fn nothing(findings: &Findings, title: &str, names: &[String]) -> Status {
         }
     };
     terminal::error(format!("{}: {what}", tame(title)));
-    let bad = import_screen::bad(findings, names, terminal::width());
+    let bad = screen::bad(findings, names, terminal::width());
     if !bad.is_empty() {
         terminal::talk(bad.trim());
     }

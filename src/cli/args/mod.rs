@@ -1,0 +1,139 @@
+//! Verbs and flags, and the help that teaches them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+mod import;
+mod inspect;
+mod run;
+mod validate;
+mod values;
+
+pub use import::{ImportArgs, ImportFormat};
+pub use inspect::{InspectArgs, InspectFormat};
+pub use run::RunArgs;
+pub use validate::ValidateArgs;
+
+const ABOUT: &str = "Says whether, when and why a machine runs out of ephemeral ports.
+
+Every outgoing connection takes a port and keeps it, with TIME-WAIT, for about a minute after it is
+closed. A machine has 28,232 of them (Linux) or 16,384 (the registry's 49152-65535). portsim
+simulates each port and answers: will I run out, when, for how long, and which rate would hold?";
+
+const EXAMPLES: &str = "Examples:
+  portsim run crawler.toml                     one scenario: a verdict, a table, charts
+  portsim run scenarios/ --no-charts           every scenario of a directory, in parallel
+  portsim run crawler.toml --set host.crawler.time_wait='30 s'
+  portsim validate --quick                     does the model agree with this machine's kernel?
+  portsim inspect                              this machine now: who holds the ports
+  portsim inspect 60103                        who has this port
+  portsim import conn.log                      what real connections took, from a record
+  portsim presets                              the platforms that are built in
+  portsim completions bash > ~/.local/share/bash-completion/completions/portsim
+
+Exit status:
+  0    done, and every expectation held
+  1    it could not finish: disk, permission, a fault of portsim
+  2    the command line or a file is wrong; nothing was run
+  3    an expectation did not hold
+  130  interrupted; what was finished is saved and marked as partial
+
+`portsim run --help` shows the smallest scenario.";
+
+/// Says whether, when and why a machine runs out of ephemeral ports.
+#[derive(Debug, Parser)]
+#[command(name = "portsim", version, about, long_about = ABOUT, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and say what comes out.
+    Run(RunArgs),
+    /// Make the same attempts in the model and in this machine's own kernel, and compare.
+    Validate(ValidateArgs),
+    /// Say who holds the ports of this machine, how many are left, and until when; or who has one port.
+    Inspect(InspectArgs),
+    /// Read a record of real connections: how many ports they took, and a scenario of them.
+    Import(ImportArgs),
+    /// List the platforms that are built in, each value with its source.
+    Presets(PresetsArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// What stdout gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A verdict and a table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// A row for each limit and client, under a header.
+    Csv,
+    /// A table for a ticket.
+    Markdown,
+}
+
+/// `portsim presets`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portsim presets linux")]
+pub struct PresetsArgs {
+    /// Show only this one.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `portsim completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portsim completions zsh > ~/.zfunc/_portsim")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_flags_own_overrides_come_last() {
+        let cli = Cli::parse_from([
+            "portsim",
+            "run",
+            "a.toml",
+            "--seed",
+            "7",
+            "--set",
+            "run.seed = 3",
+            "--replications",
+            "2",
+        ]);
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        let keys: Vec<String> =
+            args.all_overrides().iter().map(|o| format!("{}={}", o.key, o.value)).collect();
+        assert_eq!(keys, ["run.seed=3", "run.seed=7", "run.replications=2"]);
+    }
+
+    #[test]
+    fn a_seed_is_told_its_limits() {
+        for wrong in ["-1", "99999999999999999999", "1.5", "lucky"] {
+            let error = Cli::try_parse_from(["portsim", "run", "a.toml", "--seed", wrong]);
+            let told = error.unwrap_err().to_string();
+            assert!(told.contains("from 0 to 18446744073709551615"), "{told}");
+        }
+        assert_eq!(values::seed("18446744073709551615"), Ok(u64::MAX));
+    }
+}
