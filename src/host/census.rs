@@ -275,22 +275,15 @@ pub fn mean_hold(system: &System, source: IpAddr, destination: IpAddr) -> Durati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::TakeOver;
+    use crate::host::{TakeOver, machines};
     use crate::model::{PortRange, PortSet};
 
+    /// Ten ports, one of them reserved.
     fn system() -> System {
         System {
-            name: "Linux".to_owned(),
-            preset: "linux",
             range: PortRange::new(40_000, 40_009).unwrap(),
             reserved: [40_009, 50_000].into_iter().collect(),
-            reuse_key: ReuseKey::FourTuple,
-            time_wait: Duration::from_secs(60),
-            grid: Duration::from_secs(2),
-            take_over: TakeOver::Never,
-            settings: Vec::new(),
-            keys: Vec::new(),
-            unseen: Vec::new(),
+            ..machines::system()
         }
     }
 

@@ -201,7 +201,7 @@ impl Inspection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::machines::{inspected, time_waits};
+    use crate::host::machines::{inspected, time_waits};
 
     fn prospect(sockets: &[Socket]) -> Prospect {
         inspected(sockets).prospects[0]

@@ -15,6 +15,8 @@ mod command;
 mod forecast;
 mod inspection;
 mod kernel_info;
+#[cfg(test)]
+pub(crate) mod machines;
 mod own_command;
 mod rates;
 mod services;

@@ -215,26 +215,10 @@ mod tests {
 
     use super::super::rates::{RECENT_S, Rates};
     use super::*;
-    use crate::host::{Protocol, TakeOver};
-    use crate::model::{PortRange, PortSet, ReuseKey};
+    use crate::host::Protocol;
+    use crate::host::machines::system;
 
     const API: &str = "10.0.0.5:443";
-
-    fn system() -> System {
-        System {
-            name: "Linux".to_owned(),
-            preset: "linux",
-            range: PortRange::new(40_000, 40_999).unwrap(),
-            reserved: PortSet::default(),
-            reuse_key: ReuseKey::FourTuple,
-            time_wait: Duration::from_secs(60),
-            grid: Duration::from_secs(2),
-            take_over: TakeOver::Never,
-            settings: Vec::new(),
-            keys: Vec::new(),
-            unseen: Vec::new(),
-        }
-    }
 
     fn socket(state: TcpState, port: u16, left_ms: Option<u64>) -> Socket {
         let local = SocketAddr::from(([10, 0, 0, 1], port));

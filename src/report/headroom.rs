@@ -134,8 +134,8 @@ fn next(flow: &Flow) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machines::{inspected, time_waits};
     use super::*;
+    use crate::host::machines::{inspected, time_waits};
 
     #[test]
     fn an_idle_machine_has_all_ports() {

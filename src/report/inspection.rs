@@ -227,8 +227,8 @@ pub fn holders<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::machines::{inspected, time_waits};
     use super::*;
+    use crate::host::machines::{inspected, time_waits};
 
     #[test]
     fn the_document_says_how_many_ports_are_left_to_each_destination() {

@@ -11,8 +11,6 @@ pub mod file;
 pub mod headroom;
 pub mod inspection;
 mod json;
-#[cfg(test)]
-pub(crate) mod machines;
 pub mod markdown;
 pub mod notes;
 pub mod prometheus;

@@ -120,8 +120,8 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machines::{inspected, time_waits};
     use super::*;
+    use crate::host::machines::{inspected, time_waits};
 
     #[test]
     fn every_sample_belongs_to_a_family_that_was_announced() {

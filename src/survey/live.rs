@@ -190,8 +190,8 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::machines::system;
     use crate::host::{Observer, Protocol, Socket, TcpState};
-    use crate::report::machines::system;
 
     /// Connections that begin every 100 ms and live `lifetime_ms`, as looks every `look_ms` see them.
     fn watched(lifetime_ms: u64, look_ms: u64) -> Survey {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::{Inspection, Observer, Protocol, Setting, Socket, System, TakeOver, TcpState};
+use super::{Inspection, Observer, Protocol, Setting, Socket, System, TakeOver, TcpState};
 use crate::model::{PortRange, PortSet, ReuseKey};
 
 /// Linux with ports 40000-40999.
