@@ -44,8 +44,12 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
     };
     let towards = towards(inspection, flow);
     let ports = plural((flow.held + flow.left).into(), "port", "ports");
-    let taken =
-        format!("{} of {ports} ({}) are taken", count(flow.held.into()), percent(flow.taken()));
+    let taken = format!(
+        "{} of {ports} ({}) are taken{}",
+        count(flow.held.into()),
+        percent(flow.taken()),
+        soon(flow)
+    );
     let (sentence, level) = match prospect.forecast {
         Some(Forecast::Empty { seconds: 0.0, .. }) => (
             format!(
@@ -121,13 +125,21 @@ fn rounded(per_second: f64) -> f64 {
     if per_second >= 10.0 { per_second.round() } else { (per_second * 10.0).round() / 10.0 }
 }
 
+/// How many of those that are taken come back by themselves, where some are left.
+fn soon(flow: &Flow) -> String {
+    match flow.back_within(SOON_S) {
+        back if back == 0 || flow.left == 0 => String::new(),
+        back => format!(", {} of them back within {SOON_S} s", count(back as u64)),
+    }
+}
+
 /// When a port comes back where none is left.
 fn next(flow: &Flow) -> String {
     match (flow.returns.first(), flow.back_within(SOON_S)) {
         (None, _) => "None comes back by itself: connections must be closed.".to_owned(),
         (Some(first), 0) => format!("The first comes back in {}.", span(first.max(0.1))),
         (Some(_), soon) => {
-            format!("{} back within {}.", plural(soon as u64, "comes", "come"), span(SOON_S))
+            format!("{} back within {SOON_S} s.", plural(soon as u64, "comes", "come"))
         }
     }
 }
