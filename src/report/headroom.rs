@@ -78,7 +78,7 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
         Some(Forecast::Lasts { .. }) if prospect.rates.is_some_and(|rates| rates.opening > 0.0) => {
             (
                 format!(
-                    "{towards} {taken}; at {} ports last for {} at least{}.",
+                    "{towards} {taken}; at {}, they last for {} at least{}.",
                     at(inspection, prospect),
                     span(HORIZON_S),
                     can(prospect)
@@ -184,6 +184,6 @@ mod tests {
     fn a_steady_load_lasts() {
         let told = headroom(&inspected(&time_waits(10, 60)));
         assert_eq!(told.level, Level::Fine);
-        assert!(told.sentence.contains("at 10 / s closed ports last for 10.0 min"), "{told:?}");
+        assert!(told.sentence.contains("at 10 / s closed, they last for 10.0 min"), "{told:?}");
     }
 }

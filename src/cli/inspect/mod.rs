@@ -29,8 +29,8 @@ const SERIES: usize = 50;
 const EVERY: Duration = Duration::from_millis(500);
 /// Looks so far apart while lifetimes are measured: of shorter ones only the mean is known.
 const OFTEN: Duration = Duration::from_millis(20);
-/// A look may not take a larger part of the time than this.
-const SHARE_OF_TIME: u32 = 10;
+/// A look may take a fifth of the time at most.
+const SHARE_OF_TIME: u32 = 5;
 
 /// Reads the machine as `args` say, and says how it ended.
 pub fn inspect(args: &InspectArgs) -> Status {

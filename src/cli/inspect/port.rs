@@ -80,11 +80,12 @@ impl Seen {
         for note in self.notes() {
             text += &format!("\n{}\n", styled(OPEN, wrap(&note, width, 0)));
         }
-        let command = own_command(self.port);
-        text + &format!(
-            "\nThe system's own command for this:\n  {}\n",
-            command.replace('\n', "\n  ")
-        )
+        for (what, command) in self.commands() {
+            // Not broken: it is there to be copied.
+            let command = command.replace('\n', "\n  ");
+            text += &format!("\n{}\n  {command}\n", wrap(what, width, 0));
+        }
+        text
     }
 
     /// Who has it, in a sentence.
@@ -233,7 +234,7 @@ impl Seen {
         format!("in all {}", parts.join(", "))
     }
 
-    /// What could not be seen, and what to do about a listener that a connection can push out.
+    /// What could not be seen.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let nameless = self
@@ -252,19 +253,25 @@ impl Seen {
                     .to_owned(),
             );
         }
-        if let Some(system) = &self.system {
-            let exposed = self.squatted()
-                && system.range.contains(self.port)
-                && !system.reserved.contains(self.port);
-            if exposed && cfg!(target_os = "linux") {
-                notes.push(format!(
-                    "When its program restarts, a connection may have taken the port meanwhile. To \
-                     keep it free: sysctl net.ipv4.ip_local_reserved_ports={}",
-                    reserved_with(system, self.port)
-                ));
-            }
-        }
         notes
+    }
+
+    /// Commands to copy, each with what it is for.
+    fn commands(&self) -> Vec<(&'static str, String)> {
+        let exposed = |system: &&System| {
+            let free = system.range.contains(self.port) && !system.reserved.contains(self.port);
+            cfg!(target_os = "linux") && self.squatted() && free
+        };
+        let mut commands = Vec::new();
+        if let Some(system) = self.system.as_ref().filter(exposed) {
+            let ports = reserved_with(system, self.port);
+            commands.push((
+                "When its program restarts, a connection may have taken the port meanwhile. To keep it free:",
+                format!("sysctl -w net.ipv4.ip_local_reserved_ports={ports}"),
+            ));
+        }
+        commands.push(("The system's own command for this:", own_command(self.port)));
+        commands
     }
 
     fn document(&self, many: usize) -> String {
