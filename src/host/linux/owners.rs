@@ -11,7 +11,7 @@ use super::super::{Owners, Process, Socket};
 const ALL_OF: usize = 64;
 /// So many open files of a process are looked at, spread evenly, when many sockets are wanted: a proxy
 /// with a hundred thousand would take most of a second, and all of them have one holder.
-const SAMPLE: usize = 512;
+const SAMPLE: usize = 2_048;
 
 /// The processes that hold `sockets`.
 pub(crate) fn owners(sockets: &[Socket]) -> Owners {
