@@ -75,17 +75,15 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
             ),
             Level::Tight,
         ),
-        Some(Forecast::Lasts { .. }) if prospect.rates.is_some_and(|rates| rates.opening > 0.0) => {
-            (
-                format!(
-                    "{towards} {taken}; at {}, they last for {} at least{}.",
-                    at(inspection, prospect),
-                    span(HORIZON_S),
-                    can(prospect)
-                ),
-                level_of(flow),
-            )
-        }
+        Some(Forecast::Lasts) if prospect.rates.is_some_and(|rates| rates.opening > 0.0) => (
+            format!(
+                "{towards} {taken}; at {}, they last for {} at least{}.",
+                at(inspection, prospect),
+                span(HORIZON_S),
+                can(prospect)
+            ),
+            level_of(flow),
+        ),
         _ => {
             (format!("{towards} {taken}, more than towards any other destination."), level_of(flow))
         }

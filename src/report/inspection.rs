@@ -201,7 +201,7 @@ impl EmptyDocument {
         match forecast {
             Forecast::Empty { seconds, lo, hi } => Some(Self { middle: Some(seconds), lo, hi }),
             Forecast::Perhaps { lo } => Some(Self { middle: None, lo, hi: None }),
-            Forecast::Lasts { .. } => None,
+            Forecast::Lasts => None,
         }
     }
 }
