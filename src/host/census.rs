@@ -72,7 +72,30 @@ impl Flow {
     #[must_use]
     pub fn closing_rate(&self, window: f64) -> Option<f64> {
         let aged = !self.ages.is_empty() || self.time_wait == 0;
-        aged.then(|| self.ages.partition_point(|&age| age <= window) as f64 / window)
+        // One whose time is up is of the whole age and older: it does not count.
+        aged.then(|| self.ages.partition_point(|&age| age < window) as f64 / window)
+    }
+}
+
+impl Flow {
+    /// Variance over mean of how many TIME-WAITs began in each second of the last `window` ones; one where
+    /// they are no more uneven than Poisson's, or too few to tell.
+    #[must_use]
+    pub fn dispersion(&self, window: f64) -> f64 {
+        let seconds = window.floor() as usize;
+        if seconds < 3 {
+            return 1.0;
+        }
+        let mut counts = vec![0_u32; seconds];
+        for &age in self.ages.iter().take_while(|&&age| age < seconds as f64) {
+            counts[age as usize] += 1;
+        }
+        let mean = f64::from(counts.iter().sum::<u32>()) / seconds as f64;
+        if mean == 0.0 {
+            return 1.0;
+        }
+        let squares: f64 = counts.iter().map(|&count| (f64::from(count) - mean).powi(2)).sum();
+        (squares / (seconds - 1) as f64 / mean).max(1.0)
     }
 }
 

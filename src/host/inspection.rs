@@ -103,7 +103,7 @@ impl Observer {
     }
 
     /// Connections that were open at the last look: see [`Tracker::open`].
-    pub fn open(&self) -> impl Iterator<Item = (super::FlowKey, Option<f64>)> {
+    pub fn open(&self) -> impl Iterator<Item = super::Open> {
         self.tracker.open()
     }
 
@@ -113,32 +113,56 @@ impl Observer {
     }
 
     fn prospect(&self, system: &System, flow: &Flow) -> Prospect {
-        let rates = if self.tracker.has_rates() {
+        let counted = self.tracker.has_rates().then(|| {
             let activity = self.tracker.activity(flow.source, flow.destination);
-            Some(activity.map_or_else(Rates::default, Activity::steadiest))
-        } else {
-            rates_by_age(flow)
-        };
+            activity.map_or_else(Rates::default, Activity::steadiest)
+        });
+        let rates = better(counted, rates_by_age(system, flow));
         let hold_s = mean_hold(system, flow.source, flow.destination.ip()).as_secs_f64();
         Prospect {
             rates,
             sustainable: sustainable(flow, rates, hold_s),
-            forecast: rates.map(|rates| forecast(&outlook(system, flow, rates, hold_s))),
+            forecast: rates
+                .map(|rates| told(flow, forecast(&outlook(system, flow, rates, hold_s)))),
         }
     }
 }
 
-/// After one look: what went into TIME-WAIT lately was opened as fast, if the number of open connections
-/// stays the same. The last minute tells it more exactly, unless the last seconds were different; before the
-/// oldest TIME-WAIT there may have been nothing.
-fn rates_by_age(flow: &Flow) -> Option<Rates> {
+/// What may be, with half of the ports left, is not worth a word.
+fn told(flow: &Flow, forecast: Forecast) -> Forecast {
+    match forecast {
+        Forecast::Perhaps { .. } if flow.taken() < 0.5 => Forecast::Lasts,
+        told => told,
+    }
+}
+
+/// Rates that were counted, unless that was for a few seconds only and the ages of TIME-WAITs know of more
+/// connections. They do not where the other side closes.
+fn better(counted: Option<Rates>, by_age: Option<Rates>) -> Option<Rates> {
+    let (Some(counted), Some(by_age)) = (counted, by_age) else { return counted.or(by_age) };
+    let young = counted.watched_s < RECENT_S && counted.freed_at_once <= 0.1 * counted.closing;
+    let more = by_age.opening * by_age.watched_s > counted.opening * counted.watched_s;
+    Some(if young && more { by_age } else { counted })
+}
+
+/// What went into TIME-WAIT lately was opened as fast, if the number of open connections stays the same. The
+/// last minute tells it more exactly, unless the last seconds were different; before the oldest TIME-WAIT
+/// there may have been nothing, and older than `connect()` leaves them are not all still there.
+fn rates_by_age(system: &System, flow: &Flow) -> Option<Rates> {
     let since = flow.ages.last().copied().unwrap_or(RECENT_S);
-    let recent_s = since.clamp(1.0, RECENT_S);
-    let (recent, whole) = (flow.closing_rate(recent_s)?, flow.closing_rate(60.0)?);
+    let taken_over = system.take_over.age(flow.source, flow.destination.ip());
+    let all_there = taken_over.map_or(60.0, |age| age.as_secs_f64()).min(60.0);
+    let recent_s = since.clamp(1.0, RECENT_S).min(all_there);
+    if recent_s < 0.1 {
+        return None;
+    }
+    let (recent, whole) = (flow.closing_rate(recent_s)?, flow.closing_rate(all_there)?);
     let expected = whole * recent_s;
-    let same = (recent * recent_s - expected).abs() <= 2.0 * expected.sqrt();
-    let (rate, watched_s) = if same { (whole, 60.0) } else { (recent, recent_s) };
-    Some(Rates { watched_s, opening: rate, closing: rate, freed_at_once: 0.0, dispersion: 1.0 })
+    let dispersion = flow.dispersion(all_there);
+    let same = (recent * recent_s - expected).abs() <= 2.0 * (dispersion * expected).sqrt();
+    let (rate, watched_s) = if same { (whole, all_there) } else { (recent, recent_s) };
+    let dispersion = flow.dispersion(watched_s);
+    Some(Rates { watched_s, opening: rate, closing: rate, freed_at_once: 0.0, dispersion })
 }
 
 /// Ports over the time that a connection keeps one: while it is open (Little's law), and in TIME-WAIT if it
@@ -201,7 +225,7 @@ impl Inspection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::machines::{inspected, time_waits};
+    use crate::host::machines::{self, inspected, time_waits};
 
     fn prospect(sockets: &[Socket]) -> Prospect {
         inspected(sockets).prospects[0]
@@ -232,6 +256,48 @@ mod tests {
     fn a_load_that_began_two_seconds_ago_is_not_taken_for_a_small_one() {
         let rates = prospect(&time_waits(100, 2)).rates.unwrap();
         assert!((rates.opening - 100.0).abs() < 1.0, "{rates:?}");
+    }
+
+    #[test]
+    fn what_connect_takes_over_is_missed_by_ages_and_not_counted_on() {
+        // A hundred a second on 500 ports: older ones than five seconds have been taken over.
+        let system = System {
+            take_over: crate::host::TakeOver::After(std::time::Duration::from_secs(1)),
+            ..machines::system()
+        };
+        let sockets: Vec<Socket> = time_waits(100, 5);
+        let inspection = Observer::default().enter(0.0, system, sockets, None, |_, _| {});
+        let rates = inspection.prospects[0].rates.unwrap();
+        assert!((rates.opening - 100.0).abs() < 2.0, "{rates:?}");
+    }
+
+    #[test]
+    fn bursts_are_told_by_ages_too() {
+        // Two hundred at once every five seconds.
+        let bursts: Vec<Socket> = time_waits(10, 60)
+            .into_iter()
+            .enumerate()
+            .map(|(i, socket)| {
+                let left = 60_000 - 5_000 * (i as u64 / 200) - 500;
+                Socket { remaining: Some(std::time::Duration::from_millis(left)), ..socket }
+            })
+            .collect();
+        assert!(prospect(&bursts).rates.unwrap().dispersion > 20.0);
+    }
+
+    #[test]
+    fn the_first_seconds_of_a_watch_keep_what_one_look_knows() {
+        let mut observer = Observer::default();
+        let sockets = time_waits(10, 60);
+        observer.enter(0.0, machines::system(), sockets.clone(), None, |_, _| {});
+        let later = |socket: Socket| {
+            let second = std::time::Duration::from_secs(1);
+            Socket { remaining: socket.remaining.map(|left| left.saturating_sub(second)), ..socket }
+        };
+        let sockets = sockets.into_iter().map(later).collect();
+        let second = observer.enter(1.0, machines::system(), sockets, None, |_, _| {});
+        let rates = second.prospects[0].rates.unwrap();
+        assert!((rates.opening - 10.0).abs() < 0.5, "{rates:?}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use rates::{Activity, RECENT_S, Rates};
 pub use services::{Service, service};
 pub use socket::{NOBODY, Protocol, Socket, TcpState, plain};
 pub use system::{Setting, System, TakeOver};
-pub use track::{Closed, Event, FlowKey, Tracker};
+pub use track::{Closed, Event, FlowKey, Open, Tracker};
 
 /// Something that the system does not let us see.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

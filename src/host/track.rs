@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use super::rates::{Activity, Interval};
 use super::{Socket, System, TcpState, Usable, age_s};
@@ -45,6 +46,17 @@ pub struct Closed {
     pub time_wait: bool,
     /// Was it never answered?
     pub unanswered: bool,
+}
+
+/// A connection that is open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Open {
+    /// Whose it is.
+    pub flow: FlowKey,
+    /// In which second since the first look it was opened, if that was seen.
+    pub opened: Option<f64>,
+    /// Has it been answered?
+    pub answered: bool,
 }
 
 /// One 4-tuple at the last look.
@@ -136,11 +148,14 @@ impl Tracker {
         self.activities.values().map(|activity| activity.recent().opening).sum()
     }
 
-    /// Connections that were open at the last look, each with the second in which it was opened, if that was
-    /// seen.
-    pub fn open(&self) -> impl Iterator<Item = (FlowKey, Option<f64>)> {
+    /// Connections that were open at the last look.
+    pub fn open(&self) -> impl Iterator<Item = Open> {
         let open = self.seen.iter().filter(|(_, seen)| seen.state != TcpState::TimeWait);
-        open.map(|(&(local, remote), seen)| ((local.ip(), remote), seen.opened))
+        open.map(|(&(local, remote), seen)| Open {
+            flow: (local.ip(), remote),
+            opened: seen.opened,
+            answered: seen.state != TcpState::SynSent,
+        })
     }
 
     /// Has there been more than one look?
@@ -183,9 +198,13 @@ impl Look {
         let ended = closed.unwrap_or(self.now).clamp(self.last, self.now);
         match before {
             None if self.first => return seen,
+            // The last look has missed it, for it was over by then: the kernel's list is no snapshot.
+            None if closed.is_some_and(|closed| closed < self.last - ANOTHER_S) => return seen,
             None => seen.opened = opened(if is_over { ended } else { self.now }, &mut tell),
             Some(before) if before.state == TcpState::TimeWait => {
                 let another = match (before.closed, closed) {
+                    // One whose time is up stays until its timer fires, and says no more how old it is.
+                    (Some(_), Some(_)) if socket.remaining == Some(Duration::ZERO) => false,
                     (Some(old), Some(new)) => new > old + ANOTHER_S,
                     _ => !is_over,
                 };
@@ -282,6 +301,19 @@ mod tests {
         let taken_over = [vec![time_wait(40_000, 50_000)], vec![open(40_000)]];
         let told = events(&taken_over).1;
         assert!(matches!(told[..], [Event::Opened { .. }]), "{told:?}");
+    }
+
+    #[test]
+    fn a_time_wait_that_is_overdue_is_still_the_same() {
+        let overdue =
+            [vec![time_wait(40_000, 300)], vec![time_wait(40_000, 0)], vec![time_wait(40_000, 0)]];
+        assert_eq!(events(&overdue).1, []);
+    }
+
+    #[test]
+    fn a_time_wait_that_a_look_has_missed_is_not_new() {
+        let looks = [vec![time_wait(40_000, 40_000)], vec![], vec![time_wait(40_000, 38_000)]];
+        assert_eq!(events(&looks).1, []);
     }
 
     #[test]

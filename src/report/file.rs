@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,14 +24,43 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
-/// Writes `bytes` to `path`, replacing what was there, whole or not at all.
+/// Writes `bytes` to `path`, replacing what was there, whole or not at all. What a symbolic link points to is
+/// replaced, and not the link; a device or a pipe is written to, and not replaced.
 ///
 /// # Errors
 /// What the system says, with the file's name; nothing is left behind then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let failed = |source| WriteError { path: path.to_owned(), source };
-    let (temporary, file) = Temporary::beside(path).map_err(failed)?;
-    fill(file, bytes).and_then(|()| temporary.rename_to(path)).map_err(failed)
+    let there = std::fs::metadata(path);
+    if there.as_ref().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return fill(file, bytes).map_err(failed);
+    }
+    let target =
+        if there.is_ok() { std::fs::canonicalize(path).map_err(failed)? } else { path.into() };
+    let (temporary, file) = Temporary::beside(&target).map_err(failed)?;
+    fill(file, bytes).and_then(|()| temporary.rename_to(&target)).map_err(failed)
+}
+
+/// Sees whether `path` could be written, before there is anything to write.
+///
+/// # Errors
+/// What the system says, with the file's name.
+pub fn probe_file(path: &Path) -> Result<(), WriteError> {
+    let failed = |source| WriteError { path: path.to_owned(), source };
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+        // A pipe would wait for its reader.
+        Ok(about) if !about.is_file() => Ok(()),
+        Ok(_) => {
+            let target = std::fs::canonicalize(path).map_err(failed)?;
+            probe(target.parent().unwrap_or(Path::new("/")))
+        }
+        Err(_) => probe(match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }),
+    }
 }
 
 /// Sees whether files can be made in `directory`, which must exist, by making one.
@@ -148,5 +177,44 @@ mod tests {
         probe(directory.path()).unwrap();
         assert_eq!(names(directory.path()), [""; 0]);
         assert!(probe(&directory.path().join("missing")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_what_it_points_to_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        std::fs::write(&file, b"old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_written_to_and_not_replaced() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read(pipe).unwrap()
+        });
+        probe_file(&pipe).unwrap();
+        write_whole(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_written_is_known_before() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(probe_file(&directory.path().join("file")).is_ok());
+        assert!(probe_file(&directory.path().join("none/file")).is_err());
+        assert!(probe_file(directory.path()).is_err());
+        assert!(names(directory.path()).is_empty());
     }
 }

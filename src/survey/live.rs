@@ -9,8 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{FlowSurvey, HostSurvey, Survey};
-use crate::host::{Event, FlowKey, Inspection, System};
+use crate::host::{Event, FlowKey, Inspection, Open, System};
 use crate::numbers::{count, percent};
+
+/// Who has not answered for so long will not: the first SYN is sent again after a second (RFC 6298 section
+/// 2.1).
+const UNANSWERED_S: f64 = 1.0;
 
 /// What was seen of a machine until now.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +47,8 @@ impl Live {
             Event::Closed(closed) => {
                 let ends = &mut seen.flow.ends;
                 if closed.unanswered {
-                    ends.unanswered += 1;
+                    // Of those that began before the first look as many are left out as are still tried.
+                    ends.unanswered += u64::from(closed.opened.is_some());
                 } else if closed.time_wait {
                     ends.client += 1;
                 } else {
@@ -63,19 +68,15 @@ impl Live {
     }
 
     /// Enters a look and what was open at it: what [`crate::host::Observer::open`] says.
-    pub fn look(
-        &mut self,
-        inspection: &Inspection,
-        open: impl Iterator<Item = (FlowKey, Option<f64>)>,
-    ) {
+    pub fn look(&mut self, inspection: &Inspection, open: impl Iterator<Item = Open>) {
         let now = inspection.watched_s;
         let since = now - self.now;
         (self.now, self.looks) = (now, self.looks + 1);
         for flow in inspection.census.flows.iter().filter(|flow| flow.left == 0) {
             self.dry.insert((flow.source, flow.destination));
         }
-        for (flow, _) in open.filter(|(_, opened)| opened.is_some()) {
-            self.seen(flow).open_at_looks_s += since;
+        for one in open.filter(|one| one.opened.is_some() && one.answered) {
+            self.seen(one.flow).open_at_looks_s += since;
         }
     }
 
@@ -88,19 +89,26 @@ impl Live {
         })
     }
 
-    /// The survey of all that was seen until the last look, where these connections are `open`.
+    /// The survey of all that was seen until the last look, where these connections are `open`. The system's own
+    /// count says that so many were `begun`.
     #[must_use]
     pub fn survey(
         mut self,
         system: &System,
-        open: impl Iterator<Item = (FlowKey, Option<f64>)>,
+        open: impl Iterator<Item = Open>,
+        begun: Option<u64>,
         title: String,
     ) -> Survey {
-        for (flow, opened) in open {
+        for one in open {
             let now = self.now;
-            let seen = self.seen(flow);
-            match opened {
+            let seen = self.seen(one.flow);
+            match one.opened {
+                // Tried since before the first look: neither open nor new.
+                None if !one.answered => {}
                 None => seen.flow.standing += 1,
+                Some(opened) if !one.answered => {
+                    seen.flow.ends.unanswered += u64::from(now - opened > UNANSWERED_S);
+                }
                 Some(opened) => {
                     let so_far = (now - opened).max(0.0);
                     seen.open_s += so_far;
@@ -109,7 +117,7 @@ impl Live {
             }
         }
         let every = self.now / f64::from(self.looks.saturating_sub(1).max(1));
-        let notes = self.notes(system, every);
+        let notes = self.notes(system, every, begun);
         let flows: Vec<FlowSurvey> =
             self.flows.into_values().map(|seen| seen.finished(every)).collect();
         let mut addresses: Vec<_> = flows.iter().map(|flow| flow.source).collect();
@@ -126,8 +134,14 @@ impl Live {
         Survey { title, notes, seconds: self.now, hosts: vec![host] }
     }
 
+    /// Destinations none of whose connections was seen to end, though some were seen to begin.
+    fn endless(&self) -> impl Iterator<Item = &FlowSurvey> {
+        let flows = self.flows.values().filter(|seen| seen.unseen_open == 0).map(|seen| &seen.flow);
+        flows.filter(|flow| flow.lifetimes.ended() == 0 && flow.lifetimes.still_open() > 0)
+    }
+
     /// What the reader of the scenario must know.
-    fn notes(&self, system: &System, every: f64) -> Vec<String> {
+    fn notes(&self, system: &System, every: f64, begun: Option<u64>) -> Vec<String> {
         let flows = || self.flows.values().map(|seen| &seen.flow);
         let opened: u64 = flows().map(|flow| flow.opened).sum();
         let standing: u64 = flows().map(|flow| flow.standing).sum();
@@ -148,15 +162,34 @@ impl Live {
                 percent(unseen as f64 / opened.max(1) as f64)
             ));
         }
+        let endless: Vec<String> =
+            self.endless().take(3).map(|flow| flow.destination.to_string()).collect();
+        if !endless.is_empty() {
+            let more = self.endless().count() - endless.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            notes.push(format!(
+                "No connection to {}{more} was seen to end: lifetimes there are at least those below. Watch \
+                 for longer to know them; where a program never closes, write closes = \"never\".",
+                endless.join(", "),
+            ));
+        }
         if let Some((source, destination)) = self.dry.first() {
             notes.push(format!(
                 "No port was left for a while towards {destination} from {source}. Attempts that are refused \
                  are not seen, so the rate asked for is higher than the one below."
             ));
         }
+        let missed = begun.map_or(0, |begun| begun.saturating_sub(opened));
+        if missed > opened / 50 {
+            notes.push(format!(
+                "By the system's own count {} more were begun: the other side closed or reset them between two \
+                 looks, or they were refused or go out by ports outside the range. They are not below.",
+                count(missed)
+            ));
+        }
         notes.push(
-            "Not seen: connections that the other side closed or reset between two looks, and which side \
-             reset. Connections without a TIME-WAIT here count as closed by the server."
+            "Which side reset a connection is not seen: those without a TIME-WAIT here count as closed by \
+             the server."
                 .to_owned(),
         );
         notes
@@ -204,7 +237,7 @@ mod tests {
             let inspection = observer.enter(now, machine(), sockets.collect(), None, hear);
             live.look(&inspection, observer.open());
         }
-        live.survey(&machine(), observer.open(), "a machine".to_owned())
+        live.survey(&machine(), observer.open(), None, "a machine".to_owned())
     }
 
     fn machine() -> System {
@@ -262,7 +295,44 @@ mod tests {
         let full = (0..1_000).filter_map(|i| socket(i, 10, 0, 5)).collect();
         let inspection = observer.enter(0.0, machine(), full, None, |_, _| {});
         live.look(&inspection, observer.open());
-        let survey = live.survey(&machine(), observer.open(), String::new());
+        let survey = live.survey(&machine(), observer.open(), None, String::new());
         assert!(survey.notes.iter().any(|note| note.contains("No port was left")), "{survey:?}");
+    }
+
+    /// Watches what `sockets` are at each second.
+    fn looked(seconds: u32, sockets: impl Fn(u32) -> Vec<Socket>) -> Survey {
+        let (mut observer, mut live) = (Observer::default(), Live::default());
+        for second in 0..=seconds {
+            let hear = |flow, event| live.hear(flow, event);
+            let inspection =
+                observer.enter(f64::from(second), machine(), sockets(second), None, hear);
+            live.look(&inspection, observer.open());
+        }
+        live.survey(&machine(), observer.open(), Some(500), String::new())
+    }
+
+    fn in_state(state: TcpState, port: u32) -> Socket {
+        let port = 40_000 + u16::try_from(port).unwrap();
+        let (local, remote) = (([10, 0, 0, 1], port).into(), ([10, 0, 0, 9], 80).into());
+        Socket::new(Protocol::Tcp, state, local, remote)
+    }
+
+    #[test]
+    fn attempts_that_nobody_answers_are_not_open_connections() {
+        // Ten were tried before, two more each second.
+        let survey =
+            looked(20, |now| (0..10 + 2 * now).map(|i| in_state(TcpState::SynSent, i)).collect());
+        let flow = &survey.hosts[0].flows[0];
+        assert_eq!((flow.opened, flow.standing, flow.lifetimes.number()), (40, 0, 0));
+        // Those of the last second may still be answered.
+        assert_eq!(flow.ends.unanswered, 38);
+    }
+
+    #[test]
+    fn lifetimes_that_nobody_saw_end_are_said_to_be_longer() {
+        let survey = looked(10, |now| (0..now).map(|i| in_state(TcpState::CloseWait, i)).collect());
+        let told = |words: &str| survey.notes.iter().any(|note| note.contains(words));
+        assert!(told("No connection to 10.0.0.9:80 was seen to end"), "{survey:?}");
+        assert!(told("490 more were begun"), "{survey:?}");
     }
 }
