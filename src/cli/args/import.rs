@@ -19,18 +19,18 @@ const IMPORT_EXAMPLES: &str = "Examples:
   portsim import calls.csv --columns start=begun:ms,source=client,destination=server
   portsim import conn.log --to-scenario --out seen.toml && portsim run seen.toml
 
-Fields of --columns: start, stop, duration, source, source_port, destination, destination_port, end
-(client, server, reset, half, unanswered, open, unknown), protocol. Plain numbers are seconds;
+Fields of --columns: start, stop, duration, source, source_port, destination, destination_port, end \
+(client, server, reset, half, unanswered, open, unknown), protocol. Plain numbers are seconds; \
 :ms, :us or :ns behind the column says otherwise. RFC 3339 is read too.
 
-Peaks count a connection's port from its start to its end, and through TIME-WAIT where this side
-closed first; where the record does not say who did, TIME-WAIT counts. They are upper bounds, straight
+Peaks count a connection's port from its start to its end, and through TIME-WAIT where this side \
+closed first; where the record does not say who did, TIME-WAIT counts. They are upper bounds, straight \
 from the record, before any model.
 
 docs/records.md says what each format tells and what it does not.
 
-Exit status: 0 read, whether the ports suffice or not; 1 could not finish; 2 wrong command line, a
-record that is not recognised, or nothing in it that counts; 130 interrupted (what was read until then
+Exit status: 0 read, whether the ports suffice or not; 1 could not finish; 2 wrong command line, a \
+record that is not recognised, or nothing in it that counts; 130 interrupted (what was read until then \
 is reported).";
 
 /// `portsim import`.

@@ -16,15 +16,15 @@ const INSPECT_EXAMPLES: &str = "Examples:
   portsim inspect --watch --every '15 s' --format prometheus --out /var/lib/node_exporter/portsim.prom
   portsim inspect --to-scenario > machine.toml && portsim run machine.toml
 
-Ports are counted towards each destination (address and port) from each own address, since the same port
-serves every destination once: one total would mislead. TIME-WAITs are told with when they come back,
-by the kernel's own timers. From one look, rates are those at which connections went into TIME-WAIT; with
+Ports are counted towards each destination (address and port) from each own address, since the same port \
+serves every destination once: one total would mislead. TIME-WAITs are told with when they come back, \
+by the kernel's own timers. From one look, rates are those at which connections went into TIME-WAIT; with \
 --watch or --for they are counted.
 
-It only reads: it opens no connection, changes nothing, needs no root, and looks up no name unless told to
+It only reads: it opens no connection, changes nothing, needs no root, and looks up no name unless told to \
 with --resolve. Without root the processes of other users are not named; it says so.
 
-Exit status: 0 told; 1 the system does not tell; 2 wrong command line; 3 --alert: more is taken than
+Exit status: 0 told; 1 the system does not tell; 2 wrong command line; 3 --alert: more is taken than \
 allowed; 130 interrupted.";
 
 /// `portsim inspect`.
@@ -47,7 +47,7 @@ pub struct InspectArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["port", "to_scenario"])]
     pub alert: Option<f64>,
     /// Write a scenario of what was seen, which `portsim run` takes.
-    #[arg(long, conflicts_with_all = ["port", "watch", "format"])]
+    #[arg(long, conflicts_with_all = ["port", "watch", "format", "top"])]
     pub to_scenario: bool,
     /// What is written: a table for people, one JSON document, a page for Prometheus.
     #[arg(long, value_enum, default_value_t = InspectFormat::Table)]

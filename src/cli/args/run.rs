@@ -23,14 +23,14 @@ Examples:
   portsim run scenarios/ --out results --jobs 8
   portsim run crawler.toml --format json | jq .whole.blocking_ratio.mean
 
-Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports and
-reuse (.svg and .png). The charts show the tightest host; of several, each also has its own:
-timeline-HOST.csv, pressure-HOST and ports-HOST. Several scenarios together also give
-OUT/summary.csv and OUT/blocking.svg.
-With --format json, stdout is one document: the summary of the scenario, or
+Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports and \
+reuse (.svg and .png). The charts show the tightest host; of several, each also has its own: \
+timeline-HOST.csv, pressure-HOST and ports-HOST. Several scenarios together also give \
+OUT/summary.csv and OUT/blocking.svg. \
+With --format json, stdout is one document: the summary of the scenario, or \
 {\"scenarios\": [...]} with one summary each when several files were given.
 
-Exit status: 0 done, every expectation held; 1 could not finish; 2 wrong input, nothing run;
+Exit status: 0 done, every expectation held; 1 could not finish; 2 wrong input, nothing run; \
 3 an expectation did not hold (an inconclusive one only with --strict); 130 interrupted.";
 
 /// More threads than any machine has cores; tens of thousands would take longer to start than to run.

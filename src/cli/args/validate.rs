@@ -16,17 +16,17 @@ const VALIDATE_EXAMPLES: &str = "Examples:
   portsim validate crawler.toml --for '2 min'  a scenario of yours: the very same attempts
   portsim validate --list                      what each case shows
 
-Every case gets a network namespace of its own; real sockets are opened over its loopback device, and
-the host's own network and sysctls are not touched. It runs as root, or as anybody where the system
+Every case gets a network namespace of its own; real sockets are opened over its loopback device, and \
+the host's own network and sysctls are not touched. It runs as root, or as anybody where the system \
 allows user namespaces; where neither is, it says so and exits with 1.
 
-The model makes the same attempts for 64 phases of the timer grid (which no program can see). A case
-agrees when what the kernel did lies within what the model says for some phase; counts that depend on
+The model makes the same attempts for 64 phases of the timer grid (which no program can see). A case \
+agrees when what the kernel did lies within what the model says for some phase; counts that depend on \
 neither phase nor chance must be equal.
 
 Results go to OUT/validate/: validate.json and the chart validate (.svg and .png).
 
-Exit status: 0 all that was made agrees; 1 no case could be made; 2 wrong input, nothing made;
+Exit status: 0 all that was made agrees; 1 no case could be made; 2 wrong input, nothing made; \
 3 a case differs; 130 interrupted.";
 
 /// `portsim validate`.

@@ -34,6 +34,11 @@ const SHARE_OF_TIME: u32 = 5;
 
 /// Reads the machine as `args` say, and says how it ended.
 pub fn inspect(args: &InspectArgs) -> Status {
+    // Before anything is watched for a minute.
+    if let Some(Err(error)) = args.out.as_deref().map(file::probe_file) {
+        terminal::error(format!("{error}; choose another place with --out FILE"));
+        return Status::WrongInput;
+    }
     if let Some(number) = args.port {
         return port::inspect(args, number);
     }

@@ -210,7 +210,7 @@ fn sockets(inspection: &Inspection, width: usize) -> String {
     }
     let mut told = format!("TCP sockets: {}", parts.join(", "));
     if census.inbound > 0 {
-        told += &format!("; {} opened from outside", count(census.inbound));
+        told += &format!("; {} of them accepted here", count(census.inbound));
     }
     if census.outside > 0 {
         told += &format!("; {} from ports outside the range", count(census.outside));
@@ -245,7 +245,8 @@ fn settings(inspection: &Inspection, width: usize) -> String {
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(46);
     for (name, meaning) in names.iter().zip(cell(|setting| setting.meaning.clone())) {
         if width < 100 {
-            text += &format!("  {}\n    {}\n", wrap(name, width, 4), wrap(&meaning, width - 4, 4));
+            text += &format!("{}\n", wrap(&format!("  {name}"), width, 4));
+            text += &format!("{}\n", wrap(&format!("    {meaning}"), width, 4));
         } else {
             let line = format!("  {name:longest$}  {meaning}");
             text += &format!("{}\n", wrap(&line, width, longest + 4));

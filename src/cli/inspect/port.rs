@@ -33,6 +33,10 @@ struct Seen {
 }
 
 pub(super) fn inspect(args: &InspectArgs, port: u16) -> Status {
+    if args.format == InspectFormat::Prometheus {
+        terminal::error("a page for Prometheus is of the whole machine: leave out the port");
+        return Status::WrongInput;
+    }
     let seen = match Seen::now(port) {
         Ok(seen) => seen,
         Err(unreadable) => return super::refused(&unreadable),
@@ -125,6 +129,11 @@ impl Seen {
         let user = socket.uid.map(picture::user);
         match holders[..] {
             [] if socket.state == TcpState::TimeWait => String::new(),
+            [] if nobodys(socket) => match socket.state {
+                TcpState::Established => "nobody yet: it waits to be accepted".to_owned(),
+                TcpState::SynReceived => "nobody yet: the handshake is under way".to_owned(),
+                _ => "nobody: its program has closed it".to_owned(),
+            },
             [] => user.map_or_else(
                 || "a process that cannot be seen".to_owned(),
                 |user| format!("a process of {user} that cannot be seen"),
@@ -310,6 +319,12 @@ impl Seen {
         };
         serde_json::to_string_pretty(&document).expect("plain structs are always JSON") + "\n"
     }
+}
+
+/// Has no process any socket like it? Linux gives a file's number to those only that some process has, or
+/// had and passed on.
+fn nobodys(socket: &Socket) -> bool {
+    socket.state == TcpState::TimeWait || (cfg!(target_os = "linux") && socket.inode == 0)
 }
 
 /// `; it comes back in 12 s`, for a TIME-WAIT.

@@ -45,7 +45,8 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(args: &'a InspectArgs) -> Self {
         let table = args.format == InspectFormat::Table;
-        let in_place = table && args.out.is_none() && io::stdout().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let in_place = table && args.out.is_none() && io::stdout().is_terminal() && !dumb;
         let many = args.top.unwrap_or(if table { ROWS } else { SERIES });
         let terminal = Terminal::new(args.quiet);
         if in_place {

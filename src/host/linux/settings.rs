@@ -34,7 +34,7 @@ impl Sysctls<'_> {
     fn system(&self) -> Result<System, Unreadable> {
         let range = self.range()?;
         let reserved = self.reserved();
-        let hz = self.kernel.hz.unwrap_or(USUAL_HZ);
+        let hz = self.hz();
         let step = TimerGrid::LinuxWheel { hz }.step(SimDuration::from_secs(TIME_WAIT.as_secs()));
         let mut system = System {
             name: format!("Linux {}", self.kernel.release),
@@ -74,6 +74,10 @@ impl Sysctls<'_> {
             Some(low.trim().parse::<u16>().ok()?..=high.trim().parse::<u16>().ok()?)
         });
         parts.flatten().collect()
+    }
+
+    fn hz(&self) -> u32 {
+        self.kernel.hz.unwrap_or(USUAL_HZ)
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -251,9 +255,9 @@ const SYSCTLS: [Sysctl; 8] = [
         usual: 6,
         meaning: |value, sysctls| {
             let linear = sysctls.number("tcp_syn_linear_timeouts").unwrap_or(0);
-            let after = syn_timeout(value, linear)?;
+            let after = syn_timeout(value, linear, sysctls.hz())?;
             let after = count(after.round() as u64);
-            Some(format!("a connection that nobody answers holds its port for {after} s"))
+            Some(format!("a connection that nobody answers holds its port for about {after} s"))
         },
     },
     Sysctl {
@@ -277,14 +281,15 @@ const SYSCTLS: [Sysctl; 8] = [
     },
 ];
 
-/// Seconds until a SYN is given up, were timers exact.
-fn syn_timeout(retries: u64, linear: u64) -> Option<f64> {
+/// Seconds until a SYN is given up, by the timers' grid.
+fn syn_timeout(retries: u64, linear: u64, hz: u32) -> Option<f64> {
     let syn = SynTimeout::Linux {
         retries: u8::try_from(retries).ok()?,
         linear_timeouts: u8::try_from(linear).ok()?,
     };
-    let exact = TimerWheel::new(TimerGrid::Exact, SimDuration::ZERO, 0.0, 0);
-    Some(syn.given_up(exact, SimTime::START).as_secs_f64())
+    let grid = TimerGrid::LinuxWheel { hz };
+    let wheel = TimerWheel::new(grid, SimDuration::from_secs(TIME_WAIT.as_secs()), 0.5, 0);
+    Some(syn.given_up(wheel, SimTime::START).as_secs_f64())
 }
 
 /// The preset that is nearest to a kernel from below.
@@ -344,7 +349,8 @@ mod tests {
         };
         assert!(meaning("net.ipv4.ip_local_port_range").starts_with("32768-60999: 28,232 source"));
         assert!(meaning("net.ipv4.ip_local_reserved_ports").contains("11 of the range"));
-        assert!(meaning("net.ipv4.tcp_syn_retries").contains("131 s"));
+        // 131 s, were timers exact.
+        assert!(meaning("net.ipv4.tcp_syn_retries").contains("for about 134 s"));
         assert!(meaning("TIME-WAIT").starts_with("60.0 s to 62.0 s"));
         let reserved = ("ip_local_reserved_ports", "\"60103,40000-40009\"".to_owned());
         assert!(system.keys.contains(&reserved));
