@@ -41,6 +41,8 @@ pub struct Flow {
     pub time_wait: u32,
     /// In any other state.
     pub others: u32,
+    /// The state that most of those are in.
+    pub most_others: Option<TcpState>,
     /// Ports that the next connection there finds taken, whoever holds them: with the 4-tuple as reuse
     /// key those of this flow, else of the address or the host.
     pub held: u32,
@@ -266,6 +268,13 @@ fn flow(system: &System, sockets: &[&Socket], usable: u32) -> Flow {
         established,
         time_wait,
         others: sockets.len() as u32 - established - time_wait,
+        most_others: TcpState::ALL
+            .into_iter()
+            .filter(|state| !matches!(state, TcpState::Established | TcpState::TimeWait))
+            .map(|state| (in_state(state), state))
+            .filter(|&(many, _)| many > 0)
+            .max_by_key(|&(many, _)| many)
+            .map(|(_, state)| state),
         held: 0,
         left: 0,
         returns,
@@ -349,6 +358,7 @@ mod tests {
         let [api, cdn] = &census.flows[..] else { panic!("{census:?}") };
         assert_eq!(api.destination, API.parse().unwrap());
         assert_eq!((api.established, api.time_wait, api.others), (1, 2, 1));
+        assert_eq!(api.most_others, Some(TcpState::CloseWait));
         assert_eq!((api.held, api.left), (4, 3));
         assert_eq!((cdn.held, cdn.left), (1, 6));
         assert_eq!(census.states[&TcpState::TimeWait], 2);

@@ -1,6 +1,6 @@
 //! How this machine stands, in a sentence.
 
-use crate::host::{Flow, Forecast, HORIZON_S, Inspection, Prospect};
+use crate::host::{Flow, Forecast, HORIZON_S, Inspection, Prospect, TcpState};
 use crate::model::ReuseKey;
 use crate::numbers::{count, percent, plural, rate, span};
 
@@ -88,7 +88,27 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
             (format!("{towards} {taken}, more than towards any other destination."), level_of(flow))
         }
     };
-    Headroom { sentence, level }
+    Headroom { sentence: sentence + &why(flow), level }
+}
+
+/// What most connections wait for, where that is neither data nor TIME-WAIT.
+fn why(flow: &Flow) -> String {
+    let what = match flow.most_others {
+        Some(TcpState::CloseWait) => {
+            "the other side has closed them, and the program here does not"
+        }
+        Some(TcpState::SynSent) => "nobody answers",
+        Some(TcpState::FinWait2) => "closed here, and the other side does not",
+        Some(TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing) => {
+            "the other side does not acknowledge that they are closed"
+        }
+        _ => return String::new(),
+    };
+    let state = flow.most_others.map_or("", TcpState::name);
+    if 2 * flow.others <= flow.size() {
+        return String::new();
+    }
+    format!(" {} of them are in {state} or the like: {what}.", count(flow.others.into()))
 }
 
 fn level_of(flow: &Flow) -> Level {
@@ -183,5 +203,17 @@ mod tests {
         let told = headroom(&inspected(&time_waits(10, 60)));
         assert_eq!(told.level, Level::Fine);
         assert!(told.sentence.contains("at 10 / s closed, they last for 10.0 min"), "{told:?}");
+    }
+
+    #[test]
+    fn connections_that_a_program_never_closes_are_named() {
+        let leaked = time_waits(10, 5).into_iter().map(|socket| crate::host::Socket {
+            state: TcpState::CloseWait,
+            remaining: None,
+            ..socket
+        });
+        let told = headroom(&inspected(&leaked.collect::<Vec<_>>()));
+        let words = "50 of them are in CLOSE-WAIT or the like: the other side has closed them";
+        assert!(told.sentence.contains(words), "{told:?}");
     }
 }

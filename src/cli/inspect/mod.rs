@@ -146,8 +146,10 @@ fn told(args: &InspectArgs, inspection: &Inspection, width: usize) -> String {
         InspectFormat::Table => {
             let names = names::of(args, inspection, many);
             let owners = inspection.owners(many);
+            let mut held = picture::Held::default();
+            held.learn(inspection, &owners, many);
             let rows = picture::Rows { many, height: None };
-            picture::whole(inspection, &owners, &names, rows, width, args.verbose)
+            picture::whole(inspection, &owners, &held, &names, rows, width, args.verbose)
         }
         InspectFormat::Json => Document::new(inspection, &inspection.owners(many), many).pretty(),
         InspectFormat::Prometheus => prometheus_page(inspection, many),

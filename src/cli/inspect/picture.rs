@@ -1,7 +1,9 @@
 //! The machine as a person sees it: verdict, destinations, bound ports, settings.
 
+use std::collections::BTreeMap;
+
 use portsim::host::{
-    Flow, Forecast, Inspection, Owners, Process, Prospect, Rates, Socket, TcpState,
+    Flow, FlowKey, Forecast, Inspection, Owners, Process, Prospect, Rates, Socket, TcpState,
 };
 use portsim::numbers::{count, percent, plural, rate};
 use portsim::report::headroom::{Level, headroom};
@@ -13,6 +15,27 @@ use super::table::{Column, table};
 
 /// Bound ports that are listed; a table of thousands tells nobody anything.
 const SQUATTERS: usize = 20;
+
+/// Who holds the connections of each flow, in words. Kept from look to look, since holders change seldom and
+/// connections often.
+#[derive(Default)]
+pub(super) struct Held(BTreeMap<FlowKey, String>);
+
+impl Held {
+    /// Enters what `owners` tell of the first `many` flows.
+    pub(super) fn learn(&mut self, inspection: &Inspection, owners: &Owners, many: usize) {
+        for flow in inspection.census.flows.iter().take(many) {
+            let told = held_by(&holders(inspection, flow, owners));
+            if !told.is_empty() {
+                self.0.insert((flow.source, flow.destination), told);
+            }
+        }
+    }
+
+    fn by(&self, flow: &Flow) -> String {
+        self.0.get(&(flow.source, flow.destination)).cloned().unwrap_or_default()
+    }
+}
 
 /// How much of it there is room for.
 #[derive(Clone, Copy)]
@@ -27,13 +50,14 @@ pub(super) struct Rows {
 pub(super) fn whole(
     inspection: &Inspection,
     owners: &Owners,
+    held: &Held,
     names: &Names,
     rows: Rows,
     width: usize,
     verbose: bool,
 ) -> String {
     let mut text = format!("{}\n", verdict(inspection, width));
-    text += &destinations(inspection, owners, names, rows.many, width);
+    text += &destinations(inspection, held, names, rows.many, width);
     text += &squatters(inspection, owners, width);
     text += &sockets(inspection, width);
     text += &settings(inspection, width);
@@ -50,7 +74,7 @@ pub(super) fn whole(
 /// What is refreshed: verdict, destinations, the sum.
 pub(super) fn frame(
     inspection: &Inspection,
-    owners: &Owners,
+    held: &Held,
     names: &Names,
     rows: Rows,
     width: usize,
@@ -60,7 +84,7 @@ pub(super) fn frame(
     // Four lines: a blank one, the heading of the table, its rule, and what is left out.
     let used = head.lines().count() + tail.lines().count() + 5;
     let room = rows.height.map_or(rows.many, |height| height.saturating_sub(used).max(1));
-    head + &destinations(inspection, owners, names, rows.many.min(room), width) + &tail
+    head + &destinations(inspection, held, names, rows.many.min(room), width) + &tail
 }
 
 fn verdict(inspection: &Inspection, width: usize) -> String {
@@ -76,7 +100,7 @@ fn verdict(inspection: &Inspection, width: usize) -> String {
 /// Where connections go to, the fewest ports left first.
 fn destinations(
     inspection: &Inspection,
-    owners: &Owners,
+    held: &Held,
     names: &Names,
     many: usize,
     width: usize,
@@ -94,13 +118,14 @@ fn destinations(
         )
     };
     let number = |value: u32| count(value.into());
+    let many_others = flows.iter().any(|(flow, _)| flow.others * 10 > flow.size());
     let opening = if inspection.watched_s > 0.0 { "opened / s" } else { "closed / s" };
     let columns = vec![
         Column { words: true, ..column("towards", 0, &|flow, _| names.endpoint(flow.destination)) },
         Column { words: true, ..column("from", 6, &|flow, _| flow.source.to_string()) },
         column("established", 4, &|flow, _| number(flow.established)),
-        column("TIME-WAIT", 3, &|flow, _| number(flow.time_wait)),
-        column("other", 8, &|flow, _| number(flow.others)),
+        column("TIME-WAIT", if many_others { 4 } else { 3 }, &|flow, _| number(flow.time_wait)),
+        column("other", if many_others { 3 } else { 8 }, &|flow, _| number(flow.others)),
         column("taken", 0, &|flow, _| percent(flow.taken())),
         column("ports left", 0, &|flow, _| number(flow.left)),
         column("back in 10 s", 5, &|flow, _| count(flow.back_within(10.0) as u64)),
@@ -110,10 +135,7 @@ fn destinations(
             false => String::new(),
         }),
         column("empty in", 1, &|_, prospect| empty_in(prospect)),
-        Column {
-            words: true,
-            ..column("held by", 6, &|flow, _| held_by(&holders(inspection, flow, owners)))
-        },
+        Column { words: true, ..column("held by", 6, &|flow, _| held.by(flow)) },
     ];
     let mut text = format!("\n{}", table(columns, width));
     let rest = inspection.census.flows.len() - flows.len();

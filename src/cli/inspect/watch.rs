@@ -10,7 +10,7 @@ use super::super::args::{InspectArgs, InspectFormat};
 use super::super::terminal::{self, Terminal};
 use super::super::{Status, interrupt};
 use super::names::{self, Names};
-use super::picture::{self, Rows};
+use super::picture::{self, Held, Rows};
 use super::{ROWS, SERIES, alarm, deliver, prometheus_page, refused, wait_until};
 
 /// Holders change seldom, and finding them is dearer than all else.
@@ -37,6 +37,7 @@ struct Watch<'a> {
     in_place: bool,
     many: usize,
     owners: Owners,
+    held: Held,
     owners_at: Option<Instant>,
     names: Names,
     last: Option<Inspection>,
@@ -53,8 +54,8 @@ impl<'a> Watch<'a> {
             // Another screen, and no cursor on it: what was on this one comes back at the end.
             control("\x1b[?1049h\x1b[?25l");
         }
-        let (owners, names) = (Owners::default(), Names::default());
-        Self { args, terminal, in_place, many, owners, owners_at: None, names, last: None }
+        let (owners, held, names) = (Owners::default(), Held::default(), Names::default());
+        Self { args, terminal, in_place, many, owners, held, owners_at: None, names, last: None }
     }
 
     fn run(&mut self) -> Status {
@@ -120,6 +121,7 @@ impl<'a> Watch<'a> {
             return;
         }
         self.owners = inspection.owners(self.many);
+        self.held.learn(inspection, &self.owners, self.many);
         self.names = names::of(self.args, inspection, self.many);
         self.owners_at = Some(Instant::now());
     }
@@ -127,7 +129,7 @@ impl<'a> Watch<'a> {
     fn frame(&self, inspection: &Inspection) -> String {
         let rows = Rows { many: self.many, height: self.in_place.then(terminal::height) };
         let width = terminal::width();
-        let mut text = picture::frame(inspection, &self.owners, &self.names, rows, width);
+        let mut text = picture::frame(inspection, &self.held, &self.names, rows, width);
         if self.in_place {
             let every = portsim::numbers::span(self.args.every.as_secs_f64());
             let told = format!("A look every {every}; rates are of the last 10 s. Ctrl-C ends it.");
