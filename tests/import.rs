@@ -211,6 +211,38 @@ fn what_cannot_be_read_ends_with_2_and_says_why() {
 }
 
 #[test]
+fn a_record_is_never_written_over() {
+    let desk = Desk::with("conn.log", zeek());
+    fs::write(desk.path("other.log"), zeek()).unwrap();
+    let there = desk.path("conn.log").display().to_string();
+    for arguments in [
+        &["import", "conn.log", "--out", "conn.log"][..],
+        &["import", "conn.log", "--to-scenario", "--out", "./conn.log"],
+        &["import", "other.log", "conn.log", "--format", "json", "--out", &there],
+    ] {
+        desk.portsim(arguments)
+            .code(2)
+            .stdout(is_empty())
+            .stderr(contains("would write over the record conn.log: choose another file"));
+    }
+    assert_eq!(fs::read_to_string(desk.path("conn.log")).unwrap(), zeek());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_record_that_comes_by_stdin_is_never_written_over() {
+    let desk = Desk::with("conn.log", zeek());
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portsim"))
+        .args(["import", "-", "--out", "conn.log"])
+        .current_dir(desk.directory.path())
+        .stdin(fs::File::open(desk.path("conn.log")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(desk.path("conn.log")).unwrap(), zeek());
+}
+
+#[test]
 fn a_narrow_terminal_gets_lines_that_fit() {
     let desk = Desk::with("conn.log", zeek());
     for columns in [40, 60, 80] {

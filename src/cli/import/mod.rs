@@ -12,6 +12,7 @@ use super::args::{ImportArgs, ImportFormat};
 use super::terminal::{self, Terminal, tame};
 use super::{Status, interrupt};
 
+mod out;
 mod progress;
 mod screen;
 
@@ -28,6 +29,11 @@ pub fn import(args: &ImportArgs) -> Status {
             return Status::WrongInput;
         }
     };
+    if let Some(path) = &args.out
+        && let Err(status) = out::check(path, &args.paths)
+    {
+        return status;
+    }
     interrupt::catch();
     let options = Options {
         kind: args.kind,
