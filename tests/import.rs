@@ -290,3 +290,55 @@ fn an_interrupt_tells_what_was_read_until_then() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("Interrupted: the rest was not read."), "{text}");
 }
+
+/// Sends `bytes` and then nothing, and `signal` after a while: what is said, and how it ends.
+#[cfg(unix)]
+fn told_in_silence(arguments: &[&str], bytes: &[u8], signal: &str) -> std::process::Output {
+    use std::io::Write;
+    use std::process::{Command as Process, Stdio};
+    use std::time::{Duration, Instant};
+
+    let mut child = Process::new(env!("CARGO_BIN_EXE_portsim"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(bytes).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let id = child.id().to_string();
+    assert!(Process::new("kill").args([signal, &id]).status().unwrap().success());
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if asked.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it goes on 20 s after {signal}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Silent, but never closed until now.
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_silent_stdin_can_be_interrupted() {
+    for signal in ["-INT", "-TERM"] {
+        let cut = zeek() + "1795517530.5\tC\t10.0.0.";
+        let output = told_in_silence(&["import", "-"], cut.as_bytes(), signal);
+        assert_eq!(output.status.code(), Some(130));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("12,000 rows: 12,000 connections."), "{text}");
+        assert!(text.contains("Interrupted: the rest was not read."), "{text}");
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert!(talk.contains("Stopping: what was read until now is reported."), "{talk}");
+    }
+    let output = told_in_silence(&["import", "-"], b"", "-INT");
+    assert_eq!(output.status.code(), Some(130));
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains("Interrupted: nothing had been read."), "{talk}");
+    assert!(output.stdout.is_empty() && !talk.contains("empty"), "{talk}");
+}

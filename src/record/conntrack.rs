@@ -24,7 +24,7 @@ pub(super) fn is_one(line: &str) -> bool {
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
-    lines: &mut Lines<impl Read>,
+    lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
     let stopped = reading.each_line(lines, |reading, line, number| {

@@ -18,7 +18,7 @@ use crate::survey::{Connection, End};
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
-    lines: &mut Lines<impl Read>,
+    lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
     let mut known: Option<(Layout, u8)> = None;

@@ -6,14 +6,17 @@ use std::io::{self, Read};
 pub(super) const LONGEST: usize = 256 << 10;
 
 /// A stream as lines.
-pub(super) struct Lines<R> {
+pub(super) struct Lines<'s, R> {
     input: R,
+    /// Is asked whether to stop when the input says that it was interrupted.
+    stop: &'s dyn Fn() -> bool,
     buffer: Vec<u8>,
     /// What of the buffer is not yet used.
     start: usize,
     end: usize,
     number: u64,
     done: bool,
+    stopped: bool,
 }
 
 /// One line, without its end.
@@ -24,9 +27,15 @@ pub(super) struct Line<'a> {
     pub text: Option<&'a [u8]>,
 }
 
-impl<R: Read> Lines<R> {
-    pub fn new(input: R) -> Self {
-        Self { input, buffer: vec![0; LONGEST], start: 0, end: 0, number: 0, done: false }
+impl<'s, R: Read> Lines<'s, R> {
+    pub fn new(input: R, stop: &'s dyn Fn() -> bool) -> Self {
+        let buffer = vec![0; LONGEST];
+        Self { input, stop, buffer, start: 0, end: 0, number: 0, done: false, stopped: false }
+    }
+
+    /// Was it stopped, so that the rest is missing?
+    pub const fn was_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// The first bytes, as many as come at once but some lines where there are; they stay to be read.
@@ -51,7 +60,8 @@ impl<R: Read> Lines<R> {
                 return Ok(Some(self.line(line, too_long)));
             }
             if self.done {
-                if self.start == self.end && !too_long {
+                // A line that was cut off by a stop says nothing.
+                if self.stopped || (self.start == self.end && !too_long) {
                     return Ok(None);
                 }
                 let line = self.start..self.end;
@@ -83,7 +93,12 @@ impl<R: Read> Lines<R> {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.done = true,
                 Ok(more) => self.end += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    if !(self.stop)() {
+                        continue;
+                    }
+                    (self.done, self.stopped) = (true, true);
+                }
                 Err(error) => return Err(error),
             }
             return Ok(());
@@ -108,7 +123,7 @@ mod tests {
     }
 
     fn lines(text: &[u8], at_once: usize) -> Vec<Option<String>> {
-        let mut lines = Lines::new(Slow(text, at_once));
+        let mut lines = Lines::new(Slow(text, at_once), &|| false);
         lines.head().unwrap();
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
@@ -130,6 +145,31 @@ mod tests {
             assert_eq!(lines(b"", at_once), []);
             assert_eq!(lines(b"\xef\xbb\xbfone\n", at_once), [text("one")]);
         }
+    }
+
+    /// Is interrupted again and again when it has nothing more.
+    struct Silent<'a>(&'a [u8]);
+
+    impl Read for Silent<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::ErrorKind::Interrupted.into()),
+                read => Ok(read),
+            }
+        }
+    }
+
+    #[test]
+    fn whole_lines_are_kept_when_it_is_stopped() {
+        let asked = std::cell::Cell::new(0);
+        let stop = || asked.replace(asked.get() + 1) == 3;
+        let mut lines = Lines::new(Silent(b"one\ntwo\nthr"), &stop);
+        assert_eq!(lines.head().unwrap(), b"one\ntwo\nthr");
+        assert!(lines.was_stopped());
+        for meant in ["one", "two"] {
+            assert_eq!(lines.next().unwrap().unwrap().text, Some(meant.as_bytes()));
+        }
+        assert!(lines.next().unwrap().is_none());
     }
 
     #[test]

@@ -131,14 +131,20 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Reads all of `input`; false when it was stopped.
+    /// Reads all of `input`; false when it was stopped. An input that has to wait can say
+    /// [`io::ErrorKind::Interrupted`]: then it is asked at once whether to stop.
     ///
     /// # Errors
     /// When it cannot be read, is of no known format or of another one than those before, or lacks what no
     /// survey can do without. Lines that are wrong are no error: the [`Tally`] has them.
     pub fn read(&mut self, input: impl Read) -> Result<bool, RecordError> {
         self.tally.input += 1;
-        let mut lines = Lines::new(input);
+        let mut lines = Lines::new(input, self.stopped);
+        let whole_lines = memchr::memchr(b'\n', lines.head()?).is_some();
+        if lines.was_stopped() && !whole_lines {
+            self.partial = true;
+            return Ok(false);
+        }
         let kind = self.kind_of(lines.head()?)?;
         let stopped = match kind {
             Kind::Zeek => zeek::read(&mut lines, self)?,
@@ -194,7 +200,7 @@ impl<'a> Importer<'a> {
     /// Goes through all lines; true when it was stopped.
     fn each_line(
         &mut self,
-        lines: &mut Lines<impl Read>,
+        lines: &mut Lines<'_, impl Read>,
         mut each: impl FnMut(&mut Self, &[u8], u64) -> Result<(), RecordError>,
     ) -> Result<bool, RecordError> {
         while let Some(line) = lines.next()? {
@@ -211,7 +217,7 @@ impl<'a> Importer<'a> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        Ok(lines.was_stopped())
     }
 
     /// Counts a connection, if it is from one of the addresses that were asked for.

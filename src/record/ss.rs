@@ -53,7 +53,7 @@ fn is_netid(word: &str) -> bool {
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
-    lines: &mut Lines<impl Read>,
+    lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
     reading.snapshot.tells_who = true;

@@ -79,7 +79,7 @@ fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, RecordError> {
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
-    lines: &mut Lines<impl Read>,
+    lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
     let usual: Vec<&str> = VERSION_2.split_ascii_whitespace().collect();

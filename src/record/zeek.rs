@@ -50,7 +50,7 @@ struct Header {
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
-    lines: &mut Lines<impl Read>,
+    lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, RecordError> {
     let mut header =

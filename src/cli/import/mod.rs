@@ -15,8 +15,10 @@ use super::{Status, interrupt};
 mod out;
 mod progress;
 mod screen;
+mod waiting;
 
 use progress::Meter;
+use waiting::Waiting;
 
 /// Reads everything and tells what it says.
 pub fn import(args: &ImportArgs) -> Status {
@@ -34,7 +36,9 @@ pub fn import(args: &ImportArgs) -> Status {
     {
         return status;
     }
-    interrupt::catch();
+    interrupt::catch_saying(
+        "\nStopping: what was read until now is reported. Press Ctrl-C again to leave at once.",
+    );
     let options = Options {
         kind: args.kind,
         columns: args.columns.clone().unwrap_or_default(),
@@ -51,7 +55,10 @@ pub fn import(args: &ImportArgs) -> Status {
     });
     match read {
         Ok(Some(record)) => tell(args, &record, &machine),
-        Ok(None) => Status::Interrupted,
+        Ok(None) => {
+            terminal::talk("Interrupted: nothing had been read.");
+            Status::Interrupted
+        }
         Err(status) => status,
     }
 }
@@ -104,13 +111,18 @@ fn open(path: &Path, quiet: bool) -> io::Result<Box<dyn Read>> {
         if io::stdin().is_terminal() && !quiet {
             terminal::talk("Reading from the terminal; Ctrl-D ends it.");
         }
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Box::new(Waiting::new(|| Ok(io::stdin()), interrupt::stopped)?));
     }
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let about = std::fs::metadata(path)?;
+    if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    Ok(Box::new(file))
+    if about.is_file() {
+        return Ok(Box::new(File::open(path)?));
+    }
+    // A pipe, such as <(zcat conn.log.gz): even to open it can take as long as nobody writes.
+    let path = path.to_owned();
+    Ok(Box::new(Waiting::new(|| File::open(path), interrupt::stopped)?))
 }
 
 fn name(path: &Path) -> String {
