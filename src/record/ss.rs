@@ -171,21 +171,28 @@ fn end_point(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// `46sec,0)`, `1min12sec,0)`, `850ms,0)`: misc/ss.c:print_ms_timer.
+/// `46sec,0)`, `1min12sec,0)`, and below ten seconds `2.916ms,0)`, which are 2.916 s, or `850ms,0)`, which
+/// are 0.85 s: misc/ss.c:print_ms_timer of iproute2 puts the milliseconds behind the seconds and a point.
 fn time_left(text: &str) -> Option<Duration> {
+    let number = |digits: &str| digits.parse::<u64>().ok();
     let text = text.split(',').next()?;
     let (minutes, rest) = match text.split_once("min") {
-        Some((minutes, rest)) => (minutes.parse::<u64>().ok()?, rest),
+        Some((minutes, rest)) => (number(minutes)?, rest),
         None => (0, text),
     };
-    let millis = match (rest.strip_suffix("ms"), rest.strip_suffix("sec")) {
-        (Some(millis), _) => millis.parse::<u64>().ok()?,
-        // `1.2sec` is written below ten seconds, with a point.
-        (_, Some(seconds)) => (seconds.parse::<f64>().ok()? * 1e3) as u64,
-        _ if rest.is_empty() => 0,
-        _ => return None,
+    let (seconds, millis) = if rest.is_empty() {
+        (0, 0)
+    } else if let Some(seconds) = rest.strip_suffix("sec") {
+        (number(seconds)?, 0)
+    } else {
+        match rest.strip_suffix("ms")?.split_once('.') {
+            Some((seconds, millis)) if millis.len() == 3 => (number(seconds)?, number(millis)?),
+            Some(_) => return None,
+            None => (0, number(rest.strip_suffix("ms")?)?),
+        }
     };
-    Some(Duration::from_millis(minutes.checked_mul(60_000)?.checked_add(millis)?))
+    let seconds = minutes.checked_mul(60)?.checked_add(seconds)?;
+    Duration::from_secs(seconds).checked_add(Duration::from_millis(millis))
 }
 
 #[cfg(test)]
@@ -199,11 +206,17 @@ mod tests {
             ("1min12sec,0)", 72_000),
             ("850ms,0)", 850),
             ("1min,0)", 60_000),
-            ("1.5sec,0)", 1_500),
+            ("2.916ms,0)", 2_916),
+            ("9.050ms,0)", 9_050),
+            ("7sec,0)", 7_000),
+            ("050ms,0)", 50),
+            ("12min,0)", 720_000),
         ] {
             assert_eq!(time_left(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        assert_eq!(time_left("soon"), None);
+        for wrong in ["soon", "1.5sec,0)", "2.9ms,0)", "-1sec,0)", "99999999999999999999sec,0)"] {
+            assert_eq!(time_left(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

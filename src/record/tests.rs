@@ -162,7 +162,7 @@ const SS: &str = "State      Recv-Q Send-Q     Local Address:Port      Peer Addr
     ESTAB      0      0               10.0.0.1:22            10.0.0.9:51000\n\
     ESTAB      0      0               10.0.0.1:50000         10.0.0.9:51001\n\
     TIME-WAIT  0      0               10.0.0.1:40003         10.0.0.5:443   timer:(timewait,46sec,0)\n\
-    TIME-WAIT  0      0               10.0.0.1:40004         10.0.0.5:443   timer:(timewait,1.2sec,0)\n\
+    TIME-WAIT  0      0               10.0.0.1:40004         10.0.0.5:443   timer:(timewait,1.200ms,0)\n\
     TIME-WAIT  0      0               10.0.0.1:40005         10.0.0.5:443   timer:(timewait,59sec,0)\n\
     SYN-SENT   0      1               10.0.0.1:40006         10.0.0.6:443   timer:(on,850ms,3)\n\
     CLOSE-WAIT 1      0               10.0.0.1:40007         10.0.0.7:80\n\
@@ -181,6 +181,20 @@ fn ss_tells_rates_from_time_waits() {
     let mean = seen.lifetimes.mean().unwrap().as_secs_f64();
     assert!((mean - 61.024 * 2.0 / 3.0).abs() < 1e-6, "{mean}");
     assert_eq!(flow(&record, "10.0.0.7:80").standing, 1);
+}
+
+#[test]
+fn ss_timers_below_ten_seconds_are_seconds_and_milliseconds() {
+    // 150 TIME-WAITs of which the oldest has 3.5 s left: they came for 57.524 s, not for 61.
+    let text: String = (0..150_u64)
+        .map(|number| {
+            let left = if number == 0 { "3.500ms" } else { "46sec" };
+            let port = 40_000 + number;
+            format!("TIME-WAIT 0 0 10.0.0.1:{port} 10.0.0.5:443 timer:(timewait,{left},0)\n")
+        })
+        .collect();
+    let seconds = read(text).seen.seconds;
+    assert!((seconds - 57.524).abs() < 1e-6, "{seconds}");
 }
 
 const CONNTRACK: &str = "tcp      6 431999 ESTABLISHED src=192.168.0.7 dst=93.184.216.34 sport=50123 dport=443 \
