@@ -3,6 +3,9 @@
 //! Source: conntrack(8), and net/netfilter/nf_conntrack_standalone.c:ct_seq_show of Linux: protocol, its
 //! number, the seconds left, the state, the tuple of the original direction and that of the reply.
 //!
+//! `[OFFLOAD]` and `[HW_OFFLOAD]` mark what a flow table forwards past conntrack: established, and without
+//! seconds and state.
+//!
 //! Where the reply goes to another address than the opener's, that address is the NAT's, and it is its
 //! ports that are taken.
 
@@ -76,9 +79,18 @@ fn entry<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Entry>, 
         return Err("`tcp` is not followed by its number, 6".to_owned());
     }
     let mut words = words.peekable();
-    let left = words.next().and_then(|left| left.parse::<u64>().ok());
-    let left = left.ok_or("no seconds that the entry has left")?;
-    let state = words.next_if(|word| !word.contains('=')).ok_or("no state")?;
+    let left = words.next_if(|word| !word.contains('='));
+    let state = words.next_if(|word| !word.contains('='));
+    let (left, state) = match (left, state) {
+        // Neither is told of one that is handed over to hardware or to a flow table: see below.
+        (None, _) => (None, "ESTABLISHED"),
+        (Some(left), state) => {
+            let left = left.parse().map(Duration::from_secs);
+            let left = left.map_err(|_| "no seconds that the entry has left")?;
+            (Some(left), state.ok_or("no state")?)
+        }
+    };
+    let told = left.is_some();
     let state = match state {
         "FIN_WAIT" => TcpState::FinWait2,
         "SYN_SENT2" => TcpState::SynReceived,
@@ -87,7 +99,10 @@ fn entry<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Entry>, 
             .ok_or_else(|| format!("`{}` is not a state", shown(state.as_bytes())))?,
     };
     let mut tuples = [Tuple::default(); 2];
-    for (key, value) in words.filter_map(|word| word.split_once('=')) {
+    let mut offloaded = false;
+    for word in words {
+        offloaded |= matches!(word, "[OFFLOAD]" | "[HW_OFFLOAD]");
+        let Some((key, value)) = word.split_once('=') else { continue };
         // The keys of the second tuple are those of the first again.
         for tuple in &mut tuples {
             if let Some(slot @ None) = tuple.get(key) {
@@ -96,10 +111,13 @@ fn entry<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Entry>, 
             }
         }
     }
+    if !told && !offloaded {
+        return Err("no seconds that the entry has left".to_owned());
+    }
     let [(opener, server), (replier, replied_to)] = [tuples[0].ends()?, tuples[1].ends()?];
     let translated = replied_to.ip() != opener.ip();
     let (source, destination) = if translated { (replied_to, replier) } else { (opener, server) };
-    Ok(Some(Entry { state, source, destination, remaining: Some(Duration::from_secs(left)) }))
+    Ok(Some(Entry { state, source, destination, remaining: left }))
 }
 
 /// A direction, in words.

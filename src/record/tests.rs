@@ -226,6 +226,27 @@ fn conntrack_tells_the_ports_of_a_nat() {
 }
 
 #[test]
+fn conntrack_entries_that_are_offloaded_are_open() {
+    let entry = |from: u16, seconds: &str, mark: &str| {
+        format!(
+            "tcp      6 {seconds}src=192.168.0.7 dst=10.0.0.5 sport={from} dport=443 src=10.0.0.5 \
+             dst=203.0.113.9 sport=443 dport={from} [ASSURED] {mark} mark=0 use=2\n"
+        )
+    };
+    let text = [
+        entry(40_001, "", "[OFFLOAD]"),
+        "ipv4     2 ".to_owned() + &entry(40_002, "", "[HW_OFFLOAD]"),
+        entry(40_003, "431999 ESTABLISHED ", "[OFFLOAD]"),
+        entry(40_004, "", ""),
+    ]
+    .concat();
+    let record = read(text);
+    assert_eq!((record.kind, record.tally.rows, record.tally.bad), (Kind::Conntrack, 4, 1));
+    assert_eq!(flow(&record, "10.0.0.5:443").standing, 3);
+    assert_eq!(record.tally.first_bad[0].why, "no seconds that the entry has left");
+}
+
+#[test]
 fn csv_is_read_by_its_header() {
     let text = "start;duration;source;source_port;destination;destination_port;end\n\
         2026-11-24T10:42:10Z;250 ms;10.0.0.1;40001;10.0.0.5;443;client\n\
