@@ -4,7 +4,7 @@
 //! would otherwise take the rest of the record into memory.
 
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::csv_columns::{
@@ -93,16 +93,11 @@ fn connection<'a>(layout: &Layout, get: &impl Fn(usize) -> &'a [u8]) -> Result<C
         (b"" | b"-", stop) => Some(until(start, moment(stop, layout.units[STOP])?)?),
         (text, _) => Some(duration(text, layout.units[DURATION])?),
     };
-    let has_source_port = layout.columns[SOURCE_PORT].is_some();
-    let source = end_point(get(SOURCE), get(SOURCE_PORT), has_source_port)?;
-    let has_port = layout.columns[DESTINATION_PORT].is_some();
-    let destination = end_point(get(DESTINATION), get(DESTINATION_PORT), has_port)?
-        .ok_or("no port of the destination")?;
     // Port 0 stands for one that is not told.
-    let source = match source {
-        Some(source) => source,
-        None => SocketAddr::new(address(get(SOURCE))?, 0),
-    };
+    let (source, port) = end_point(get(SOURCE), get(SOURCE_PORT))?;
+    let source = SocketAddr::new(source, port.unwrap_or(0));
+    let (destination, port) = end_point(get(DESTINATION), get(DESTINATION_PORT))?;
+    let destination = SocketAddr::new(destination, port.ok_or("no port of the destination")?);
     Ok(Connection { start, duration, source, destination, end: end(get(END))? })
 }
 
@@ -111,17 +106,17 @@ fn until(start: i64, stop: i64) -> Result<Duration, String> {
         .map_err(|why| if stop < start { "it ends before it starts".to_owned() } else { why })
 }
 
-/// An address with its port in a column of its own, or behind a colon; `None` where no port is told.
-fn end_point(host: &[u8], own: &[u8], has_own: bool) -> Result<Option<SocketAddr>, String> {
-    if has_own {
-        return Ok(Some((address(host)?, port(own)?).into()));
+/// An address with its port in a column of its own, or behind a colon, or nowhere.
+fn end_point(host: &[u8], own: &[u8]) -> Result<(IpAddr, Option<u16>), String> {
+    if !matches!(own, b"" | b"-") {
+        return Ok((address(host)?, Some(port(own)?)));
     }
     let both: Option<SocketAddr> =
         std::str::from_utf8(host).ok().and_then(|text| text.parse().ok());
     match both {
         Some(both) if both.port() == 0 => Err("port 0 is none".to_owned()),
-        Some(both) => Ok(Some(SocketAddr::new(both.ip().to_canonical(), both.port()))),
-        None => address(host).map(|_| None),
+        Some(both) => Ok((both.ip().to_canonical(), Some(both.port()))),
+        None => Ok((address(host)?, None)),
     }
 }
 

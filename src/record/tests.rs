@@ -271,6 +271,22 @@ fn csv_is_read_by_its_header() {
 }
 
 #[test]
+fn csv_ports_can_be_in_either_column_or_not_be_told() {
+    let text = "ts,src,sport,dst,dport,end\n\
+        1,10.0.0.1:40001,,10.0.0.5:443,,client\n\
+        2,10.0.0.1,40002,10.0.0.5,443,client\n\
+        3,10.0.0.1,,10.0.0.5,443,client\n\
+        4,10.0.0.1,-,[::ffff:10.0.0.5]:443,-,client\n\
+        5,10.0.0.1,,10.0.0.5,,client\n\
+        6,10.0.0.1:80,,10.0.0.5,443,client\n";
+    let record = read(text);
+    assert_eq!((record.tally.used, record.tally.bad), (5, 1), "{:?}", record.tally);
+    assert_eq!(record.tally.first_bad[0].why, "no port of the destination");
+    assert_eq!(flow(&record, "10.0.0.5:443").opened, 5);
+    assert_eq!(record.seen.sources[0].outside, 1, "a port that is not told is not outside");
+}
+
+#[test]
 fn csv_columns_can_be_named() {
     let columns = "start=begun:ms,stop=done:ms,source=from,destination=to".parse().unwrap();
     let options = Options { columns, ..options(None) };
