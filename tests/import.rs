@@ -186,6 +186,25 @@ fn a_column_that_is_not_there_is_answered_with_the_nearest() {
 }
 
 #[test]
+fn times_of_a_csv_that_need_a_unit_or_a_name_are_told_so() {
+    let desk = Desk::with("ms.csv", "when_ms,src,dst,dport\n1763980930123,10.0.0.1,10.0.0.5,443\n");
+    let told = |arguments: &[&str]| desk.command(arguments).env("COLUMNS", "200").assert();
+    told(&["import", "ms.csv", "--columns", "start=when_ms"])
+        .code(2)
+        .stderr(contains("is not a time in seconds; in ms? --columns start=COLUMN:ms says so"));
+    told(&["import", "ms.csv", "--columns", "start=when_ms:ms"])
+        .success()
+        .stdout(contains("2025-11-24 10:42:10 UTC"));
+    fs::write(desk.path("odd.csv"), "a,b,c\n1,10.0.0.1,10.0.0.5:443\n").unwrap();
+    told(&["import", "odd.csv"])
+        .code(2)
+        .stderr(contains("--columns start=COLUMN,source=COLUMN,destination=COLUMN"));
+    fs::write(desk.path("civil.csv"), "ts,src,dst\n2024-01-01 00:00:00,10.0.0.1,10.0.0.5:443\n")
+        .unwrap();
+    told(&["import", "civil.csv"]).success().stdout(contains("2024-01-01 00:00:00 UTC"));
+}
+
+#[test]
 fn what_cannot_be_read_ends_with_2_and_says_why() {
     let desk = Desk::with("empty.log", "");
     fs::write(desk.path("letter.txt"), "Dear sir, or madam\n").unwrap();

@@ -8,13 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::csv_columns::{
-    DESTINATION, DESTINATION_PORT, DURATION, END, Layout, PROTOCOL, SOURCE, SOURCE_PORT, START,
-    STOP, cells, delimiter,
+    DESTINATION, DESTINATION_PORT, DURATION, END, FIELDS, Layout, PROTOCOL, SOURCE, SOURCE_PORT,
+    START, STOP, cells, delimiter,
 };
-use super::fields::{address, duration, moment, port, shown, span};
+use super::fields::{Unit, address, duration, likelier_unit, moment, port, shown, span};
 use super::lines::Lines;
 use super::{Importer, RecordError};
-use crate::survey::{Connection, End};
+use crate::survey::{Connection, End, Micros};
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
@@ -87,10 +87,10 @@ fn row(reading: &mut Importer<'_>, layout: &Layout, cells: &[&[u8]], line: &[u8]
 }
 
 fn connection<'a>(layout: &Layout, get: &impl Fn(usize) -> &'a [u8]) -> Result<Connection, String> {
-    let start = moment(get(START), layout.units[START])?;
+    let start = time(get(START), layout, START)?;
     let duration = match (get(DURATION), get(STOP)) {
         (b"" | b"-", b"" | b"-") => None,
-        (b"" | b"-", stop) => Some(until(start, moment(stop, layout.units[STOP])?)?),
+        (b"" | b"-", stop) => Some(until(start, time(stop, layout, STOP)?)?),
         (text, _) => Some(duration(text, layout.units[DURATION])?),
     };
     // Port 0 stands for one that is not told.
@@ -99,6 +99,18 @@ fn connection<'a>(layout: &Layout, get: &impl Fn(usize) -> &'a [u8]) -> Result<C
     let (destination, port) = end_point(get(DESTINATION), get(DESTINATION_PORT))?;
     let destination = SocketAddr::new(destination, port.ok_or("no port of the destination")?);
     Ok(Connection { start, duration, source, destination, end: end(get(END))? })
+}
+
+/// A moment; one that cannot be is told with the unit that it may have.
+fn time(text: &[u8], layout: &Layout, field: usize) -> Result<Micros, String> {
+    let unit = layout.units[field];
+    moment(text, unit).map_err(|why| match likelier_unit(text) {
+        Some(likelier) if unit == Unit::Seconds => {
+            let field = FIELDS[field].0;
+            format!("{why} in seconds; in {likelier}? --columns {field}=COLUMN:{likelier} says so")
+        }
+        _ => why,
+    })
 }
 
 fn until(start: i64, stop: i64) -> Result<Duration, String> {

@@ -127,9 +127,9 @@ pub(super) fn number(text: &[u8], unit: Unit) -> Option<i64> {
     })
 }
 
-/// A moment: a plain number of `unit` since 1970, or RFC 3339.
+/// A moment: a plain number of `unit` since 1970, or RFC 3339; without a zone it is UTC.
 pub(super) fn moment(text: &[u8], unit: Unit) -> Result<Micros, String> {
-    let micros = number(text, unit).or_else(|| rfc3339(text));
+    let micros = number(text, unit).or_else(|| rfc3339(text)).or_else(|| without_zone(text));
     let valid = |micros: &Micros| micros.unsigned_abs() <= (LATEST_S * 1_000_000).unsigned_abs();
     micros.filter(valid).ok_or_else(|| format!("`{}` is not a time", shown(text)))
 }
@@ -138,6 +138,25 @@ pub(super) fn moment(text: &[u8], unit: Unit) -> Result<Micros, String> {
 pub(super) fn rfc3339(text: &[u8]) -> Option<Micros> {
     let text = std::str::from_utf8(text).ok()?;
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// `2026-11-24 10:42:10.123456`, which is taken for UTC.
+fn without_zone(text: &[u8]) -> Option<Micros> {
+    let civil: jiff::civil::DateTime = std::str::from_utf8(text).ok()?.parse().ok()?;
+    jiff::tz::Offset::UTC.to_timestamp(civil).ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// The unit that a plain number of seconds since 1970 is likelier to be in, by its digits: those of these
+/// years have 10 in seconds, and three more in each smaller unit.
+pub(super) fn likelier_unit(text: &[u8]) -> Option<&'static str> {
+    let whole = text.split(|&byte| byte == b'.').next().unwrap_or_default();
+    match whole.len() {
+        _ if !whole.iter().all(u8::is_ascii_digit) => None,
+        12..=14 => Some("ms"),
+        15..=17 => Some("us"),
+        18..=20 => Some("ns"),
+        _ => None,
+    }
 }
 
 /// A span of time from microseconds that were told.
@@ -196,8 +215,24 @@ mod tests {
         let at = moment(b"2026-11-24T10:42:10.25Z", Unit::Seconds).unwrap();
         assert_eq!(at, 1_795_516_930_250_000);
         assert_eq!(moment(b"2026-11-24T11:42:10.25+01:00", Unit::Seconds), Ok(at));
+        assert_eq!(moment(b"2026-11-24 10:42:10.25", Unit::Seconds), Ok(at), "UTC without a zone");
+        assert_eq!(moment(b"2026-11-24 11:42:10.25+01:00", Unit::Seconds), Ok(at));
         assert!(moment(b"yesterday", Unit::Seconds).is_err());
         assert!(moment(b"99999999999999", Unit::Seconds).is_err());
+    }
+
+    #[test]
+    fn a_number_that_is_no_second_of_these_years_is_likelier_in_another_unit() {
+        for (text, unit) in [
+            ("1763980930123", Some("ms")),
+            ("1763980930123.5", Some("ms")),
+            ("1763980930123456", Some("us")),
+            ("1763980930123456789", Some("ns")),
+            ("1763980930", None),
+            ("yesterday at 1", None),
+        ] {
+            assert_eq!(likelier_unit(text.as_bytes()), unit, "{text}");
+        }
     }
 
     #[test]

@@ -150,6 +150,10 @@ fn refuse(name: &str, error: &RecordError) -> Status {
             for kind in portsim::record::Kind::ALL {
                 terminal::talk(&format!("  {:<10} {}", kind.name(), kind.title()));
             }
+            terminal::talk(
+                "Of a CSV with other names in its header, --columns says which column is which:\n  \
+                 --columns start=COLUMN,source=COLUMN,destination=COLUMN",
+            );
         }
         _ => terminal::error(format!("{name}: {}", tame(&error.to_string()))),
     }
