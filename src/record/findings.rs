@@ -15,6 +15,8 @@ use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey};
 
 /// Above this share of the range it is tight.
 const TIGHT: f64 = 0.8;
+/// From this share of connections in no peak on, the verdict says so.
+const RELEVANT: f64 = 0.001;
 /// Sources that are told.
 const SOURCES: usize = 8;
 /// Destinations of a source that are told.
@@ -68,14 +70,17 @@ pub struct Findings {
     pub threshold: u32,
     /// What demand is held against.
     pub limit: Limit,
-    /// How many source addresses there are.
-    pub all_sources: usize,
+    /// How many source addresses there are, told or not.
+    pub all_sources: u64,
+    /// Are there more, because there were too many to remember them all?
+    pub all_sources_at_least: bool,
     /// Sources, the one with the highest peak first; the first eight.
     pub sources: Vec<Source>,
     /// Destinations of all sources together, the one with the highest peak from one source first; the
     /// first ten.
     pub destinations: Vec<Destination>,
-    /// Connections of source addresses that were not told apart.
+    /// Connections of source addresses that were not told apart, all along or for a while: they are in no
+    /// peak.
     pub connections_of_other_sources: u64,
 }
 
@@ -191,7 +196,8 @@ impl Findings {
     pub fn new(record: &Record) -> Self {
         let (seen, tally, limits) = (&record.seen, &record.tally, &record.limits);
         let teller = Teller { limits, seen, snapshot: record.kind.is_snapshot() };
-        let (verdict, sentence) = teller.verdict();
+        let (verdict, mut sentence) = teller.verdict();
+        sentence.push_str(&unseen(seen.left_out.connections, tally.used));
         let first_bad = tally.first_bad.iter().map(|bad| Bad {
             file: bad.input,
             line: bad.line,
@@ -220,12 +226,26 @@ impl Findings {
                 by_destination: limits.reuse_key == ReuseKey::FourTuple,
                 time_wait_s: limits.time_wait.as_secs_f64(),
             },
-            all_sources: seen.sources.len(),
+            all_sources: seen.sources.len() as u64 + seen.left_out.sources,
+            all_sources_at_least: seen.left_out.more,
             sources: seen.sources.iter().take(SOURCES).map(|one| teller.source(one)).collect(),
             destinations: teller.destinations(),
             connections_of_other_sources: seen.left_out.connections,
         }
     }
+}
+
+/// What a verdict does not cover: sources that were not told apart.
+fn unseen(left_out: u64, all: u64) -> String {
+    let share = left_out as f64 / all.max(1) as f64;
+    if share < RELEVANT {
+        return String::new();
+    }
+    format!(
+        " But that is of some sources only: {} of all connections are in no peak, because there are too \
+         many source addresses to tell apart (--source ADDR counts one of them whole).",
+        percent(share)
+    )
 }
 
 struct Teller<'a> {

@@ -137,7 +137,7 @@ impl Snapshot {
         });
         Collected {
             sources,
-            left_out: LeftOut { sources: 0, connections: self.left_out, most: 0 },
+            left_out: LeftOut { connections: self.left_out, ..LeftOut::default() },
             threshold: 0,
             first: 0,
             last: 0,

@@ -299,6 +299,23 @@ fn csv_columns_can_be_named() {
 }
 
 #[test]
+fn a_verdict_says_how_much_it_does_not_cover() {
+    let rows = (0..5_000).map(|row| {
+        let source = row % 500;
+        format!("{row},10.1.{}.{},10.0.0.5:443,1\n", source / 250, source % 250 + 1)
+    });
+    let text = "ts,src,dst,duration\n".to_owned() + &rows.collect::<String>();
+    let budget = Budget { changes: 1 << 20, flows: 64 };
+    let few = Findings::new(&read_as(&text, &Options { budget, ..options(None) }).unwrap());
+    assert_eq!((few.all_sources, few.all_sources_at_least), (500, false));
+    assert!(few.connections_of_other_sources > 2_500, "{}", few.connections_of_other_sources);
+    assert!(few.sentence.contains("% of all connections are in no peak"), "{}", few.sentence);
+    let all = Findings::new(&read(&text));
+    assert_eq!((all.all_sources, all.connections_of_other_sources), (500, 0));
+    assert!(!all.sentence.contains("in no peak"), "{}", all.sentence);
+}
+
+#[test]
 fn only_the_sources_that_were_asked_for_count() {
     let options = Options { only: vec!["10.0.0.9".parse().unwrap()], ..options(None) };
     let record = read_as(ZEEK, &options).unwrap();

@@ -71,13 +71,14 @@ fn notes(record: &Record, findings: &Findings, name: &str) -> Vec<String> {
     if tally.bad > 0 {
         notes.push(format!("{} could not be read.", plural(tally.bad, "row", "rows")));
     }
-    let left_out = seen.sources.len().saturating_sub(HOSTS);
+    let left_out = findings.all_sources.saturating_sub(HOSTS as u64);
     if left_out > 0 || seen.left_out.connections > 0 {
         let others: u64 = seen.sources.iter().skip(HOSTS).map(|source| source.opened).sum();
         notes.push(format!(
-            "The {HOSTS} source addresses with the highest peaks are hosts here; {} with {} are left \
+            "The {HOSTS} source addresses with the highest peaks are hosts here; {}{} with {} are left \
              out (--source ADDR takes one of them).",
-            plural(left_out as u64 + seen.left_out.sources, "other", "others"),
+            if findings.all_sources_at_least { "at least " } else { "" },
+            plural(left_out, "other", "others"),
             plural(others + seen.left_out.connections, "connection", "connections")
         ));
     }

@@ -47,6 +47,8 @@ pub struct Collector {
     few: HashMap<(IpAddr, SocketAddr), u32>,
     threshold: u32,
     left_out: LeftOut,
+    /// Addresses of sources that were left out once; some of them come again.
+    gone: HashSet<IpAddr>,
     starts: Window,
     ends: Window,
 }
@@ -81,11 +83,13 @@ const LEAST_CHANGES: usize = 32;
 /// Sources that are not told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// How many times a source was left out.
+    /// How many addresses are missing among the sources that are told.
     pub sources: u64,
-    /// Their connections.
+    /// Are there more of them, because there are too many to remember their addresses?
+    pub more: bool,
+    /// Connections that are in no source that is told, also those of sources that came again later.
     pub connections: u64,
-    /// The most connections that one of them had: more ports it never held.
+    /// The most connections that a source had when it was left out.
     pub most: u64,
 }
 
@@ -120,6 +124,7 @@ impl Collector {
             few: HashMap::new(),
             threshold: 0,
             left_out: LeftOut::default(),
+            gone: HashSet::new(),
             starts: Window::NONE,
             ends: Window::NONE,
         }
@@ -244,7 +249,11 @@ impl Collector {
             .truncate(self.sources.len().saturating_sub(self.budget.flows + self.budget.flows / 2));
         for (connections, address) in small {
             self.sources.remove(&address);
-            self.left_out.sources += 1;
+            if self.gone.len() < 64 * self.budget.flows {
+                self.gone.insert(address);
+            } else if !self.gone.contains(&address) {
+                self.left_out.more = true;
+            }
             self.left_out.connections += connections;
             self.left_out.most = self.left_out.most.max(connections);
         }
@@ -254,6 +263,8 @@ impl Collector {
     /// Everything that was seen, the source with the highest peak first.
     #[must_use]
     pub fn finish(mut self) -> Collected {
+        let gone = self.gone.iter().filter(|address| !self.sources.contains_key(address));
+        self.left_out.sources = gone.count() as u64;
         let (seconds, starts) = (self.seconds(), self.starts);
         let last = self.ends.1.max(starts.1);
         let bin = self.tracks().map(|track| track.bin()).max().unwrap_or(1);

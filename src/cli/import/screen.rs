@@ -181,16 +181,17 @@ fn notes(findings: &Findings) -> Vec<String> {
             limit.ports
         ));
     }
-    if findings.all_sources > findings.sources.len() {
+    if findings.all_sources > findings.sources.len() as u64 {
         notes.push(format!(
-            "{} source addresses in all; the {} with the highest peaks are shown.",
-            count(findings.all_sources as u64),
+            "{}{} source addresses in all; the {} with the highest peaks are shown.",
+            if findings.all_sources_at_least { "At least " } else { "" },
+            count(findings.all_sources),
             amount(findings.sources.len() as f64)
         ));
     }
     if findings.connections_of_other_sources > 0 {
         notes.push(format!(
-            "{} of sources with too few to tell them apart are in no peak.",
+            "{} of sources that had too few at the time to tell them apart are in no peak.",
             plural(findings.connections_of_other_sources, "connection", "connections")
         ));
     }

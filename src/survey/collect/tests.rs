@@ -172,3 +172,25 @@ fn a_crowd_of_sources_is_bounded_and_counted() {
     assert_eq!(all.left_out.most, 1);
     assert!(all.sources.len() <= 129, "{}", all.sources.len());
 }
+
+/// Sources that come again and again are counted once, whoever is left out meanwhile.
+#[test]
+fn sources_that_are_left_out_are_counted_once() {
+    let crowd = |sources: u32| {
+        let budget = Budget { changes: 1 << 20, flows: 64 };
+        let mut connections = Vec::new();
+        for i in 0..20 * sources {
+            let mut one = connection(i64::from(i), 1, End::Server);
+            one.source = at(1_000 + i % sources, 50_000);
+            connections.push(one);
+        }
+        let all = collected(&connections, budget);
+        let told: u64 = all.sources.iter().map(|source| source.opened).sum();
+        assert_eq!(told + all.left_out.connections, u64::from(20 * sources));
+        (all.sources.len() as u64 + all.left_out.sources, all.left_out.more)
+    };
+    assert_eq!(crowd(500), (500, false));
+    // More than 64 * 64 addresses are not remembered.
+    let (at_least, more) = crowd(5_000);
+    assert!(more && (4_096..=5_000).contains(&at_least), "{at_least}");
+}
