@@ -44,6 +44,11 @@ fn stdout(assert: &Assert) -> String {
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
+/// Without the ends of lines, which depend on the width.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn json(assert: &Assert) -> Value {
     serde_json::from_slice(&assert.get_output().stdout).expect("stdout is one JSON document")
 }
@@ -186,6 +191,43 @@ fn a_column_that_is_not_there_is_answered_with_the_nearest() {
 }
 
 #[test]
+fn the_time_watched_is_the_same_in_report_json_and_scenario() {
+    let row = |at: u32| format!("{at},10.0.0.1,10.0.0.5:443,1\n");
+    let rows: String = (0..4).map(row).collect();
+    let desk = Desk::with("calls.csv", "ts,src,dst,duration\n".to_owned() + &rows);
+    let told = flat(&stdout(&desk.portsim(&["import", "calls.csv"]).success()));
+    assert!(told.contains("Over 3.00 s, 0 s to 3.00 s, in which all were opened."), "{told}");
+    let found = json(&desk.portsim(&["import", "calls.csv", "--format", "json"]));
+    assert_eq!(
+        (&found["first"], &found["last"], &found["seconds"]),
+        (&"0".into(), &"3".into(), &3.0.into())
+    );
+    assert_eq!(found["watched"], "openings");
+    let scenario = flat(&stdout(&desk.portsim(&["import", "calls.csv", "--to-scenario", "-q"])));
+    assert!(scenario.contains("rate = \"1.33333 / s\""), "{scenario}");
+}
+
+#[test]
+fn connections_that_begin_together_get_no_invented_rate() {
+    let rows = "0,10.0.0.1,10.0.0.5:443,60\n".repeat(3);
+    let desk = Desk::with("calls.csv", "ts,src,dst,duration\n".to_owned() + &rows);
+    let told = flat(&stdout(&desk.portsim(&["import", "calls.csv"]).success()));
+    assert!(told.contains("Over 60.0 s, 0 s to 60.0 s: all were opened at one moment"), "{told}");
+    assert!(!told.contains(" / s"), "{told}");
+    let found = json(&desk.portsim(&["import", "calls.csv", "--format", "json"]));
+    assert_eq!(
+        (&found["sources"][0]["rate_per_s"], &found["seconds"]),
+        (&Value::Null, &60.0.into())
+    );
+    let scenario = flat(&stdout(&desk.portsim(&["import", "calls.csv", "--to-scenario", "-q"])));
+    let scenario = scenario.replace("# ", "");
+    // 60 s and a TIME-WAIT of 61.024 s on average: 3 / 121.024 s.
+    assert!(scenario.contains("rate = \"0.0247885 / s\""), "{scenario}");
+    assert!(scenario.contains("They hold 3 ports of 28,232 on average."), "{scenario}");
+    assert!(scenario.contains("and no rate can be told"), "{scenario}");
+}
+
+#[test]
 fn times_of_a_csv_that_need_a_unit_or_a_name_are_told_so() {
     let desk = Desk::with("ms.csv", "when_ms,src,dst,dport\n1763980930123,10.0.0.1,10.0.0.5,443\n");
     let told = |arguments: &[&str]| desk.command(arguments).env("COLUMNS", "200").assert();
@@ -306,7 +348,7 @@ fn an_interrupt_tells_what_was_read_until_then() {
     while stdin.write_all(zeek().as_bytes()).is_ok() {}
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = flat(&String::from_utf8(output.stdout).unwrap());
     assert!(text.contains("Interrupted: the rest was not read."), "{text}");
 }
 
@@ -349,7 +391,7 @@ fn a_silent_stdin_can_be_interrupted() {
         let cut = zeek() + "1795517530.5\tC\t10.0.0.";
         let output = told_in_silence(&["import", "-"], cut.as_bytes(), signal);
         assert_eq!(output.status.code(), Some(130));
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = flat(&String::from_utf8(output.stdout).unwrap());
         assert!(text.contains("12,000 rows: 12,000 connections."), "{text}");
         assert!(text.contains("Interrupted: the rest was not read."), "{text}");
         let talk = String::from_utf8(output.stderr).unwrap();

@@ -11,7 +11,7 @@ use super::moment::{clock, rfc3339};
 use super::{Kind, Record};
 use crate::model::ReuseKey;
 use crate::numbers::{count, percent};
-use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey};
+use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
 
 /// Above this share of the range it is tight.
 const TIGHT: f64 = 0.8;
@@ -32,6 +32,44 @@ pub enum Fit {
     Tight,
     /// More were wanted than there are.
     RunsDry,
+}
+
+/// Which time was watched: see [`Watched`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Span {
+    /// From the first opening to the last one.
+    Openings,
+    /// From the first end to the last one, which is shorter.
+    Ends,
+    /// All were opened at one moment: until the last end; no rate can be told.
+    AtOnce,
+    /// One moment.
+    Look,
+}
+
+impl Span {
+    /// What happened in that time, as the end of a sentence; nothing where no rate was told.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Openings => ", in which all were opened",
+            Self::Ends => ", in which all ended",
+            Self::AtOnce => ": all were opened at one moment, and no rate can be told",
+            Self::Look => "",
+        }
+    }
+}
+
+impl From<Watched> for Span {
+    fn from(watched: Watched) -> Self {
+        match watched {
+            Watched::Openings => Self::Openings,
+            Watched::Ends => Self::Ends,
+            Watched::AtOnce(_) => Self::AtOnce,
+            Watched::Look => Self::Look,
+        }
+    }
 }
 
 /// Everything that is told of a record; also the JSON that programs get.
@@ -59,11 +97,13 @@ pub struct Findings {
     pub first_bad: Vec<Bad>,
     /// What the record does not tell.
     pub missing: Vec<String>,
-    /// For how long connections were watched; of a snapshot, for how long TIME-WAITs stay.
+    /// Which time was watched: what rates are of.
+    pub watched: Span,
+    /// How long that is; of a snapshot, for how long TIME-WAITs came.
     pub seconds: f64,
-    /// When the first one was opened and the last one last seen; `null` of a snapshot.
+    /// When it begins; `null` of a snapshot.
     pub first: Option<String>,
-    /// See `first`.
+    /// When it ends; likewise.
     pub last: Option<String>,
     /// When not 0, destinations with fewer connections from one source are not told apart, and the peaks
     /// of those that came late lack as many ports.
@@ -130,8 +170,8 @@ pub struct Source {
     pub address: String,
     /// Connections that were opened, or tried.
     pub connections: u64,
-    /// A second.
-    pub rate_per_s: f64,
+    /// A second; `null` where all of the record were opened at one moment.
+    pub rate_per_s: Option<f64>,
     /// The most ports held at once to one destination.
     pub peak_to_one: Held,
     /// The most ports held at once to all of them.
@@ -151,8 +191,8 @@ pub struct Destination {
     pub destination: String,
     /// Connections that were opened, or tried.
     pub connections: u64,
-    /// A second.
-    pub rate_per_s: f64,
+    /// A second; `null` where all of the record were opened at one moment.
+    pub rate_per_s: Option<f64>,
     /// The most ports held at once.
     pub peak: Held,
     /// How long connections lasted; `null` where that is not told.
@@ -216,6 +256,7 @@ impl Findings {
             bad: tally.bad,
             first_bad: first_bad.collect(),
             missing: tally.missing.clone(),
+            watched: seen.watched.into(),
             seconds: seen.seconds,
             first: (!teller.snapshot).then(|| rfc3339(seen.first)),
             last: (!teller.snapshot).then(|| rfc3339(seen.last)),
@@ -259,8 +300,9 @@ impl Teller<'_> {
         ports as f64 / f64::from(self.limits.usable_ports.max(1))
     }
 
-    fn rate(&self, connections: u64) -> f64 {
-        if self.seen.seconds > 0.0 { connections as f64 / self.seen.seconds } else { 0.0 }
+    fn rate(&self, connections: u64) -> Option<f64> {
+        let told = !matches!(self.seen.watched, Watched::AtOnce(_)) && self.seen.seconds > 0.0;
+        told.then(|| connections as f64 / self.seen.seconds)
     }
 
     fn held(&self, peak: Peak) -> Held {

@@ -35,7 +35,9 @@ mod zeek_end;
 mod zeek_json;
 
 pub use csv_columns::{Column, Columns, FIELDS};
-pub use findings::{Bad, Destination, EndCounts, Findings, Fit, Held, Lifetime, Limit, Source};
+pub use findings::{
+    Bad, Destination, EndCounts, Findings, Fit, Held, Lifetime, Limit, Source, Span,
+};
 pub use kind::Kind;
 pub use moment::{clock, clock_of};
 pub use tally::{BadLine, Tally};

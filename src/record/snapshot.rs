@@ -9,7 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::host::TcpState;
-use crate::survey::{Collected, FlowSurvey, LeftOut, Lifetimes, Limits, Peak, SourceSurvey};
+use crate::survey::{
+    Collected, FlowSurvey, LeftOut, Lifetimes, Limits, Peak, SourceSurvey, Watched,
+};
 
 /// Flows that are told apart: more than a machine has sockets for, some 100 MB.
 const MOST_FLOWS: usize = 1 << 19;
@@ -139,6 +141,7 @@ impl Snapshot {
             sources,
             left_out: LeftOut { connections: self.left_out, ..LeftOut::default() },
             threshold: 0,
+            watched: Watched::Look,
             first: 0,
             last: 0,
             seconds: window.as_secs_f64(),

@@ -1,8 +1,10 @@
 //! What was read as a survey, of which `survey::scenario` makes a scenario.
 
+use std::time::Duration;
+
 use super::{Findings, Kind, Record, clock};
 use crate::numbers::{count, plural, span};
-use crate::survey::{HostSurvey, SourceSurvey, Survey};
+use crate::survey::{HostSurvey, SourceSurvey, Survey, Watched};
 
 /// Sources that become a host each.
 const HOSTS: usize = 8;
@@ -30,9 +32,19 @@ pub fn survey(record: &Record, findings: &Findings, machine: &Machine, name: &st
     Survey {
         title: format!("What {name} recorded"),
         notes: notes(record, findings, name),
-        // Of connections at one moment no rate is known: they count as those of one second.
-        seconds: if seen.seconds > 0.0 { seen.seconds } else { 1.0 },
+        seconds: seconds(record),
         hosts,
+    }
+}
+
+/// The time that rates of the scenario are of.
+fn seconds(record: &Record) -> f64 {
+    match record.seen.watched {
+        // Neither was any port held: a time as long as any.
+        Watched::AtOnce(Duration::ZERO) => record.limits.time_wait.as_secs_f64().max(1.0),
+        // So that the ports held are those that were, on average until the last one is free.
+        Watched::AtOnce(held) => held.as_secs_f64(),
+        _ => record.seen.seconds,
     }
 }
 
@@ -57,15 +69,23 @@ fn notes(record: &Record, findings: &Findings, name: &str) -> Vec<String> {
         format!("From {name} ({}{partial}): {} {what}.", record.kind.title(), count(tally.used))
     } else {
         format!(
-            "From {name} ({}{partial}): {} {what} in {}, {} to {}.",
+            "From {name} ({}{partial}): {} {what} in {}, {} to {}{}.",
             record.kind.title(),
             count(tally.used),
             span(seen.seconds),
             clock(seen.first),
             clock(seen.last),
+            findings.watched.in_words(),
         )
     };
     notes.push(from);
+    if let Watched::AtOnce(_) = seen.watched {
+        notes.push(format!(
+            "Here they come evenly, and in {}: as long as it took until the last port was free again. So \
+             ports are held as they were on average; at some moment it may have been more.",
+            span(seconds(record))
+        ));
+    }
     notes.push(format!("Before any model: {}", findings.sentence));
     notes.extend(tally.missing.iter().cloned());
     if tally.bad > 0 {

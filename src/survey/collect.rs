@@ -51,6 +51,7 @@ pub struct Collector {
     gone: HashSet<IpAddr>,
     starts: Window,
     ends: Window,
+    released: Micros,
 }
 
 #[derive(Debug)]
@@ -127,6 +128,7 @@ impl Collector {
             gone: HashSet::new(),
             starts: Window::NONE,
             ends: Window::NONE,
+            released: Micros::MIN,
         }
     }
 
@@ -135,6 +137,7 @@ impl Collector {
         self.starts.add(connection.start);
         self.ends.add(connection.last_seen());
         let (from, to) = (connection.start, connection.released(&self.limits));
+        self.released = self.released.max(to);
         let number = self.number(connection);
         if self.sources.len() > 2 * self.budget.flows {
             self.leave_out_sources(connection.source.ip());
@@ -265,8 +268,7 @@ impl Collector {
     pub fn finish(mut self) -> Collected {
         let gone = self.gone.iter().filter(|address| !self.sources.contains_key(address));
         self.left_out.sources = gone.count() as u64;
-        let (seconds, starts) = (self.seconds(), self.starts);
-        let last = self.ends.1.max(starts.1);
+        let (watched, Window(first, last)) = self.watched();
         let bin = self.tracks().map(|track| track.bin()).max().unwrap_or(1);
         let mut by_source: HashMap<IpAddr, Vec<Flow>> = HashMap::new();
         for flow in self.flows {
@@ -281,24 +283,33 @@ impl Collector {
             let key = |source: &SourceSurvey| (source.tightest().ports, source.opened);
             key(b).cmp(&key(a)).then(a.address.cmp(&b.address))
         });
-        let none = starts.0 > starts.1;
         Collected {
             sources,
             left_out: self.left_out,
             threshold: self.threshold,
-            first: if none { 0 } else { starts.0 },
-            last: if none { 0 } else { last },
-            seconds,
+            watched,
+            first,
+            last,
+            seconds: Window(first, last).seconds(),
             bin: Duration::from_micros(bin),
         }
     }
 
-    /// How long was watched. A record has what began in a window of time, or what ended in one: so it is
-    /// the shorter of the two spans.
-    fn seconds(&self) -> f64 {
-        let (starts, ends) = (self.starts.seconds(), self.ends.seconds());
-        let shorter = starts.min(ends);
-        if shorter > 0.0 { shorter } else { starts.max(ends) }
+    /// The time that was watched. A record has what began in a window of time, or what ended in one: so it
+    /// is the shorter of the two spans.
+    fn watched(&self) -> (Watched, Window) {
+        let (starts, ends) = (self.starts, self.ends);
+        if starts.0 > starts.1 {
+            return (Watched::AtOnce(Duration::ZERO), Window(0, 0));
+        }
+        if starts.0 == starts.1 {
+            let held = u64::try_from(self.released.saturating_sub(starts.0)).unwrap_or_default();
+            return (Watched::AtOnce(Duration::from_micros(held)), Window(starts.0, ends.1));
+        }
+        match ends.seconds() {
+            span if span > 0.0 && span < starts.seconds() => (Watched::Ends, ends),
+            _ => (Watched::Openings, starts),
+        }
     }
 }
 
@@ -375,6 +386,21 @@ impl SourceSurvey {
     }
 }
 
+/// Which time was watched: what rates are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// From the first opening to the last one.
+    Openings,
+    /// From the first end to the last one, where that is shorter: what began long before was recorded only
+    /// because it ended then.
+    Ends,
+    /// From the only opening to the last end: all were opened at one moment, and no rate can be told. It is
+    /// so long from then until the last port was free again.
+    AtOnce(Duration),
+    /// As long as the TIME-WAITs of one look took to come.
+    Look,
+}
+
 /// All that was seen.
 #[derive(Clone, Debug)]
 pub struct Collected {
@@ -385,11 +411,13 @@ pub struct Collected {
     /// When not 0, destinations with fewer connections from one source are not told apart, and the peaks
     /// of those that came late lack as many ports.
     pub threshold: u32,
-    /// When the first connection was opened.
+    /// What the time from `first` to `last` is.
+    pub watched: Watched,
+    /// When it begins.
     pub first: Micros,
-    /// When the last one was last seen.
+    /// When it ends.
     pub last: Micros,
-    /// How long was watched: see [`SourceSurvey::opened`] as so many in this time.
+    /// How long it is: see [`SourceSurvey::opened`] as so many in this time.
     pub seconds: f64,
     /// The widest bin of any track.
     pub bin: Duration,

@@ -21,7 +21,7 @@ mod live;
 pub mod scenario;
 mod wording;
 
-pub use collect::{Budget, Collected, Collector, LeftOut, SourceSurvey};
+pub use collect::{Budget, Collected, Collector, LeftOut, SourceSurvey, Watched};
 pub use connection::{Connection, End};
 pub use demand::{Micros, Peak, Track};
 pub use lifetimes::Lifetimes;

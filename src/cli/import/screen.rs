@@ -45,7 +45,8 @@ fn read(findings: &Findings) -> String {
     let over = match (&findings.first, &findings.last) {
         (Some(first), Some(last)) => {
             let (first, last) = (clock_of(first), clock_of(last));
-            format!(" Over {}, {first} to {last}.", span(findings.seconds))
+            let what = findings.watched.in_words();
+            format!(" Over {}, {first} to {last}{what}.", span(findings.seconds))
         }
         _ => String::new(),
     };
@@ -69,7 +70,7 @@ fn sources(findings: &Findings, width: usize) -> String {
             vec![
                 source.address.clone(),
                 count(source.connections),
-                rate(source.rate_per_s),
+                rate_or_none(source.rate_per_s),
                 format!("{} ({})", count(peak.ports), percent(peak.share)),
                 peak.at.as_deref().map_or_else(|| "-".to_owned(), time_of_day),
                 count(source.peak_to_all.ports),
@@ -93,7 +94,7 @@ fn destinations(findings: &Findings, width: usize) -> String {
             vec![
                 there.destination.clone(),
                 count(there.peak.ports),
-                rate(there.rate_per_s),
+                rate_or_none(there.rate_per_s),
                 life(|life| life.p50),
                 life(|life| life.p90),
                 life(|life| life.p99),
@@ -102,6 +103,10 @@ fn destinations(findings: &Findings, width: usize) -> String {
         })
         .collect();
     without_empty(&head, rows, width)
+}
+
+fn rate_or_none(per_second: Option<f64>) -> String {
+    per_second.map_or_else(|| "-".to_owned(), rate)
 }
 
 /// The table without columns that say nothing.

@@ -60,7 +60,8 @@ fn demand_is_counted_over_time() {
     assert_eq!((source.opened, source.outside), (300, 0));
     assert_eq!(source.peak, Peak { ports: 63, at_least: 63, at: 62 * SECOND });
     assert_eq!(source.tightest(), source.peak);
-    assert_eq!((all.first, all.last, all.seconds), (0, 300 * SECOND, 299.0));
+    assert_eq!((all.first, all.last, all.seconds), (0, 299 * SECOND, 299.0));
+    assert_eq!(all.watched, Watched::Openings);
     assert_eq!(all.bin, Duration::from_micros(1));
 }
 
@@ -70,7 +71,20 @@ fn a_long_connection_does_not_stretch_the_time_watched() {
     let mut connections: Vec<_> =
         (0..=60).map(|i| connection(i * SECOND, 1, End::Server)).collect();
     connections.push(connection(-3_600 * SECOND, 3_630, End::Server));
-    assert_eq!(collected(&connections, Budget::default()).seconds, 60.0);
+    let all = collected(&connections, Budget::default());
+    assert_eq!((all.first, all.last, all.seconds), (SECOND, 61 * SECOND, 60.0));
+    assert_eq!(all.watched, Watched::Ends);
+}
+
+/// Of what was opened at one moment no rate is known, only how long ports were held.
+#[test]
+fn openings_at_one_moment_have_no_rate() {
+    let connections: Vec<_> = (1..=3).map(|i| connection(0, 20 * i, End::Server)).collect();
+    let all = collected(&connections, Budget::default());
+    assert_eq!((all.first, all.last, all.seconds), (0, 60 * SECOND, 60.0));
+    assert_eq!(all.watched, Watched::AtOnce(Duration::from_secs(60)));
+    let one = collected(&[connection(0, 0, End::Server)], Budget::default());
+    assert_eq!((one.seconds, one.watched), (0.0, Watched::AtOnce(Duration::ZERO)));
 }
 
 #[test]
