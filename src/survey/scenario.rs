@@ -134,6 +134,7 @@ impl<'a> Writer<'a> {
             let _ = writeln!(client, "arrivals = {}", poisson(part.rate));
             let _ = writeln!(client, "lifetime = {}", law(&flow.lifetimes));
             client.push_str(&closes(flow.ends));
+            self.gap();
             self.text.push_str(&client);
         }
         if part.unanswered_rate > LEAST_RATE {
@@ -142,6 +143,7 @@ impl<'a> Writer<'a> {
             let mut client = self.client(host, part, &place, "");
             let _ = writeln!(client, "arrivals = {}", poisson(part.unanswered_rate));
             client.push_str("lifetime = \"0 s\"\n");
+            self.gap();
             self.text.push_str(&client);
         }
         if flow.standing > 0 {
@@ -153,6 +155,7 @@ impl<'a> Writer<'a> {
                 flow.standing.min(1_000_000)
             );
             client.push_str("lifetime = \"365 d\"     # open all the time\n");
+            self.gap();
             self.text.push_str(&client);
         }
     }
@@ -183,6 +186,7 @@ impl<'a> Writer<'a> {
         if !self.destinations.insert(place.to_owned()) {
             return;
         }
+        self.gap();
         self.line(&format!("[destination.{}]", key(place)));
         if part.flow.endpoints > 1 {
             self.line(&format!("endpoints = {}", part.flow.endpoints.min(MOST_ENDPOINTS)));
@@ -193,7 +197,14 @@ impl<'a> Writer<'a> {
         if part.flow.loopback {
             self.line("loopback = true");
         }
-        self.text.push('\n');
+    }
+
+    /// Sets a table apart from the one before it, but not from the comment above it.
+    fn gap(&mut self) {
+        let last = self.text.lines().next_back().unwrap_or_default();
+        if !last.is_empty() && !last.starts_with('#') {
+            self.text.push('\n');
+        }
     }
 
     /// The lines of a client up to where it connects to.

@@ -44,6 +44,11 @@ fn survey(flows: Vec<FlowSurvey>) -> Survey {
 #[track_caller]
 fn scenario(survey: &Survey) -> Scenario {
     let text = text(survey);
+    assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
+    for (above, line) in text.lines().zip(text.lines().skip(1)) {
+        let apart = !line.starts_with('[') || above.is_empty() || above.starts_with('#');
+        assert!(apart, "no blank line above {line}\n{text}");
+    }
     let read = scenario::parse("survey", "survey.toml", &text, &[]);
     let scenario = read.unwrap_or_else(|problems| panic!("{}\n{text}", problems.render(false)));
     assert!(scenario.warnings.is_empty(), "{}\n{text}", scenario.warnings.render(false));
