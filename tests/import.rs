@@ -228,6 +228,17 @@ fn connections_that_begin_together_get_no_invented_rate() {
 }
 
 #[test]
+fn bad_lines_are_told_to_programs_with_the_name_of_their_file() {
+    let desk = Desk::with("a.csv", "ts,src,dst\n1,10.0.0.1,10.0.0.5:443\n");
+    fs::write(desk.path("b.csv"), "ts,src,dst\n1,10.0.0.1,web\n").unwrap();
+    let found = json(&desk.portsim(&["import", "a.csv", "b.csv", "--format", "json"]));
+    assert_eq!(
+        (&found["first_bad"][0]["file"], &found["first_bad"][0]["line"]),
+        (&"b.csv".into(), &2.into())
+    );
+}
+
+#[test]
 fn times_of_a_csv_that_need_a_unit_or_a_name_are_told_so() {
     let desk = Desk::with("ms.csv", "when_ms,src,dst,dport\n1763980930123,10.0.0.1,10.0.0.5,443\n");
     let told = |arguments: &[&str]| desk.command(arguments).env("COLUMNS", "200").assert();

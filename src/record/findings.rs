@@ -127,8 +127,8 @@ pub struct Findings {
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bad {
-    /// Number of the file, from 1.
-    pub file: usize,
+    /// The file, as it was named.
+    pub file: String,
     /// Number of the line, from 1.
     pub line: u64,
     /// What is wrong with it.
@@ -231,15 +231,15 @@ pub struct EndCounts {
 }
 
 impl Findings {
-    /// What `record` says.
+    /// What `record` says, which was read from inputs of these names.
     #[must_use]
-    pub fn new(record: &Record) -> Self {
+    pub fn new(record: &Record, names: &[String]) -> Self {
         let (seen, tally, limits) = (&record.seen, &record.tally, &record.limits);
         let teller = Teller { limits, seen, snapshot: record.kind.is_snapshot() };
         let (verdict, mut sentence) = teller.verdict();
         sentence.push_str(&unseen(seen.left_out.connections, tally.used));
         let first_bad = tally.first_bad.iter().map(|bad| Bad {
-            file: bad.input,
+            file: names.get(bad.input - 1).map_or("-", String::as_str).to_owned(),
             line: bad.line,
             why: bad.why.clone(),
             text: bad.text.clone(),

@@ -306,11 +306,11 @@ fn a_verdict_says_how_much_it_does_not_cover() {
     });
     let text = "ts,src,dst,duration\n".to_owned() + &rows.collect::<String>();
     let budget = Budget { changes: 1 << 20, flows: 64 };
-    let few = Findings::new(&read_as(&text, &Options { budget, ..options(None) }).unwrap());
+    let few = Findings::new(&read_as(&text, &Options { budget, ..options(None) }).unwrap(), &[]);
     assert_eq!((few.all_sources, few.all_sources_at_least), (500, false));
     assert!(few.connections_of_other_sources > 2_500, "{}", few.connections_of_other_sources);
     assert!(few.sentence.contains("% of all connections are in no peak"), "{}", few.sentence);
-    let all = Findings::new(&read(&text));
+    let all = Findings::new(&read(&text), &[]);
     assert_eq!((all.all_sources, all.connections_of_other_sources), (500, 0));
     assert!(!all.sentence.contains("in no peak"), "{}", all.sentence);
 }

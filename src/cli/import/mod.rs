@@ -168,10 +168,10 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         [] => String::new(),
     };
-    let findings = Findings::new(record);
+    let findings = Findings::new(record, &names);
     let width = terminal::width();
     if record.seen.sources.is_empty() && !record.partial {
-        return nothing(&findings, &title, &names);
+        return nothing(&findings, &title);
     }
     let text = if args.to_scenario {
         scenario::text(&survey(record, &findings, machine, &title))
@@ -180,7 +180,7 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
         json.expect("findings are plain data") + "\n"
     } else {
         let title = format!("{title}: {}", record.kind.title());
-        screen::report(&findings, &title, &names, width)
+        screen::report(&findings, &title, width)
     };
     let mut terminal = Terminal::new(args.quiet);
     match &args.out {
@@ -197,7 +197,7 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
     if args.to_scenario {
         terminal.note(&terminal::wrap(&tame(&findings.sentence), width, 0));
         if findings.bad > 0 {
-            terminal.note(screen::bad(&findings, &names, width).trim());
+            terminal.note(screen::bad(&findings, width).trim());
         }
     }
     match terminal.status() {
@@ -210,7 +210,7 @@ fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
 }
 
 /// Nothing in it counts: says why.
-fn nothing(findings: &Findings, title: &str, names: &[String]) -> Status {
+fn nothing(findings: &Findings, title: &str) -> Status {
     let what = match (findings.rows, findings.bad, findings.left_out.is_empty()) {
         (0, ..) => "there is no row in it".to_owned(),
         (rows, bad, _) if rows == bad => "none of its rows can be read".to_owned(),
@@ -221,7 +221,7 @@ fn nothing(findings: &Findings, title: &str, names: &[String]) -> Status {
         }
     };
     terminal::error(format!("{}: {what}", tame(title)));
-    let bad = screen::bad(findings, names, terminal::width());
+    let bad = screen::bad(findings, terminal::width());
     if !bad.is_empty() {
         terminal::talk(bad.trim());
     }

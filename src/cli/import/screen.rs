@@ -7,7 +7,7 @@ use super::super::table;
 use super::super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
 
 /// The whole report.
-pub fn report(findings: &Findings, title: &str, names: &[String], width: usize) -> String {
+pub fn report(findings: &Findings, title: &str, width: usize) -> String {
     let mut text = format!("{}\n", styled(BOLD, wrap(&tame(title), width, 0)));
     let style = match findings.verdict {
         Fit::Fits => GOOD,
@@ -22,7 +22,7 @@ pub fn report(findings: &Findings, title: &str, names: &[String], width: usize) 
     for note in notes(findings) {
         text.push_str(&format!("\n{}\n", wrap(&tame(&note), width, 2)));
     }
-    text + &bad(findings, names, width)
+    text + &bad(findings, width)
 }
 
 /// What became of the rows, in a sentence.
@@ -204,10 +204,10 @@ fn notes(findings: &Findings) -> Vec<String> {
 }
 
 /// The first bad rows.
-pub fn bad(findings: &Findings, names: &[String], width: usize) -> String {
+pub fn bad(findings: &Findings, width: usize) -> String {
     let mut text = String::new();
     for bad in &findings.first_bad {
-        let name = names.get(bad.file - 1).map_or("-", String::as_str);
+        let name = &bad.file;
         let line = format!("{}:{}: {}: {}", tame(name), bad.line, tame(&bad.why), tame(&bad.text));
         text.push_str(&format!("\n{}", wrap(line.trim_end_matches([':', ' ']), width, 2)));
     }
