@@ -239,6 +239,21 @@ fn bad_lines_are_told_to_programs_with_the_name_of_their_file() {
 }
 
 #[test]
+fn one_is_told_as_one() {
+    let desk = Desk::with("one.csv", "ts,src,dst\n1,10.0.0.1,10.0.0.5:443\n");
+    desk.portsim(&["import", "one.csv"]).success().stdout(contains("1 row: 1 connection."));
+    desk.portsim(&["import", "one.csv", "--to-scenario"])
+        .success()
+        .stdout(contains("one.csv (CSV): 1 connection in 0 s"));
+    fs::write(
+        desk.path("vpc.log"),
+        "2 1 eni-1 10.0.0.1 10.0.0.5 40001 443 6 1 1 1 2 ACCEPT OK\n2\n",
+    )
+    .unwrap();
+    desk.portsim(&["import", "vpc.log"]).success().stdout(contains("1 field, not 14"));
+}
+
+#[test]
 fn times_of_a_csv_that_need_a_unit_or_a_name_are_told_so() {
     let desk = Desk::with("ms.csv", "when_ms,src,dst,dport\n1763980930123,10.0.0.1,10.0.0.5,443\n");
     let told = |arguments: &[&str]| desk.command(arguments).env("COLUMNS", "200").assert();

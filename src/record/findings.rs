@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::moment::{clock, rfc3339};
 use super::{Kind, Record};
 use crate::model::ReuseKey;
-use crate::numbers::{count, percent};
+use crate::numbers::{count, percent, plural};
 use crate::survey::{Collected, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
 
 /// Above this share of the range it is tight.
@@ -426,13 +426,14 @@ impl Teller<'_> {
 }
 
 impl Kind {
-    /// What its rows are, in the plural.
+    /// So many of what its rows are: `1 socket`.
     #[must_use]
-    pub const fn rows_are(self) -> &'static str {
-        match self {
-            Self::Ss => "sockets",
-            Self::Conntrack => "entries",
-            _ => "connections",
-        }
+    pub fn rows_are(self, number: u64) -> String {
+        let (one, many) = match self {
+            Self::Ss => ("socket", "sockets"),
+            Self::Conntrack => ("entry", "entries"),
+            _ => ("connection", "connections"),
+        };
+        plural(number, one, many)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Findings, Kind, Record, clock};
-use crate::numbers::{count, plural, span};
+use crate::numbers::{plural, span};
 use crate::survey::{HostSurvey, SourceSurvey, Survey, Watched};
 
 /// Sources that become a host each.
@@ -63,15 +63,14 @@ fn host(source: &SourceSurvey, machine: &Machine) -> HostSurvey {
 fn notes(record: &Record, findings: &Findings, name: &str) -> Vec<String> {
     let (seen, tally) = (&record.seen, &record.tally);
     let mut notes = Vec::new();
-    let what = record.kind.rows_are();
+    let rows = record.kind.rows_are(tally.used);
     let partial = if record.partial { ", of which only the beginning was read" } else { "" };
     let from = if record.kind.is_snapshot() {
-        format!("From {name} ({}{partial}): {} {what}.", record.kind.title(), count(tally.used))
+        format!("From {name} ({}{partial}): {rows}.", record.kind.title())
     } else {
         format!(
-            "From {name} ({}{partial}): {} {what} in {}, {} to {}{}.",
+            "From {name} ({}{partial}): {rows} in {}, {} to {}{}.",
             record.kind.title(),
-            count(tally.used),
             span(seen.seconds),
             clock(seen.first),
             clock(seen.last),

@@ -13,6 +13,7 @@ use super::fields::{Unit, address, moment, port, shown};
 use super::lines::Lines;
 use super::vpc_open::Part;
 use super::{Importer, RecordError};
+use crate::numbers::plural;
 
 /// What is read of a record; the first seven cannot be done without.
 const NAMES: [&str; 10] = [
@@ -96,7 +97,8 @@ pub(super) fn read(
         }
         reading.tally.rows += 1;
         if words.len() != layout.len() {
-            let why = format!("{} fields, not {}", words.len(), layout.len());
+            let fields = plural(words.len() as u64, "field", "fields");
+            let why = format!("{fields}, not {}", layout.len());
             reading.tally.bad(number, why, line);
             return Ok(());
         }

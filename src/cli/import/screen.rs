@@ -28,15 +28,15 @@ pub fn report(findings: &Findings, title: &str, width: usize) -> String {
 /// What became of the rows, in a sentence.
 fn read(findings: &Findings) -> String {
     let snapshot = findings.first.is_none();
-    let what = match findings.kind {
-        "ss" => "sockets that were opened from here",
-        _ if snapshot => "entries that hold a port",
-        _ => "connections",
+    let (one, many) = match findings.kind {
+        "ss" => ("socket that was opened from here", "sockets that were opened from here"),
+        _ if snapshot => ("entry that holds a port", "entries that hold a port"),
+        _ => ("connection", "connections"),
     };
     let mut parts = vec![format!(
-        "{}: {} {what}",
+        "{}: {}",
         plural(findings.rows, "row", "rows"),
-        count(findings.connections)
+        plural(findings.connections, one, many)
     )];
     parts.extend(findings.left_out.iter().map(|(why, rows)| format!("{} {why}", count(*rows))));
     if findings.bad > 0 {
