@@ -239,6 +239,20 @@ fn bad_lines_are_told_to_programs_with_the_name_of_their_file() {
 }
 
 #[test]
+fn where_nothing_can_be_written_is_found_before_reading() {
+    // The record is wrong too: that is not come to.
+    let desk = Desk::with("letter.txt", "Dear sir, or madam\n");
+    desk.portsim(&["import", "letter.txt", "--out", "no/such/seen.toml"])
+        .code(1)
+        .stderr(contains("cannot write no/such").and(contains("not recognised").not()));
+    desk.portsim(&["import", "letter.txt", "--out", "."])
+        .code(2)
+        .stderr(contains("--out . is a directory"));
+    let names = fs::read_dir(desk.directory.path()).unwrap().count();
+    assert_eq!(names, 1, "a probe leaves nothing");
+}
+
+#[test]
 fn one_is_told_as_one() {
     let desk = Desk::with("one.csv", "ts,src,dst\n1,10.0.0.1,10.0.0.5:443\n");
     desk.portsim(&["import", "one.csv"]).success().stdout(contains("1 row: 1 connection."));

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use portsim::report::file;
+
 use super::super::Status;
 use super::super::terminal::{self, tame};
 
@@ -15,7 +17,22 @@ pub fn check(out: &Path, records: &[PathBuf]) -> Result<(), Status> {
         ));
         return Err(Status::WrongInput);
     }
-    Ok(())
+    if out.is_dir() {
+        terminal::error(format!("--out {} is a directory", tame(&out.display().to_string())));
+        return Err(Status::WrongInput);
+    }
+    // What is there and no file is left to whoever writes.
+    if out.exists() && !out.is_file() {
+        return Ok(());
+    }
+    let directory = match out.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    file::probe(directory).map_err(|error| {
+        terminal::error(tame(&error.to_string()));
+        Status::CouldNotFinish
+    })
 }
 
 /// Are they one file, by whatever name?
