@@ -17,21 +17,12 @@ pub fn check(out: &Path, records: &[PathBuf]) -> Result<(), Status> {
         ));
         return Err(Status::WrongInput);
     }
-    if out.is_dir() {
-        terminal::error(format!("--out {} is a directory", tame(&out.display().to_string())));
-        return Err(Status::WrongInput);
-    }
-    // What is there and no file is left to whoever writes.
-    if out.exists() && !out.is_file() {
-        return Ok(());
-    }
-    let directory = match out.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    file::probe(directory).map_err(|error| {
-        terminal::error(tame(&error.to_string()));
-        Status::CouldNotFinish
+    file::probe_file(out).map_err(|error| {
+        terminal::error(format!(
+            "{}; choose another place with --out FILE",
+            tame(&error.to_string())
+        ));
+        Status::WrongInput
     })
 }
 
