@@ -90,7 +90,7 @@ impl Observer {
 
     fn conclude(&self, now: f64, system: System, sockets: Vec<Socket>) -> Inspection {
         let census = census(&system, &sockets);
-        let prospects = census.flows.iter().map(|flow| self.prospect(&system, flow)).collect();
+        let prospects = census.flows.iter().map(|flow| self.prospect(now, &system, flow)).collect();
         Inspection {
             census,
             prospects,
@@ -112,10 +112,12 @@ impl Observer {
         (to > from).then(|| after.saturating_sub(before) as f64 / (to - from))
     }
 
-    fn prospect(&self, system: &System, flow: &Flow) -> Prospect {
+    fn prospect(&self, now: f64, system: &System, flow: &Flow) -> Prospect {
         let counted = self.tracker.has_rates().then(|| {
             let activity = self.tracker.activity(flow.source, flow.destination);
-            activity.map_or_else(Rates::default, Activity::steadiest)
+            // Nothing has happened there for as long as it was watched.
+            let idle = Rates { watched_s: now, dispersion: 1.0, ..Rates::default() };
+            activity.map_or(idle, Activity::steadiest)
         });
         let rates = better(counted, rates_by_age(system, flow));
         let hold_s = mean_hold(system, flow.source, flow.destination.ip()).as_secs_f64();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portsim::host::{self, Inspection, Observer, Unreadable};
+use portsim::host::{self, Flow, Inspection, Observer, Unreadable};
 use portsim::numbers::{percent, plural};
 use portsim::report::file;
 use portsim::report::inspection::Document;
@@ -20,6 +20,8 @@ mod port;
 mod scenario;
 mod table;
 mod watch;
+
+use names::Names;
 
 /// Destinations that a table has unless told otherwise.
 const ROWS: usize = 10;
@@ -144,7 +146,8 @@ fn told(args: &InspectArgs, inspection: &Inspection, width: usize) -> String {
     });
     match args.format {
         InspectFormat::Table => {
-            let names = names::of(args, inspection, many);
+            let mut names = Names::default();
+            names.learn(args, inspection, many);
             let owners = inspection.owners(many);
             let mut held = picture::Held::default();
             held.learn(inspection, &owners, many);
@@ -170,12 +173,14 @@ fn deliver(out: Option<&Path>, text: &str, terminal: &mut Terminal) -> Result<()
     file::write_whole(path, plain.as_bytes()).map_err(terminal::error)
 }
 
+/// The share of `--alert` and the flow that takes as much, if one does.
+fn alarming<'a>(args: &InspectArgs, inspection: &'a Inspection) -> Option<(f64, &'a Flow)> {
+    args.alert.zip(inspection.most_taken()).filter(|(share, flow)| flow.taken() >= *share)
+}
+
 /// Says aloud, and by the exit status, that more is taken than `--alert` allows.
 fn alarm(args: &InspectArgs, inspection: &Inspection) -> Status {
-    let Some((share, flow)) = args.alert.zip(inspection.most_taken()) else { return Status::Done };
-    if flow.taken() < share {
-        return Status::Done;
-    }
+    let Some((share, flow)) = alarming(args, inspection) else { return Status::Done };
     terminal::talk(&format!(
         "alert: towards {} from {}, {} of {} are taken (alert at {})",
         flow.destination,

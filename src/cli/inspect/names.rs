@@ -15,31 +15,38 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// So many are asked for at the same time.
 const AT_ONCE: usize = 64;
 
-/// Addresses and what they are called.
+/// Addresses and what they are called; nothing for those that have no name or got no answer in time, which are
+/// not asked for again.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<IpAddr, String>);
+pub(super) struct Names(BTreeMap<IpAddr, Option<String>>);
 
 impl Names {
     /// `api.example.com:443`, or the address where no name is known.
     pub(super) fn endpoint(&self, endpoint: SocketAddr) -> String {
         match self.0.get(&endpoint.ip()) {
-            Some(name) => format!("{name}:{}", endpoint.port()),
-            None => endpoint.to_string(),
+            Some(Some(name)) => format!("{name}:{}", endpoint.port()),
+            _ => endpoint.to_string(),
         }
     }
-}
 
-/// The names of the first `many` destinations, if they are asked for.
-pub(super) fn of(args: &InspectArgs, inspection: &Inspection, many: usize) -> Names {
-    if !args.resolve {
-        return Names::default();
+    /// Asks for the names of the first `many` destinations, if they are wanted.
+    pub(super) fn learn(&mut self, args: &InspectArgs, inspection: &Inspection, many: usize) {
+        if args.resolve {
+            let flows = inspection.census.flows.iter().take(many.min(AT_ONCE));
+            self.ask(flows.map(|flow| flow.destination.ip()).collect());
+        }
     }
-    let flows = inspection.census.flows.iter().take(many.min(AT_ONCE));
-    resolve(flows.map(|flow| flow.destination.ip()).collect())
+
+    /// Asks the system what these addresses are called, unless it was asked before.
+    pub(super) fn ask(&mut self, mut addresses: BTreeSet<IpAddr>) {
+        addresses.retain(|address| !self.0.contains_key(address));
+        self.0.extend(addresses.iter().map(|&address| (address, None)));
+        self.0.extend(answers(addresses).into_iter().map(|(address, name)| (address, Some(name))));
+    }
 }
 
 /// What the system calls these addresses.
-pub(super) fn resolve(addresses: BTreeSet<IpAddr>) -> Names {
+fn answers(addresses: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, String> {
     let (sender, receiver) = mpsc::channel();
     let asked = addresses.len();
     for address in addresses {
@@ -66,5 +73,5 @@ pub(super) fn resolve(addresses: BTreeSet<IpAddr>) -> Names {
         let late = asked - answered;
         terminal::talk(&format!("note: {late} of {asked} addresses got no answer in 3 s"));
     }
-    Names(names)
+    names
 }

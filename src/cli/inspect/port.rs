@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::super::Status;
 use super::super::args::{InspectArgs, InspectFormat};
 use super::super::terminal::{self, BOLD, GOOD, OPEN, Terminal, styled, tame, wrap};
-use super::names::{self, Names};
+use super::names::Names;
 use super::picture;
 use super::table::{Column, table};
 
@@ -47,8 +47,10 @@ pub(super) fn inspect(args: &InspectArgs, port: u16) -> Status {
         InspectFormat::Json => seen.document(many),
         _ => {
             let shown = seen.sockets.iter().take(many).map(|socket| socket.remote.ip());
-            let names =
-                if args.resolve { names::resolve(shown.collect()) } else { Names::default() };
+            let mut names = Names::default();
+            if args.resolve {
+                names.ask(shown.collect());
+            }
             seen.picture(&names, many, terminal::width())
         }
     };

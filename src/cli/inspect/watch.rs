@@ -9,9 +9,9 @@ use portsim::report::inspection::Document;
 use super::super::args::{InspectArgs, InspectFormat};
 use super::super::terminal::{self, Terminal};
 use super::super::{Status, interrupt};
-use super::names::{self, Names};
+use super::names::Names;
 use super::picture::{self, Held, Rows};
-use super::{ROWS, SERIES, alarm, deliver, prometheus_page, refused, wait_until};
+use super::{ROWS, SERIES, alarm, alarming, deliver, prometheus_page, refused, wait_until};
 
 /// Holders change seldom, and finding them is dearer than all else.
 const HOLDERS_EVERY: Duration = Duration::from_secs(5);
@@ -74,10 +74,7 @@ impl<'a> Watch<'a> {
                 }
             };
             let status = self.show(&inspection);
-            // From one look alone nothing is alarming that two do not show.
-            let alarming = self.args.alert.is_some_and(|share| {
-                inspection.most_taken().is_some_and(|flow| flow.taken() >= share)
-            });
+            let alarming = alarming(self.args, &inspection).is_some();
             self.last = Some(inspection);
             let over = length.is_some_and(|length| now >= length);
             if status != Status::Done || alarming || over || interrupt::stopped() {
@@ -122,7 +119,7 @@ impl<'a> Watch<'a> {
         }
         self.owners = inspection.owners(self.many);
         self.held.learn(inspection, &self.owners, self.many);
-        self.names = names::of(self.args, inspection, self.many);
+        self.names.learn(self.args, inspection, self.many);
         self.owners_at = Some(Instant::now());
     }
 
