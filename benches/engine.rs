@@ -35,6 +35,18 @@ fn one_host(c: &mut Criterion) {
     group.finish();
 }
 
+/// What does a machine cost whose sockets share ports, so that connections have to be followed?
+fn shared_ports(c: &mut Criterion) {
+    const SECS: u64 = 2_000;
+    let mut group = c.benchmark_group("sockets that share ports");
+    group.sample_size(20);
+    for (name, world) in [("capped", workloads::capped()), ("mixed", workloads::mixed())] {
+        group.throughput(Throughput::Elements(attempts(&world, SECS)));
+        group.bench_function(name, |b| b.iter(|| attempts(&world, SECS)));
+    }
+    group.finish();
+}
+
 /// What do many hosts with many destinations cost, one after the other?
 fn many_hosts(c: &mut Criterion) {
     const SECS: u64 = 120;
@@ -54,5 +66,5 @@ fn many_hosts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, one_host, many_hosts);
+criterion_group!(benches, one_host, shared_ports, many_hosts);
 criterion_main!(benches);

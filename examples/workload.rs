@@ -1,4 +1,5 @@
-//! Runs one workload once, for a profiler: `workload w1|w2|overload|w3 SECONDS [HOSTS]`.
+//! Runs one workload once, for a profiler: `workload w1|w2|overload|capped|mixed|w3 SECONDS
+//! [HOSTS]`.
 //!
 //! Instructions a connection are the difference of two run lengths:
 //! `valgrind --tool=callgrind target/release/examples/workload w1 2000`, then 4000.
@@ -20,8 +21,10 @@ fn main() {
         Some("w1") => workloads::w1(),
         Some("w2") => workloads::w2(),
         Some("overload") => workloads::overload(),
+        Some("capped") => workloads::capped(),
+        Some("mixed") => workloads::mixed(),
         Some("w3") => workloads::w3(number(2, 1_000) as u32),
-        _ => panic!("say w1, w2, overload or w3, then seconds, then hosts"),
+        _ => panic!("say w1, w2, overload, capped, mixed or w3, then seconds, then hosts"),
     };
     let begin = Instant::now();
     let outcome = replicate(&world, &workloads::settings(number(1, 600)), &Unwatched)

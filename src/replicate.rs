@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
 use crate::model::{
-    Host, PoolId, PoolPlan, Replications, RunSettings, World, most_connections, reachable_ports,
+    Host, PoolPlan, Replications, RunSettings, World, most_connections, reachable_ports,
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
@@ -276,9 +276,6 @@ struct Reporter<'a> {
 }
 
 impl Observer for Reporter<'_> {
-    #[inline]
-    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, _: SimTime, _: SimTime) {}
-
     fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
         let passed = now.since(self.reached).as_secs_f64();
         self.reached = now;

@@ -8,11 +8,11 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::model::{
-    Binds, Client, Host, PoolPlan, PortRange, SearchCost, SocketOptions, Sockets, Squatter,
-    SquatterAddress, Wanted, World,
+    Attempt, Binds, Client, Ending, Host, Limit, PoolPlan, PortRange, Remote, SearchCost,
+    SocketOptions, Sockets, Squatter, SquatterAddress, Timers, Tuple, World,
 };
 use crate::stats::{Figures, LimitFigures, Outcome};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// Parts of a curve: one for every half per cent of the range.
 const PARTS: usize = 200;
@@ -132,19 +132,27 @@ struct Filling {
 /// Opens connections of the only client of `host` towards one destination until it gets no more.
 fn fill(host: &Host, seed: u64) -> Filling {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mut sockets = Sockets::new(host, PoolPlan::of(host, 1), &mut rng);
-    let client = &host.clients[0];
-    let wanted = Wanted { binds: client.binds, options: &client.socket, tuple: 0, port: None };
+    let timers = Timers::new(host, 0.0, 0, 0.0);
+    let mut sockets = Sockets::new(host, PoolPlan::of(host, 1), timers, SimTime::START, &mut rng);
+    let attempt = Attempt {
+        at: SimTime::START,
+        lifetime: SimDuration::ZERO,
+        tuple: Tuple::default(),
+        ending: Ending::Never,
+        remote: Remote::Answers,
+        client: 0,
+    };
     let mut filling = Filling { probes: Vec::new(), refusal: 0 };
     let mut refusals = 0;
     while refusals < REFUSALS {
-        match sockets.open(wanted, SimTime::START, &mut rng) {
-            Ok(got) => {
-                filling.probes.push(got.probes);
+        let connection = filling.probes.len() as u32;
+        match sockets.take(&attempt, connection, &mut rng) {
+            Ok(taken) => {
+                filling.probes.push(taken.probes);
                 refusals = 0;
             }
-            Err((_, probes)) => {
-                filling.refusal = probes;
+            Err(refused) => {
+                filling.refusal = refused.probes;
                 refusals += 1;
             }
         }

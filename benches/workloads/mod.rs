@@ -5,6 +5,9 @@
 //!   erlangs, so it blocks (Erlang B 0.105162).
 //! * W2: the same at 250/s, which never fills the range.
 //! * Overload: W1 at 3,000/s, eleven times what it carries: nine in ten attempts search a full range.
+//! * Capped: W1 with `tcp_max_tw_buckets` at 15,000: every tenth TIME-WAIT ends at once, and nothing is
+//!   blocked.
+//! * Mixed: W1 with half of its connections from `bind()` to port 0, whose ports sockets share.
 //! * W3: 1,000 hosts of 28,232 ports, each towards 100 destinations, 400/s a host, lognormal
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
 
@@ -39,6 +42,22 @@ pub fn w2() -> World {
 /// W1 at ten times its rate.
 pub fn overload() -> World {
     world(1, PortRange::IANA_DYNAMIC, 1, 3_000.0, exponential())
+}
+
+/// W1 with a limit on TIME-WAITs.
+pub fn capped() -> World {
+    let mut world = w1();
+    world.hosts[0].tcp.max_tw_buckets = Some(15_000);
+    world
+}
+
+/// W1 from two clients, of which one binds first.
+pub fn mixed() -> World {
+    let mut world = world(1, PortRange::IANA_DYNAMIC, 1, 150.0, exponential());
+    let binds =
+        Client { name: "binds".into(), binds: Binds::Bind, ..world.hosts[0].clients[0].clone() };
+    world.hosts[0].clients.push(binds);
+    world
 }
 
 /// W3 with `hosts` hosts instead of 1,000.

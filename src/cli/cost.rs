@@ -217,7 +217,7 @@ impl Size {
     /// address.
     fn bitmaps(&self) -> f64 {
         let rows = if self.plan.is_shared() {
-            f64::from(self.plan.tuples()) + f64::from(self.plan.sources()) + 3.0
+            f64::from(self.plan.rows()) + f64::from(self.plan.sources()) + 3.0
         } else {
             f64::from(self.plan.pools())
         };
@@ -231,7 +231,7 @@ impl Size {
 
     /// Who has each port towards each tuple.
     fn owners(&self) -> f64 {
-        if self.plan.is_shared() { f64::from(self.plan.tuples()) * self.ports * 4.0 } else { 0.0 }
+        if self.plan.is_shared() { f64::from(self.plan.rows()) * self.ports * 4.0 } else { 0.0 }
     }
 
     /// How many use each port of each address, by their options, and each port.
@@ -242,7 +242,7 @@ impl Size {
 
     /// Connections that there may be at once.
     fn places(&self) -> f64 {
-        f64::from(self.plan.pools().max(self.plan.tuples())) * self.ports
+        f64::from(self.plan.pools().max(self.plan.rows())) * self.ports
     }
 }
 

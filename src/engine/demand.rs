@@ -11,40 +11,29 @@ use std::sync::Arc;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::attempt::{Attempt, Batch, Remote};
 use super::calendar::Calendar;
-use super::random::{Purpose, Streams};
+use super::random::Purpose;
 use super::sample::{Exponential, Sampler, exponential, unit};
 use super::target::Targets;
 use crate::model::{
-    Arrivals, Client, Distribution, Ending, PoolId, PoolPlan, Spacing, TraceAttempt, World,
+    Arrivals, Attempt, Client, Distribution, Ending, Remote, Spacing, TraceAttempt, Tuple,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// Attempts drawn at a time: enough to keep the loops straight, few enough for the cache.
 pub const BATCH: usize = 128;
 
-/// What the clients of `job`'s machine attempt before `until`, with the numbers of the source address and of
-/// the destination's endpoint (counted through the destinations that the machine uses), at most `most` of
-/// it; for arrivals that do not depend on what becomes of them.
+/// What the clients of `job`'s machine attempt before `until`, at most `most` of it; for arrivals that do not
+/// depend on what becomes of them.
 #[must_use]
-pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attempt, u32, u32)> {
-    // As tuples, attempts tell where they go whatever call chooses their port.
-    let mut world = job.world.clone();
-    world.hosts[job.host].tcp.max_tw_buckets.get_or_insert(u32::MAX);
-    let job = super::Job { world: &world, ..job };
-    let (plan, streams) = (job.plan(), job.streams());
-    let mut demand = Demand::new(&world, job.host, plan, streams);
+pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<Attempt> {
+    let mut clients = Clients::new(job);
     let (mut drawn, mut all) = (Batch::default(), Vec::new());
     loop {
-        demand.next_attempts(&mut drawn);
+        clients.next_attempts(&mut drawn);
         let batch = &drawn.attempts;
         let before = batch.partition_point(|attempt| attempt.at < until);
-        let with_ends = |attempt: &Attempt| {
-            let tuple = attempt.pool.0;
-            (*attempt, plan.source_of_tuple(tuple), plan.endpoint_of_tuple(tuple))
-        };
-        all.extend(batch[..before].iter().map(with_ends));
+        all.extend_from_slice(&batch[..before]);
         if before < batch.len() || batch.is_empty() || all.len() >= most {
             all.truncate(most);
             return all;
@@ -52,9 +41,50 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<(Attemp
     }
 }
 
+/// Those who ask a machine for ports.
+pub trait Demand {
+    /// Puts the next attempts into `into`, in the order of time: some hundred at most, or a single one where
+    /// what becomes of it decides what comes next. None when nobody asks any more.
+    fn next_attempts(&mut self, into: &mut Batch);
+
+    /// What became of an attempt, told before anything later happens.
+    fn hear(&mut self, attempt: &Attempt, became: Became);
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It was refused.
+    Refused,
+    /// It got a port.
+    Opened {
+        /// When its client has it behind it: at the first FIN, or when it is given up.
+        closes: SimTime,
+    },
+}
+
+/// Attempts in the order of time.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The attempts.
+    pub attempts: Vec<Attempt>,
+    /// Time from the first FIN of each to the other side's; empty where that is always zero. Apart, for
+    /// every byte of an attempt shows in the loop.
+    pub second_fins: Vec<SimDuration>,
+}
+
+impl Batch {
+    /// Time from the first FIN of attempt number `index` to the other side's.
+    #[inline]
+    #[must_use]
+    pub fn second_fin(&self, index: usize) -> SimDuration {
+        self.second_fins.get(index).copied().unwrap_or(SimDuration::ZERO)
+    }
+}
+
 /// All clients of one machine.
 #[derive(Clone, Debug)]
-pub struct Demand {
+pub struct Clients {
     clients: Vec<ClientStream>,
     has_workers: bool,
     /// Does any client have a time between its two FINs?
@@ -92,16 +122,16 @@ enum Source {
     Trace { attempts: Arc<[TraceAttempt]>, made: usize },
 }
 
-impl Demand {
-    /// The clients of `world.hosts[host]`, on the machine that `streams` belongs to.
+impl Clients {
+    /// The clients on the machine of `job`.
     ///
     /// # Panics
     /// When the host has more than 65,536 clients.
     #[must_use]
-    pub fn new(world: &World, host: usize, plan: PoolPlan, streams: Streams) -> Self {
-        let clients = world.hosts[host].clients.iter().enumerate().map(|(number, client)| {
+    pub fn new(job: super::Job<'_>) -> Self {
+        let clients = job.host().clients.iter().enumerate().map(|(number, client)| {
             let number = u16::try_from(number).expect("at most 65,536 clients on a host");
-            ClientStream::new(number, world, host, client, plan, streams)
+            ClientStream::new(number, job, client)
         });
         let clients: Vec<ClientStream> = clients.collect();
         let has_workers = clients.iter().any(|c| matches!(c.arrivals, Source::Workers(_)));
@@ -114,10 +144,16 @@ impl Demand {
         new
     }
 
-    /// Puts the next attempts into `into`, in the order of time, simultaneous ones in the order of the
-    /// clients: some hundred, or a single one where what becomes of it decides what comes next. None
-    /// when all workers of closed loops are connected for ever and there is nothing else.
-    pub fn next_attempts(&mut self, into: &mut Batch) {
+    /// Lets a client wait for the time of its next attempt, if it has one.
+    fn wait(&mut self, client: u16) {
+        let next = self.clients[usize::from(client)].peek();
+        self.heads.extend(next.map(|at| Reverse((at, client))));
+    }
+}
+
+impl Demand for Clients {
+    /// Simultaneous ones in the order of the clients.
+    fn next_attempts(&mut self, into: &mut Batch) {
         into.attempts.clear();
         into.second_fins.clear();
         if let [only] = &mut self.clients[..] {
@@ -142,37 +178,23 @@ impl Demand {
         }
     }
 
-    /// Lets a client wait for the time of its next attempt, if it has one.
-    fn wait(&mut self, client: u16) {
-        let next = self.clients[usize::from(client)].peek();
-        self.heads.extend(next.map(|at| Reverse((at, client))));
-    }
-
-    /// Is any client a closed loop, whose workers have to be told when they are free?
-    #[must_use]
-    pub const fn has_workers(&self) -> bool {
-        self.has_workers
-    }
-
-    /// Tells the client of `attempt` when its worker is free again: at the close of the connection,
-    /// or at once when it was blocked.
-    #[inline]
-    pub fn worker_free(&mut self, attempt: &Attempt, free_at: SimTime) {
+    #[inline(always)]
+    fn hear(&mut self, attempt: &Attempt, became: Became) {
+        if !self.has_workers {
+            return;
+        }
         if let Source::Workers(workers) = &mut self.clients[usize::from(attempt.client)].arrivals {
-            workers.think(free_at);
+            workers.think(match became {
+                Became::Refused => attempt.at,
+                Became::Opened { closes } => closes,
+            });
         }
     }
 }
 
 impl ClientStream {
-    fn new(
-        number: u16,
-        world: &World,
-        host: usize,
-        client: &Client,
-        plan: PoolPlan,
-        streams: Streams,
-    ) -> Self {
+    fn new(number: u16, job: super::Job<'_>, client: &Client) -> Self {
+        let streams = job.streams();
         let arrivals = streams.of_client(&client.name, Purpose::Arrivals);
         let destinations = streams.of_client(&client.name, Purpose::Destinations);
         Self {
@@ -187,7 +209,7 @@ impl ClientStream {
                 },
             ),
             endings: Endings::new(client, streams.of_client(&client.name, Purpose::Endings)),
-            targets: Targets::new(world, host, client, plan, destinations),
+            targets: Targets::new(job.world, job.host, client, destinations),
             batch: Vec::with_capacity(BATCH),
             second_fins: Vec::new(),
             made: 0,
@@ -216,7 +238,7 @@ impl ClientStream {
         let blank = Attempt {
             at: SimTime::START,
             lifetime: SimDuration::ZERO,
-            pool: self.targets.only().map_or(PoolId(0), |only| only.0),
+            tuple: self.targets.only().map_or(Tuple::default(), |only| only.0),
             ending: self.endings.only().unwrap_or(Ending::Never),
             remote: self.targets.only().map_or(Remote::Answers, |only| only.1),
             client: self.number,

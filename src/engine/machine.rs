@@ -1,457 +1,425 @@
-//! The loop: one machine, one clock, one replication.
+//! The loop: one limit, one clock, one queue of what is due.
 //!
-//! What becomes of a connection is settled when it opens: when it is closed, by whom, and when its
-//! port is free again. So a connection is one entry in the queue of releases, not three events;
-//! its time in each state is entered in the statistics when it opens. Nothing waits for a close. Where
-//! something does, because sockets take ports from each other, the machine is one of `shared.rs`.
+//! What becomes of a connection is a value that is known when it opens, its [`Life`]. Where nothing can
+//! come between, the only event is the release of its port. Where something can, because sockets take
+//! ports from each other or TIME-WAITs may be too many, the connection is followed from mark to mark of its
+//! life, as far as the limit has to be told of them.
 //!
-//! Order of simultaneous things: a release comes before an attempt made at the same instant, for it
-//! was scheduled earlier; but a connection that opens and is released at one instant keeps its port
-//! until all attempts of that instant are made, for those were scheduled before it.
+//! **What happens at one instant**: first what was scheduled for it, in the order in which it was; then
+//! what is asked at it; then what begins and ends at that very instant. So a port that is free at an
+//! instant serves an attempt of that instant, and a connection that opens and ends at once keeps its port
+//! until all attempts of the instant are made. Time never goes back.
 
-use std::ops::ControlFlow;
-
-use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::attempt::{Attempt, Batch};
-use super::books::{Books, Size};
 use super::calendar::Calendar;
-use super::demand::Demand;
-use super::ledger::{LedgerMemory, Opened, Passed};
-use super::observe::Observer;
-use super::random::{Purpose, Streams};
-use super::sample::unit;
-use super::shared::{Event, SharedMachine};
-use super::stationary;
-use super::target::EndpointNumbers;
+use super::observe::{Observer, Opening, Release};
 use crate::model::{
-    Client, Closing, Distribution, Ending, HoldTimer, Host, PoolId, PoolPlan, PortSpace, Refusal,
-    RunSettings, Start, World,
+    Attempt, ConnectionId, Ending, Fate, Life, Limit, Mark, Marks, PoolId, Refused, Remote,
+    Reshape, Step, Taken, Timers, Will, World,
 };
-use crate::stats::{HostTally, Phase, Window};
 use crate::units::{SimDuration, SimTime};
 
-/// One machine of one host in one replication.
-#[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
-    /// The world it is in.
-    pub world: &'a World,
-    /// How it is run.
-    pub settings: &'a RunSettings,
-    /// Index of its host in the world.
-    pub host: usize,
-    /// Number of the machine, below the host's `count`.
-    pub machine: u32,
-    /// Number of the replication.
-    pub replication: u32,
-    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT, instead of anywhere.
-    pub timer_phase: Option<f64>,
-}
-
-impl<'a> Job<'a> {
-    /// The model of the host.
-    #[must_use]
-    pub fn host(&self) -> &'a Host {
-        &self.world.hosts[self.host]
-    }
-
-    /// The pools of the machine.
-    #[must_use]
-    pub fn plan(&self) -> PoolPlan {
-        PoolPlan::of(self.host(), EndpointNumbers::of(self.world, self.host).count())
-    }
-
-    pub(super) fn streams(&self) -> Streams {
-        let name = &self.host().name;
-        Streams::new(self.settings.seed, self.replication, name, self.machine)
-    }
-
-    pub(super) fn window(&self) -> Window {
-        Window::new(self.settings.warm_up, self.settings.duration)
-    }
-
-    /// The timers of the machine in this replication.
-    pub(super) fn closing(&self) -> Closing {
-        let mut rng = self.streams().of_machine(Purpose::TimerPhase);
-        let phase = unit(&mut rng);
-        let (coarser, tick) = (rng.next_u64() >> 32, unit(&mut rng));
-        Closing::new(self.host(), self.timer_phase.unwrap_or(phase), coarser, tick)
-    }
-}
-
-/// Attempts between two looks at the world outside.
-const ATTEMPTS_A_LOOK: usize = 1 << 16;
-
-/// Runs one machine from start to end and adds what it did to `tally`.
-///
-/// [`ControlFlow::Break`] when the observer gave it up: `tally` is of no use then.
-pub fn run(
-    job: Job<'_>,
-    workspace: &mut Workspace,
-    tally: &mut HostTally,
-    observer: &mut impl Observer,
-) -> ControlFlow<()> {
-    if job.plan().is_shared() {
-        let machine = SharedMachine::new(job, std::mem::take(workspace), tally);
-        drive(machine, job, workspace, observer)
-    } else {
-        let machine = Machine::new(job, std::mem::take(workspace), tally);
-        drive(machine, job, workspace, observer)
-    }
-}
-
-/// What the loop asks of a machine.
-pub(super) trait Runs {
-    /// Puts in place what is in use when the run starts.
-    fn start(&mut self, observer: &mut impl Observer);
-    /// The next attempts of its clients, in the order of time.
-    fn next_attempts(&mut self, into: &mut Batch);
-    /// Lets everything happen that is due before `now`, or at it but was scheduled earlier.
-    fn advance(&mut self, now: SimTime, observer: &mut impl Observer);
-    /// Makes one attempt; `second_fin` looks up the time from its first FIN to the other side's.
-    fn attempt(
-        &mut self,
-        attempt: &Attempt,
-        second_fin: impl Fn() -> SimDuration,
-        observer: &mut impl Observer,
-    );
-    /// The time of the last attempt.
-    fn now(&self) -> SimTime;
-    /// Enters in the statistics what there might soon be no room for.
-    fn count_if_due(&mut self);
-    /// Lets time run to its end, closes the books, and leaves its memory.
-    fn finish(self, observer: &mut impl Observer) -> Workspace;
-}
-
-#[inline(always)]
-fn drive<M: Runs, O: Observer>(
-    mut machine: M,
-    job: Job<'_>,
-    workspace: &mut Workspace,
-    observer: &mut O,
-) -> ControlFlow<()> {
-    machine.start(observer);
-    let end = SimTime::from_nanos(job.window().end());
-    let mut batch = Batch::default();
-    let mut since_look = 0;
-    loop {
-        machine.next_attempts(&mut batch);
-        let before_end = batch.attempts.partition_point(|attempt| attempt.at < end);
-        for (index, attempt) in batch.attempts[..before_end].iter().enumerate() {
-            machine.advance(attempt.at, observer);
-            machine.attempt(attempt, || batch.second_fin(index), observer);
-        }
-        machine.count_if_due();
-        if before_end < batch.attempts.len() || batch.attempts.is_empty() {
-            *workspace = machine.finish(observer);
-            return observer.reached(end);
-        }
-        since_look += batch.attempts.len();
-        if since_look >= ATTEMPTS_A_LOOK {
-            since_look = 0;
-            observer.reached(machine.now())?;
-        }
-    }
-}
-
-/// The memory of a machine that has run, for the next one on the same thread: where machines are
-/// many, asking for it anew each time would cost a tenth of the run.
-#[derive(Clone, Debug, Default)]
-pub struct Workspace {
-    pub(super) releases: Option<Calendar<Held>>,
-    pub(super) events: Option<Calendar<Event>>,
-    pub(super) ledger: LedgerMemory,
-}
-
-/// A port waiting to be free: which, and whose it was.
+/// What waits in the queue: no more than a ticket where connections are settled when they open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Held {
-    pool: PoolId,
-    bit: u16,
-    client: u16,
+pub enum Due<T, S> {
+    /// The port of a settled connection is free.
+    Free(T),
+    /// A connection that is followed comes to its next mark.
+    Next(S),
 }
 
-/// A machine whose pools are independent of each other.
-struct Machine<'a> {
-    job: Job<'a>,
-    host: &'a Host,
-    plan: PoolPlan,
-    books: Books<'a>,
-    demand: Demand,
-    ports: PortSpace,
-    selection: Xoshiro256PlusPlus,
-    closing: Closing,
-    /// TIME-WAIT, or, where every port may be taken over, what comes before that.
-    time_wait: HoldTimer,
-    /// May a connection end otherwise than by one of two FINs at once or a reset, or take time to come
-    /// about, or is a TIME-WAIT taken over towards some destinations only?
-    unusual: bool,
-    releases: Calendar<Held>,
-    /// The time of the last attempt.
+/// The queue of a machine with limit `L`.
+pub type Queue<L> = Calendar<Due<<L as Limit>::Ticket, <L as Limit>::Step>>;
+
+/// One machine while it runs.
+#[derive(Debug)]
+pub struct Machine<L: Limit> {
+    limit: L,
+    timers: Timers,
+    /// For choosing ports.
+    rng: Xoshiro256PlusPlus,
+    queue: Queue<L>,
+    /// What is due at the very instant at which it was begun.
+    at_once: Vec<Due<L::Ticket, L::Step>>,
     now: SimTime,
-    /// Ports whose connection opened and ended at that very instant.
-    instant_releases: Vec<Held>,
-    workspace: Workspace,
+    /// Those that are followed, by number.
+    connections: Vec<Connection<L::Ticket>>,
+    /// Numbers that no connection has.
+    vacant: Vec<ConnectionId>,
 }
 
-impl<'a> Machine<'a> {
-    fn new(job: Job<'a>, mut workspace: Workspace, tally: &'a mut HostTally) -> Self {
-        let (host, plan, streams) = (job.host(), job.plan(), job.streams());
-        let mut selection = streams.of_machine(Purpose::Selection);
-        let ports = PortSpace::new(host, plan, &mut selection);
-        let closing = job.closing();
-        let size = Size {
-            clients: host.clients.len(),
-            pools: plan.pools() as usize,
-            bits: ports.num_ephemeral(),
-            no_port: host.usable_ports() == 0,
-            shared: false,
-        };
-        let ledger = std::mem::take(&mut workspace.ledger);
-        Self {
-            job,
-            host,
-            plan,
-            books: Books::new(size, job.window(), tally, ledger),
-            demand: Demand::new(job.world, job.host, plan, streams),
-            selection,
-            closing,
-            time_wait: closing.time_wait(),
-            unusual: is_unusual(job.world, host, closing),
-            releases: calendar(job, workspace.releases.take()),
-            now: SimTime::START,
-            instant_releases: Vec::new(),
-            ports,
-            workspace,
-        }
+/// A connection that is followed.
+#[derive(Clone, Copy, Debug)]
+struct Connection<T> {
+    /// How many have had its number before.
+    generation: u32,
+    ticket: T,
+    opened: SimTime,
+    life: Life,
+    /// What the limit has to be told of.
+    sees: Marks,
+    /// What waits in the queue.
+    next: Mark,
+    /// Does its port count as in use?
+    in_use: bool,
+    client: u16,
+    pool: PoolId,
+    port: u16,
+    remote: Remote,
+    bound: bool,
+}
+
+/// A connection that has just got a port.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// Its number, where it is followed.
+    pub connection: ConnectionId,
+    /// Its port.
+    pub port: u16,
+    /// Ports looked at.
+    pub probes: u32,
+    /// When its client has it behind it: at the first FIN, or when it is given up.
+    pub closes: SimTime,
+}
+
+impl<L: Limit> Machine<L> {
+    /// A machine at the start of a run on which nothing has happened.
+    #[must_use]
+    pub fn new(limit: L, timers: Timers, rng: Xoshiro256PlusPlus, queue: Queue<L>) -> Self {
+        let now = SimTime::START;
+        let (at_once, connections, vacant) = (Vec::new(), Vec::new(), Vec::new());
+        Self { limit, timers, rng, queue, at_once, now, connections, vacant }
     }
 
+    /// The time that has been reached.
+    #[must_use]
+    pub const fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// Lets everything happen that is due before `to`, or at it and was scheduled before.
+    ///
+    /// # Panics
+    /// When `to` lies in the past: the model is wrong, and every later figure would be too.
+    #[inline(always)] // Once an attempt.
+    pub fn advance(&mut self, to: SimTime, observer: &mut impl Observer) {
+        assert!(to >= self.now, "asked for {to}, but the clock is at {}", self.now);
+        if to > self.now {
+            self.finish_instant(observer);
+        }
+        while let Some((due, what)) = self.queue.pop_due(to) {
+            if Self::follows() && due > self.now {
+                self.finish_instant(observer);
+                self.now = due;
+            }
+            self.happen(what, due, observer);
+        }
+        self.now = to;
+    }
+
+    /// Lets happen what began and ends at the instant that has been reached.
     #[inline(always)]
-    fn release(&mut self, held: Held, due: SimTime) {
-        let was_full = self.ports.free(held.pool) == 0;
-        self.ports.release(held.pool, u32::from(held.bit));
-        self.books.released(held.client, held.pool, due, was_full);
-    }
-
-    /// When a connection that opens now is closed, and when its port is free.
-    #[inline(always)]
-    fn end_of(
-        &mut self,
-        attempt: &Attempt,
-        second_fin: impl Fn() -> SimDuration,
-        observer: &mut impl Observer,
-    ) -> (SimTime, SimTime) {
-        if self.unusual {
-            return self.unusual_end_of(attempt, second_fin(), observer);
+    fn finish_instant(&mut self, observer: &mut impl Observer) {
+        let mut next = 0;
+        while let Some(&what) = self.at_once.get(next) {
+            next += 1;
+            self.happen(what, self.now, observer);
         }
-        let close = attempt.at + attempt.lifetime;
-        // By far the most frequent one first: a jump by a table would cost more than all of it.
-        if attempt.ending == Ending::Client {
-            return (close, self.time_wait.expires(close));
-        }
-        match attempt.ending {
-            Ending::Half | Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
-            _ => (close, close),
+        if next > 0 {
+            self.at_once.clear();
         }
     }
 
-    #[inline(never)]
-    fn unusual_end_of(
+    /// Makes an attempt at the time that has been reached; `second_fin` is the time from the first FIN to
+    /// the other side's.
+    ///
+    /// # Errors
+    /// What the limit says against it.
+    #[inline(always)] // Once an attempt.
+    pub fn open(
         &mut self,
         attempt: &Attempt,
         second_fin: SimDuration,
         observer: &mut impl Observer,
-    ) -> (SimTime, SimTime) {
-        let (at, client) = (attempt.at, attempt.client);
-        let pass = |books: &mut Books<'_>, phase, from: SimTime, to: SimTime| {
-            books.passed(Passed { phase, from: from.as_nanos(), to: to.as_nanos(), client });
-        };
-        if !attempt.remote.answers() {
-            let given_up = self.closing.syn_sent(at);
-            pass(&mut self.books, Phase::Connecting, at, given_up);
-            self.books.unanswered(client, at);
-            observer.unanswered(at, client, given_up);
-            return (given_up, given_up);
-        }
-        let close = at + attempt.lifetime;
-        let second = close + second_fin;
-        match attempt.ending {
-            Ending::Reset | Ending::ServerReset | Ending::Unread => (close, close),
-            Ending::Never => (SimTime::FAR_FUTURE, SimTime::FAR_FUTURE),
-            Ending::Server => {
-                pass(&mut self.books, Phase::Closing, close, second);
-                (close, second)
-            }
-            Ending::Half | Ending::Client => {
-                let given_up = self.closing.fin_wait_2(close).1;
-                if attempt.ending == Ending::Half || second >= given_up && second > close {
-                    pass(&mut self.books, Phase::Closing, close, given_up);
-                    return (close, given_up);
+    ) -> Result<Opened, Refused> {
+        debug_assert_eq!(attempt.at, self.now, "attempts are made at the time reached");
+        let connection = self.number();
+        let taken = match self.limit.take(attempt, connection, &mut self.rng) {
+            Ok(taken) => taken,
+            Err(refused) => {
+                if Self::follows() {
+                    self.vacant.push(connection);
                 }
-                pass(&mut self.books, Phase::Closing, close, second);
-                // bind() takes nothing over: it fails before a destination is known.
-                let bound = self.host.clients[usize::from(client)].binds.is_bound();
-                let taken_over = !bound && self.closing.may_be_taken_over(attempt.remote.is_here());
-                let release = if taken_over {
-                    self.closing.taken_over_from(second)
-                } else {
-                    self.time_wait.expires(second)
-                };
-                (close, release)
+                observer.refused(attempt.at, attempt.client, &refused);
+                return Err(refused);
             }
+        };
+        let &Attempt { lifetime, ending, remote, .. } = attempt;
+        let will = Will { lifetime, second_fin, ending, remote, bound: taken.bound };
+        let life = self.timers.life(attempt.at, &will);
+        let port = self.limit.port(taken.bit);
+        self.hold((attempt, true), connection, &taken, life, observer);
+        Ok(Opened { connection, port, probes: taken.probes, closes: life.first_fin })
+    }
+
+    /// Puts in place a connection that is there at the start of the run, if there is a port for it.
+    pub fn stand(&mut self, attempt: &Attempt, life: Life, observer: &mut impl Observer) {
+        let connection = self.number();
+        if let Ok(taken) = self.limit.take(attempt, connection, &mut self.rng) {
+            self.hold((attempt, false), connection, &taken, life, observer);
         }
     }
 
-    /// Keeps the port of `bit`, which `entry` has just taken from `pool`, until it is released.
-    #[inline(always)]
-    fn hold(&mut self, pool: PoolId, bit: u32, entry: Opened) {
-        let last = self.ports.free(pool) == 0;
-        self.books.opened(pool, entry, last);
-        let held = Held { pool, bit: bit as u16, client: entry.client };
-        if entry.release > entry.at {
-            self.releases.push(SimTime::from_nanos(entry.release), held);
-        } else {
-            self.instant_releases.push(held);
-        }
-    }
-
-    #[inline(never)]
-    fn block(&mut self, attempt: &Attempt, probes: u32, observer: &mut impl Observer) {
-        let Attempt { at, client, pool, .. } = *attempt;
-        self.books.blocked(pool, client, at, probes);
-        observer.refused(at, client, refusal_of(self.ports.is_bound(pool)));
-        self.demand.worker_free(attempt, at);
-    }
-}
-
-impl Runs for Machine<'_> {
-    fn start(&mut self, observer: &mut impl Observer) {
-        if self.job.settings.start == Start::Empty {
-            return;
-        }
-        let job = self.job;
-        let mut rng = job.streams().of_machine(Purpose::Start);
-        let timer = self.closing.time_wait();
-        for held in stationary::draw(job.world, job.host, self.plan, timer, &mut rng) {
-            let choice = self.ports.allocate(held.pool, SimTime::START, &mut self.selection);
-            if let Some(bit) = choice.bit {
-                self.books.tally.bins.stand();
-                let entry = Opened {
-                    at: 0,
-                    close: held.close.as_nanos(),
-                    release: held.release.as_nanos(),
-                    place: self.ports.place(held.pool, bit),
-                    probes: choice.probes,
-                    client: held.client,
-                    attempted: false,
-                };
-                self.hold(held.pool, bit, entry);
-                self.books.count_if_due();
-                let port = self.ports.port(bit);
-                observer.opened(held.pool, port, SimTime::START, held.close, held.release);
-            }
-        }
-    }
-
-    fn next_attempts(&mut self, into: &mut Batch) {
-        self.demand.next_attempts(into);
-    }
-
-    #[inline(always)]
-    fn advance(&mut self, now: SimTime, _: &mut impl Observer) {
-        if now > self.now {
-            while let Some(held) = self.instant_releases.pop() {
-                self.release(held, self.now);
-            }
-            self.now = now;
-        }
-        while let Some((due, held)) = self.releases.pop_due(now) {
-            self.release(held, due);
-        }
-    }
-
-    #[inline(always)]
-    fn attempt(
+    /// Ends a connection that is followed now, as `ending` says, with the other side's FIN at once.
+    pub fn close(
         &mut self,
-        attempt: &Attempt,
-        second_fin: impl Fn() -> SimDuration,
+        connection: ConnectionId,
+        ending: Ending,
         observer: &mut impl Observer,
     ) {
-        let now = attempt.at;
-        let choice = self.ports.allocate(attempt.pool, now, &mut self.selection);
-        let Some(bit) = choice.bit else {
-            self.block(attempt, choice.probes, observer);
+        let now = self.now;
+        let entry = &mut self.connections[connection as usize];
+        let lifetime = now.since(entry.opened);
+        let Connection { opened, remote, bound, .. } = *entry;
+        let will = Will { lifetime, second_fin: SimDuration::ZERO, ending, remote, bound };
+        entry.life = self.timers.life(opened, &will);
+        // What was scheduled for it belongs to another life.
+        entry.generation += 1;
+        let first = entry.mark_after(None);
+        if self.await_mark(connection, first) <= now {
+            self.go_on(connection, observer);
+        }
+    }
+
+    /// Lets the run end: tells of connections that still have their ports.
+    pub fn finish(self, observer: &mut impl Observer) -> Queue<L> {
+        for (number, one) in self.connections.iter().enumerate().filter(|(_, one)| one.in_use) {
+            observer.kept(&one.release(number as ConnectionId, SimTime::FAR_FUTURE));
+        }
+        self.queue
+    }
+
+    /// Bits of a pool of the limit.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.limit.bits()
+    }
+
+    /// Nanoseconds that pools of the limit had no port left until `end`, summed over the pools.
+    #[must_use]
+    pub fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.limit.exhausted_until(end)
+    }
+
+    /// May something happen to a connection before its port is free?
+    #[inline(always)]
+    fn follows() -> bool {
+        L::Step::new(0, 0).is_some()
+    }
+
+    /// A number for the next connection.
+    #[inline(always)]
+    fn number(&mut self) -> ConnectionId {
+        if !Self::follows() {
+            return 0;
+        }
+        self.vacant.pop().unwrap_or(self.connections.len() as ConnectionId)
+    }
+
+    /// Keeps the place that a connection has just taken until its life is over.
+    #[inline(always)]
+    fn hold(
+        &mut self,
+        (attempt, attempted): (&Attempt, bool),
+        connection: ConnectionId,
+        taken: &Taken<L::Ticket>,
+        life: Life,
+        observer: &mut impl Observer,
+    ) {
+        let &Attempt { at, client, remote, .. } = attempt;
+        let &Taken { ticket, pool, bit, probes, replaced, sees, bound } = taken;
+        if let Some(old) = replaced {
+            self.end(old, at, observer);
+        }
+        let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
+        let settled = !Self::follows();
+        observer.opened(&Opening {
+            at,
+            connection: if settled { place } else { connection },
+            client,
+            attempted,
+            answered: remote.answers(),
+            pool,
+            port,
+            place,
+            probes,
+            life,
+            settled,
+        });
+        if settled {
+            self.schedule(life.takeable, Due::Free(ticket));
             return;
+        }
+        let known = self.connections.get(connection as usize);
+        let generation = known.map_or(0, |before| before.generation);
+        let (opened, next, in_use) = (at, Mark::Over, true);
+        let new = Connection {
+            generation,
+            ticket,
+            opened,
+            life,
+            sees,
+            next,
+            in_use,
+            client,
+            pool,
+            port,
+            remote,
+            bound,
         };
-        let (close, release) = self.end_of(attempt, second_fin, observer);
-        self.books.succeeded(attempt.pool, attempt.client, now);
-        let entry = Opened {
-            at: now.as_nanos(),
-            close: close.as_nanos(),
-            release: release.as_nanos(),
-            place: self.ports.place(attempt.pool, bit),
-            probes: choice.probes,
-            client: attempt.client,
-            attempted: true,
-        };
-        self.hold(attempt.pool, bit, entry);
-        observer.opened(attempt.pool, self.ports.port(bit), now, close, release);
-        if self.demand.has_workers() {
-            self.demand.worker_free(attempt, close);
+        match self.connections.get_mut(connection as usize) {
+            Some(entry) => *entry = new,
+            None => self.connections.push(new),
+        }
+        if self.await_mark(connection, new.mark_after(None)) <= self.now
+            && let Some(step) = L::Step::new(connection, generation)
+        {
+            // Not before all attempts of this instant are made.
+            self.at_once.push(Due::Next(step));
         }
     }
 
-    fn now(&self) -> SimTime {
-        self.now
-    }
-
-    fn count_if_due(&mut self) {
-        self.books.count_if_due();
-    }
-
-    fn finish(mut self, observer: &mut impl Observer) -> Workspace {
-        let end = SimTime::from_nanos(self.books.window.end());
-        self.advance(end, observer);
-        for (number, client) in self.host.clients.iter().enumerate() {
-            self.books.all_refused(number, refusal_of(client.binds.is_bound()));
+    /// Lets a connection that is followed come to `mark`, by the queue if that is later than now; gives the
+    /// time.
+    #[inline]
+    fn await_mark(&mut self, connection: ConnectionId, mark: Mark) -> SimTime {
+        let entry = &mut self.connections[connection as usize];
+        entry.next = mark;
+        let due = entry.life.at(mark);
+        if due > self.now
+            && due < SimTime::FAR_FUTURE
+            && let Some(step) = L::Step::new(connection, entry.generation)
+        {
+            self.queue.push(due, Due::Next(step));
         }
-        self.workspace.ledger = self.books.close();
-        self.workspace.releases = Some(self.releases);
-        self.workspace
+        due
+    }
+
+    #[inline(always)]
+    fn schedule(&mut self, due: SimTime, what: Due<L::Ticket, L::Step>) {
+        if due > self.now {
+            self.queue.push(due, what);
+        } else {
+            self.at_once.push(what);
+        }
+    }
+
+    #[inline(always)]
+    fn happen(&mut self, what: Due<L::Ticket, L::Step>, at: SimTime, observer: &mut impl Observer) {
+        match what {
+            Due::Free(ticket) => {
+                let holder = self.limit.holder(ticket);
+                let (pool, bit) = (holder.pool, u32::from(holder.bit));
+                let connection = pool.0 * self.limit.bits() + bit;
+                self.limit.free(ticket, connection, at);
+                observer.released(&Release {
+                    at,
+                    connection,
+                    client: holder.client,
+                    pool,
+                    port: self.limit.port(bit),
+                    life: None,
+                });
+            }
+            Due::Next(step) => {
+                let (connection, generation) = step.parts();
+                // Another connection may have taken its TIME-WAIT over meanwhile.
+                if self.connections[connection as usize].generation == generation {
+                    self.go_on(connection, observer);
+                }
+            }
+        }
+    }
+
+    /// Brings a connection to the mark that it was scheduled for, and to all that follow at this instant.
+    fn go_on(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
+        loop {
+            let entry = &mut self.connections[connection as usize];
+            let (ticket, mark) = (entry.ticket, entry.next);
+            if mark == Mark::Over || self.limit.reach(ticket, mark, self.now) == Fate::Gone {
+                return self.end(connection, self.now, observer);
+            }
+            if mark == Mark::Takeable {
+                self.release(connection, self.now, observer);
+            }
+            let next = self.connections[connection as usize].mark_after(Some(mark));
+            if self.await_mark(connection, next) > self.now {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is left of a connection that was followed.
+    fn end(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
+        self.release(connection, at, observer);
+        let entry = &mut self.connections[connection as usize];
+        entry.generation += 1;
+        self.limit.free(entry.ticket, connection, at);
+        self.vacant.push(connection);
+    }
+
+    /// The port of a connection can be had again: from now on it does not count as in use.
+    #[inline]
+    fn release(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
+        let entry = &mut self.connections[connection as usize];
+        if std::mem::replace(&mut entry.in_use, false) {
+            observer.released(&entry.release(connection, at));
+        }
     }
 }
 
-/// What a call that finds no port is told.
-const fn refusal_of(bound: bool) -> Refusal {
-    if bound { Refusal::BindInUse } else { Refusal::NoPort }
-}
-
-/// Is there anything that the plain rules for the end of a connection do not cover?
-fn is_unusual(world: &World, host: &Host, closing: Closing) -> bool {
-    host.clients.iter().any(|client| {
-        let to = |client: &Client| {
-            let to = client.targets.iter().map(|target| &world.destinations[target.destination]);
-            to.into_iter().any(|to| !to.answers || closing.may_be_taken_over(to.loopback))
+impl<L: Reshape> Machine<L> {
+    /// From now on the world is `to`, with these timers; what is held stays held, for as long as it was to
+    /// be.
+    pub fn reshape(&mut self, to: &World, timers: Timers) {
+        self.timers = timers;
+        self.limit.reshape(to, self.now);
+        let limit = &self.limit;
+        let renew = |due: &mut Due<L::Ticket, L::Step>| {
+            if let Due::Free(ticket) = due {
+                *ticket = limit.renew(*ticket);
+            }
         };
-        let at_once = client.second_fin == Distribution::Constant(SimDuration::ZERO);
-        !at_once || to(client) || client.can_end(Ending::Half)
-    })
+        self.queue.change_each(renew);
+        self.at_once.iter_mut().for_each(renew);
+        // Those of connections that are gone change with the rest, and nobody asks for them.
+        self.connections.iter_mut().for_each(|one| one.ticket = limit.renew(one.ticket));
+    }
 }
 
-/// A calendar laid out for what the machine of `job` will hold, in the memory of a `used` one.
-pub(super) fn calendar<T: Copy + Ord>(job: Job<'_>, used: Option<Calendar<T>>) -> Calendar<T> {
-    let (host, plan) = (job.host(), job.plan());
-    let hold = stationary::typical_hold(job.world, host).min(job.settings.duration);
-    let capacity = u64::from(plan.connections_a_port()) * u64::from(host.usable_ports());
-    let offered = stationary::mean_rate(host) * hold.as_secs_f64();
-    // `as` saturates, so an absurd rate asks for no more than the capacity.
-    let entries = (offered as u64).min(capacity);
-    match used {
-        Some(mut used) => {
-            used.start_again(entries, hold);
-            used
+impl<T> Connection<T> {
+    /// The first mark after `last` that matters: of those that the limit wants to be told of, one that comes
+    /// before the end.
+    #[inline]
+    fn mark_after(&self, last: Option<Mark>) -> Mark {
+        let Life { bucket, takeable, over, .. } = self.life;
+        let wanted = |mark, matters: bool| last < Some(mark) && self.sees.has(mark) && matters;
+        // A server may go into TIME-WAIT though the client's port is free at once.
+        if wanted(Mark::FirstFin, true) {
+            Mark::FirstFin
+        } else if wanted(Mark::Bucket, bucket < over) {
+            Mark::Bucket
+        } else if wanted(Mark::Takeable, takeable < over) {
+            Mark::Takeable
+        } else {
+            Mark::Over
         }
-        None => Calendar::new(entries, hold),
+    }
+
+    /// What an observer is told when its port can be had again.
+    fn release(&self, connection: ConnectionId, at: SimTime) -> Release {
+        let Self { client, pool, port, life, .. } = *self;
+        Release { at, connection, client, pool, port, life: Some(life) }
     }
 }

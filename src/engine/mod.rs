@@ -1,24 +1,23 @@
 //! The clock, the queue, demand, and the loop that runs one machine for one replication.
 
-mod attempt;
-mod books;
 mod calendar;
 mod demand;
-mod ledger;
 mod machine;
 mod observe;
 mod port_mapper;
 mod random;
+mod run;
 mod sample;
-mod shared;
 mod stationary;
+mod statistics;
 mod target;
+mod uncounted;
 
-pub use attempt::{Attempt, Remote};
 pub use calendar::Calendar;
-pub use demand::recorded;
-pub use machine::{Job, Workspace, run};
-pub use observe::{Observer, Unobserved};
+pub use demand::{BATCH, Batch, Became, Clients, Demand, recorded};
+pub use machine::{Due, Machine, Opened, Queue};
+pub use observe::{Observer, Opening, Openings, Release, Unobserved};
 pub use port_mapper::PortMapper;
+pub use run::{Job, Run, Workspace, run};
 pub use stationary::{mean_rate, typical_hold};
 pub use target::{EndpointNumbers, pool_shares};

@@ -1,43 +1,185 @@
-//! Seeing a run port by port, at no cost to a run that nobody watches.
+//! Seeing a run connection by connection, at no cost to a run that nobody watches.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use crate::model::{PoolId, Refusal};
+use crate::model::{ConnectionId, Life, PoolId, Refused};
 use crate::units::SimTime;
 
-/// Is told what happens on one machine.
+/// Is told everything that happens on one machine, once and in the order in which it happens.
 pub trait Observer {
-    /// A connection got `port` in `pool`: established until `close`, its port held until `release`.
-    ///
-    /// Told as soon as all of that is settled: when it opens, or, where sockets take ports from each
-    /// other, when its port is free.
-    fn opened(&mut self, pool: PoolId, port: u16, open: SimTime, close: SimTime, release: SimTime);
-
-    /// An attempt of client number `client` was refused; told in the order of time.
-    fn refused(&mut self, at: SimTime, client: u16, refusal: Refusal) {
-        let _ = (at, client, refusal);
+    /// A connection got a port.
+    #[inline(always)]
+    fn opened(&mut self, opening: &Opening) {
+        let _ = opening;
     }
 
-    /// An attempt of client number `client` got a port and was never answered: it is given up at
-    /// `given_up`.
-    fn unanswered(&mut self, at: SimTime, client: u16, given_up: SimTime) {
-        let _ = (at, client, given_up);
+    /// A port can be had again.
+    #[inline(always)]
+    fn released(&mut self, release: &Release) {
+        let _ = release;
     }
+
+    /// The run is over and a connection that is followed still has its port; `at` is far in the future.
+    fn kept(&mut self, release: &Release) {
+        let _ = release;
+    }
+
+    /// An attempt of client number `client` was refused.
+    #[inline(always)]
+    fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
+        let _ = (at, client, refused);
+    }
+
+    /// Some attempts have been made, at most [`super::BATCH`] since the last call.
+    #[inline(always)]
+    fn batch_made(&mut self) {}
 
     /// The clock has reached `now`; called every few thousand attempts. The run is given up on
     /// [`ControlFlow::Break`].
-    fn reached(&mut self, now: SimTime) -> ControlFlow<()>;
+    fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
+        let _ = now;
+        ControlFlow::Continue(())
+    }
+}
+
+/// A connection that got a port.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// When.
+    pub at: SimTime,
+    /// A number that no other connection of the machine has until the port is released.
+    pub connection: ConnectionId,
+    /// Number of the client on its host.
+    pub client: u16,
+    /// Is it an attempt of the run? Else it was there when the run started.
+    pub attempted: bool,
+    /// Does anybody answer?
+    pub answered: bool,
+    /// The pool that the port is from.
+    pub pool: PoolId,
+    /// The port.
+    pub port: u16,
+    /// A number for the port of the pool, below pools times bits.
+    pub place: u32,
+    /// Ports looked at.
+    pub probes: u32,
+    /// What is to become of it.
+    pub life: Life,
+    /// Is that settled? Else the [`Release`] tells what became of it.
+    pub settled: bool,
+}
+
+/// A port that can be had again.
+#[derive(Clone, Copy, Debug)]
+pub struct Release {
+    /// From when on.
+    pub at: SimTime,
+    /// The number of the connection that had it.
+    pub connection: ConnectionId,
+    /// Number of its client.
+    pub client: u16,
+    /// The pool that it is from.
+    pub pool: PoolId,
+    /// The port.
+    pub port: u16,
+    /// What was to become of a connection that was not settled when it opened; `at` may have cut it short.
+    pub life: Option<Life>,
 }
 
 /// Looks at nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 
-impl Observer for Unobserved {
-    #[inline]
-    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, _: SimTime, _: SimTime) {}
+impl Observer for Unobserved {}
 
-    fn reached(&mut self, _: SimTime) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+/// Two observers, told one after the other.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    #[inline(always)]
+    fn opened(&mut self, opening: &Opening) {
+        self.0.opened(opening);
+        self.1.opened(opening);
+    }
+
+    #[inline(always)]
+    fn released(&mut self, release: &Release) {
+        self.0.released(release);
+        self.1.released(release);
+    }
+
+    fn kept(&mut self, release: &Release) {
+        self.0.kept(release);
+        self.1.kept(release);
+    }
+
+    #[inline(always)]
+    fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
+        self.0.refused(at, client, refused);
+        self.1.refused(at, client, refused);
+    }
+
+    #[inline(always)]
+    fn batch_made(&mut self) {
+        self.0.batch_made();
+        self.1.batch_made();
+    }
+
+    fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
+        self.0.reached(now)?;
+        self.1.reached(now)
+    }
+}
+
+impl<O: Observer> Observer for &mut O {
+    #[inline(always)]
+    fn opened(&mut self, opening: &Opening) {
+        (**self).opened(opening);
+    }
+
+    #[inline(always)]
+    fn released(&mut self, release: &Release) {
+        (**self).released(release);
+    }
+
+    fn kept(&mut self, release: &Release) {
+        (**self).kept(release);
+    }
+
+    #[inline(always)]
+    fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
+        (**self).refused(at, client, refused);
+    }
+
+    #[inline(always)]
+    fn batch_made(&mut self) {
+        (**self).batch_made();
+    }
+
+    fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
+        (**self).reached(now)
+    }
+}
+
+/// Openings whose ports are not released yet, for an observer that wants both ends at once.
+#[derive(Clone, Debug, Default)]
+pub struct Openings(HashMap<ConnectionId, Opening>);
+
+impl Openings {
+    /// Keeps an opening until its port is released.
+    pub fn keep(&mut self, opening: &Opening) {
+        self.0.insert(opening.connection, *opening);
+    }
+
+    /// The opening of what is released now.
+    ///
+    /// # Panics
+    /// When it was not kept.
+    pub fn take(&mut self, release: &Release) -> Opening {
+        self.0.remove(&release.connection).expect("what is released was opened")
+    }
+
+    /// What is left when the run is over, in no order.
+    pub fn rest(self) -> impl Iterator<Item = Opening> {
+        self.0.into_values()
     }
 }

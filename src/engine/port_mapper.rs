@@ -1,9 +1,7 @@
 //! An observer that draws what each port did: the raster behind the `ports` chart.
 
-use std::ops::ControlFlow;
-
-use super::observe::Observer;
-use crate::model::{Host, PoolId, PoolPlan};
+use super::observe::{Observer, Opening, Openings, Release};
+use crate::model::{Host, PoolPlan};
 use crate::stats::{PortCell, PortMap};
 use crate::units::{SimDuration, SimTime};
 
@@ -12,6 +10,7 @@ use crate::units::{SimDuration, SimTime};
 pub struct PortMapper {
     plan: PoolPlan,
     map: PortMap,
+    open: Openings,
     /// Port-nanoseconds of each cell, filled up to what the cell's shares are made of.
     established: Vec<f64>,
     time_wait: Vec<f64>,
@@ -52,12 +51,15 @@ impl PortMapper {
             map.cells[row * columns..][..columns].iter_mut().for_each(|cell| cell.lost = share);
         }
         let areas = vec![0.0; columns * rows];
-        Self { plan, map, established: areas.clone(), time_wait: areas }
+        Self { plan, map, open: Openings::default(), established: areas.clone(), time_wait: areas }
     }
 
     /// The finished raster.
     #[must_use]
     pub fn map(mut self) -> PortMap {
+        for opening in std::mem::take(&mut self.open).rest() {
+            self.draw(&opening, opening.life.takeable);
+        }
         let column_nanos = self.map.duration.as_nanos() as f64 / self.map.columns as f64;
         for row in 0..self.map.rows {
             let whole = (column_nanos * ports_of(&self.map, row) as f64) as f32;
@@ -71,17 +73,26 @@ impl PortMapper {
     }
 }
 
+impl PortMapper {
+    fn draw(&mut self, opening: &Opening, release: SimTime) {
+        let (row, close) = (row_of(&self.map, opening.port), opening.life.first_fin.min(release));
+        spread(&self.map, &mut self.established, row, opening.at, close);
+        spread(&self.map, &mut self.time_wait, row, close, release);
+    }
+}
+
 impl Observer for PortMapper {
-    fn opened(&mut self, pool: PoolId, port: u16, open: SimTime, close: SimTime, release: SimTime) {
-        if self.plan.takes_from_first(pool) {
-            let row = row_of(&self.map, port);
-            spread(&self.map, &mut self.established, row, open, close);
-            spread(&self.map, &mut self.time_wait, row, close, release);
+    fn opened(&mut self, opening: &Opening) {
+        if self.plan.takes_from_first(opening.pool) {
+            self.open.keep(opening);
         }
     }
 
-    fn reached(&mut self, _: SimTime) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    fn released(&mut self, release: &Release) {
+        if self.plan.takes_from_first(release.pool) {
+            let opening = self.open.take(release);
+            self.draw(&opening, release.at);
+        }
     }
 }
 

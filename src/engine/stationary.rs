@@ -22,25 +22,14 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::sample::{Sampler, unit};
 use super::target::pool_shares;
 use crate::model::{
-    Arrivals, Client, Distribution, Ending, HoldTimer, Host, PoolId, PoolPlan, World, shares_ports,
+    Arrivals, Attempt, Client, Distribution, Ending, Host, Life, PoolId, PoolPlan, Remote, Timer,
+    Timers, Will, World, shares_ports,
 };
 use crate::theory::{HoldLaw, rate_per_s, starts_steady};
 use crate::units::{SimDuration, SimTime};
 
-/// A connection that is there at the start.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    /// Number of its client.
-    pub client: u16,
-    /// The pool its port comes from.
-    pub pool: PoolId,
-    /// When it is closed; the start itself when it is already in TIME-WAIT.
-    pub close: SimTime,
-    /// When its port is free.
-    pub release: SimTime,
-}
-
-/// Draws what one machine of `world.hosts[host]` holds at a random moment.
+/// Draws what one machine of `world.hosts[host]` holds at a random moment: attempts made at the start, and
+/// what is left of the life of each.
 ///
 /// # Panics
 /// When its steady state is not known.
@@ -48,13 +37,13 @@ pub fn draw(
     world: &World,
     host: usize,
     plan: PoolPlan,
-    timer: HoldTimer,
+    timers: &Timers,
     rng: &mut Xoshiro256PlusPlus,
-) -> Vec<Standing> {
+) -> Vec<(Attempt, Life)> {
     let host_model = &world.hosts[host];
     assert!(starts_steady(world, host_model), "no steady state is known of {}", host_model.name);
     let usable = host_model.usable_ports();
-    let holders = Holders::new(host_model, timer);
+    let holders = Holders::new(host_model, timers.time_wait());
     // Each pool is a loss system of its own: the sum of its clients' loads, cut at its ports.
     let mut loads = vec![vec![0.0; holders.clients.len()]; plan.pools() as usize];
     for (client, phases) in holders.clients.iter().enumerate() {
@@ -68,8 +57,18 @@ pub fn draw(
         let offered: f64 = by_client.iter().sum();
         for _ in 0..truncated_poisson(offered, usable, rng) {
             let client = weighted(by_client, offered, rng);
-            let (close, release) = holders.clients[client].residual(timer, rng);
-            standing.push(Standing { client: client as u16, pool, close, release });
+            let life = holders.clients[client].residual(timers, rng);
+            standing.push((
+                Attempt {
+                    at: SimTime::START,
+                    lifetime: life.first_fin.since(SimTime::START),
+                    tuple: plan.a_tuple_of(pool),
+                    ending: Ending::Client,
+                    remote: Remote::Answers,
+                    client: client as u16,
+                },
+                life,
+            ));
         }
     }
     standing
@@ -94,7 +93,7 @@ struct Phases {
 }
 
 impl Holders {
-    fn new(host: &Host, timer: HoldTimer) -> Self {
+    fn new(host: &Host, timer: Timer) -> Self {
         // On a grid, what closed up to `oldest` ago is still there: every connection that closed
         // later is released at a later grid point.
         let oldest = timer.oldest_at_start().as_nanos();
@@ -122,20 +121,22 @@ impl Phases {
         self.established_client + self.established_other + self.time_wait
     }
 
-    /// When a connection that is there at the start closes and gives its port back.
-    fn residual(&self, timer: HoldTimer, rng: &mut Xoshiro256PlusPlus) -> (SimTime, SimTime) {
+    /// What is left of the life of a connection that is there at the start.
+    fn residual(&self, timers: &Timers, rng: &mut Xoshiro256PlusPlus) -> Life {
         let place = unit(rng) * self.load();
         if place < self.time_wait {
             let closed_ago = SimDuration::from_nanos((unit(rng) * self.oldest as f64) as u64);
-            return (SimTime::START, timer.expires_if_set_before(closed_ago));
+            return Life::waiting_until(timers.time_wait().expires_if_set_before(closed_ago));
         }
-        let left = SimDuration::from_nanos(self.lifetime.sample_residual(rng));
-        let close = SimTime::START + left;
-        if place < self.time_wait + self.established_client {
-            (close, timer.expires(close))
-        } else {
-            (close, close)
-        }
+        let by_client = place < self.time_wait + self.established_client;
+        let will = Will {
+            lifetime: SimDuration::from_nanos(self.lifetime.sample_residual(rng)),
+            second_fin: SimDuration::ZERO,
+            ending: if by_client { Ending::Client } else { Ending::Reset },
+            remote: Remote::Answers,
+            bound: false,
+        };
+        timers.life(SimTime::START, &will)
     }
 }
 

@@ -3,8 +3,7 @@
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::attempt::{Attempt, Remote};
-use crate::model::{Binds, Client, EndpointPick, PoolId, PoolPlan, World, below};
+use crate::model::{Attempt, Client, EndpointPick, PoolId, PoolPlan, Remote, Tuple, World, below};
 
 /// Endpoints of the destinations that the clients of one host use, numbered through.
 #[derive(Clone, Debug)]
@@ -47,8 +46,6 @@ impl EndpointNumbers {
 #[derive(Clone, Debug)]
 pub struct Targets {
     rng: Xoshiro256PlusPlus,
-    plan: PoolPlan,
-    binds: Binds,
     /// Walker's alias table over the client's destinations.
     table: Vec<AliasSlot>,
     destinations: Vec<Endpoints>,
@@ -78,13 +75,7 @@ struct Endpoints {
 impl Targets {
     /// The targets of `client` on `world.hosts[host]`.
     #[must_use]
-    pub fn new(
-        world: &World,
-        host: usize,
-        client: &Client,
-        plan: PoolPlan,
-        rng: Xoshiro256PlusPlus,
-    ) -> Self {
+    pub fn new(world: &World, host: usize, client: &Client, rng: Xoshiro256PlusPlus) -> Self {
         let numbers = EndpointNumbers::of(world, host);
         let destinations = client.targets.iter().map(|target| {
             let destination = &world.destinations[target.destination];
@@ -102,8 +93,6 @@ impl Targets {
         let turns = if address.is_none() { numbers.count as usize } else { 0 };
         Self {
             rng,
-            plan,
-            binds: client.binds,
             table: alias_table(&weights),
             destinations: destinations.collect(),
             addresses,
@@ -112,12 +101,12 @@ impl Targets {
         }
     }
 
-    /// The pool and what the destination is like, if it is always the same.
+    /// The tuple and what the destination is like, if it is always the same.
     #[must_use]
-    pub fn only(&self) -> Option<(PoolId, Remote)> {
+    pub fn only(&self) -> Option<(Tuple, Remote)> {
         let [destination] = &self.destinations[..] else { return None };
         let source = self.address.filter(|_| destination.count == 1)?;
-        Some((self.pool(source, destination.first), destination.remote))
+        Some((Tuple { source, endpoint: destination.first }, destination.remote))
     }
 
     /// Draws where each attempt goes.
@@ -125,7 +114,7 @@ impl Targets {
         for attempt in batch {
             let (endpoint, remote) = self.endpoint();
             let source = self.source(endpoint);
-            attempt.pool = self.pool(source, endpoint);
+            attempt.tuple = Tuple { source, endpoint };
             attempt.remote = remote;
         }
     }
@@ -141,17 +130,8 @@ impl Targets {
     ) {
         let Endpoints { first, remote, .. } = self.destinations[target];
         let source = source.unwrap_or_else(|| self.source(first + endpoint));
-        attempt.pool = self.pool(source, first + endpoint);
+        attempt.tuple = Tuple { source, endpoint: first + endpoint };
         attempt.remote = remote;
-    }
-
-    /// The pool; where sockets take ports from each other, the tuple.
-    #[inline]
-    fn pool(&self, source: u32, endpoint: u32) -> PoolId {
-        if self.plan.is_shared() {
-            return PoolId(self.plan.tuple(source, endpoint));
-        }
-        self.plan.pool(self.binds, source, endpoint)
     }
 
     #[inline]
@@ -210,8 +190,9 @@ pub fn pool_shares(
         let count = world.destinations[target.destination].endpoints;
         let share = target.weight / total / f64::from(count) / f64::from(addresses);
         let sources = sources.clone();
+        let bound = client.binds.is_bound();
         (first..first + count).flat_map(move |endpoint| {
-            sources.clone().map(move |source| (plan.pool(client.binds, source, endpoint), share))
+            sources.clone().map(move |source| (plan.pool(bound, Tuple { source, endpoint }), share))
         })
     })
 }

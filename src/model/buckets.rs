@@ -70,24 +70,47 @@ impl Buckets {
         }
     }
 
-    /// May a socket with `options` bind to the port of `bit` on this address?
+    /// Bits of a row.
+    #[must_use]
+    pub const fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// Does anybody use the port of `bit`?
+    #[must_use]
+    pub fn is_used(&self, bit: u32) -> bool {
+        self.all_users[bit as usize] > 0
+    }
+
+    /// Would a search of `bind()` on this address find the port of `bit` free, or one that sockets with
+    /// SO_REUSEADDR use, if it `relaxes`?
+    #[must_use]
+    pub fn may_search(&self, bit: u32, source: u32, relaxes: bool) -> bool {
+        let is_set = |rows: &Bitmaps| rows.is_set(source as usize, bit);
+        is_set(&self.for_bind) || relaxes && self.for_relaxed_bind.as_ref().is_some_and(is_set)
+    }
+
+    /// May a socket of `class` bind to the port of `bit` on this address?
     ///
     /// `net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, with `relax` and
     /// `reuseport_ok`: SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both (and one user).
     #[must_use]
-    pub fn may_bind_to(&self, bit: u32, source: u32, options: &SocketOptions) -> bool {
+    pub fn may_bind_to(&self, bit: u32, source: u32, asking: Class) -> bool {
         let users = &self.users[self.user_place(bit, source)];
         (0..Class::COUNT).map(Class).zip(users).all(|(class, &count)| {
             count == 0
-                || options.reuse_address && class.reuse_address()
-                || options.reuse_port && class.reuse_port()
+                || asking.reuse_address() && class.reuse_address()
+                || asking.reuse_port() && class.reuse_port()
         })
     }
 
-    /// Somebody bound the port of `bit`, on whatever address: it is closed to `connect()`.
-    pub fn add_bound_user(&mut self, bit: u32) {
+    /// Somebody bound the port of `bit`, on whatever address: it is closed to `connect()`. Tells whether it
+    /// was open.
+    pub fn add_bound_user(&mut self, bit: u32) -> bool {
         self.bound_users[bit as usize] += 1;
+        let was_open = self.for_connect.is_set(0, bit);
         self.for_connect.clear(0, bit);
+        was_open
     }
 
     /// Somebody of source address number `source` uses the port of `bit`.
@@ -103,8 +126,8 @@ impl Buckets {
         }
     }
 
-    /// A user leaves, who had bound the port or not.
-    pub fn remove_user(&mut self, bit: u32, source: u32, class: Class, bound: bool) {
+    /// A user leaves, who had bound the port or not. Tells whether that opens it to `connect()`.
+    pub fn remove_user(&mut self, bit: u32, source: u32, class: Class, bound: bool) -> bool {
         let place = self.user_place(bit, source);
         let users = &mut self.users[place];
         users[class.0] -= 1;
@@ -112,7 +135,7 @@ impl Buckets {
         self.all_users[bucket] -= 1;
         self.bound_users[bucket] -= u32::from(bound);
         if !self.unreserved.is_set(0, bit) {
-            return;
+            return false;
         }
         if users.iter().all(|&count| count == 0) {
             self.for_bind.set(source as usize, bit);
@@ -125,9 +148,13 @@ impl Buckets {
         }
         // The bucket is for connect() again as soon as its last bound user leaves (6.18,
         // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
-        if self.bound_users[bucket] == 0 && (self.reopen || self.all_users[bucket] == 0) {
+        let opens = self.bound_users[bucket] == 0
+            && (self.reopen || self.all_users[bucket] == 0)
+            && !self.for_connect.is_set(0, bit);
+        if opens {
             self.for_connect.set(0, bit);
         }
+        opens
     }
 
     const fn user_place(&self, bit: u32, source: u32) -> usize {

@@ -1,9 +1,14 @@
 //! What the simulator knows of ports: ranges, pools, selection, holds, and the world they are in.
 
+mod attempt;
 mod bitmap;
 mod buckets;
-mod closing;
-mod hold;
+mod callers;
+mod exhaustion;
+mod left;
+mod life;
+mod limit;
+mod numbering;
 mod pools;
 mod range;
 mod selection;
@@ -11,17 +16,23 @@ mod settings;
 mod sockets;
 mod space;
 mod tcp;
+mod timer;
 mod world;
 
-pub use closing::Closing;
-pub use hold::{HoldTimer, TimerGrid, TimerWheel};
+pub use attempt::{Attempt, Remote, Tuple};
+pub use life::{Life, Timers, Will};
+pub use limit::{
+    ConnectionId, Fate, Followed, Holder, Limit, Mark, Marks, Refusal, Refused, Reshape, Step,
+    Taken,
+};
 pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
 pub use selection::{Choice, below, mix};
 pub use settings::{Replications, RunSettings, Start};
-pub use sockets::{Got, Refusal, ServerWait, SocketId, Sockets, Wanted};
+pub use sockets::{SocketTicket, Sockets};
 pub use space::PortSpace;
 pub use tcp::{SearchCost, SocketOptions, SynTimeout, TcpSettings, TwReuse};
+pub use timer::{Timer, TimerGrid, TimerWheel};
 pub use world::{
     Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, ReuseKey,
     SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,

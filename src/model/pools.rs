@@ -7,7 +7,7 @@
 //! Where sockets of a host take ports from each other ([`super::Sockets`]), pools are only what figures
 //! are kept for; who has a port is told by **tuples**: the pools that `connect()` has or would have.
 
-use super::{Binds, Client, Host, PortRange, PortSet, ReuseKey, Squatter, SquatterAddress};
+use super::{Binds, Client, Host, PortRange, PortSet, ReuseKey, Squatter, SquatterAddress, Tuple};
 
 /// One pool: a reuse key of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,8 +24,8 @@ pub struct PoolPlan {
     connect: Option<ReuseKey>,
     /// The key of `bind()`, if any client uses it; its pools come after those of `connect()`.
     bind: Option<ReuseKey>,
-    /// The key of tuples: that of `connect()`, used or not.
-    tuple: ReuseKey,
+    /// The key of `connect()`, used or not.
+    key: ReuseKey,
     /// Do sockets take ports from each other?
     shared: bool,
 }
@@ -62,7 +62,7 @@ impl PoolPlan {
         assert!(places <= Self::MOST_PLACES, "{places} ports cannot be numbered with 32 bits");
         let [connect, bind] = Self::keys(host);
         let (addresses, shared) = (host.addresses, shares_ports(host));
-        Self { addresses, endpoints, connect, bind, tuple: host.reuse_key, shared }
+        Self { addresses, endpoints, connect, bind, key: host.reuse_key, shared }
     }
 
     /// The keys of `connect()` and of `bind()`, for the calls that a client uses.
@@ -76,73 +76,80 @@ impl PoolPlan {
         [uses(false).then_some(host.reuse_key), uses(true).then_some(bind_key)]
     }
 
-    /// The pool of a connection from source address number `source` to endpoint number `endpoint`.
-    #[inline]
+    /// The pool of a connection of `tuple`, whose port comes from `bind()` or not.
     #[must_use]
-    pub fn pool(&self, binds: Binds, source: u32, endpoint: u32) -> PoolId {
+    pub fn pool(&self, bound: bool, tuple: Tuple) -> PoolId {
         let (first, key) =
-            if binds.is_bound() { (self.connect_pools(), self.bind) } else { (0, self.connect) };
+            if bound { (self.connect_pools(), self.bind) } else { (0, self.connect) };
         let key = key.expect("a pool is asked for a call that a client uses");
-        PoolId(first + self.within(key, source, endpoint))
+        PoolId(first + self.within(key, tuple))
     }
 
-    const fn within(&self, key: ReuseKey, source: u32, endpoint: u32) -> u32 {
+    /// The number of `tuple` among those that `key` tells apart.
+    #[inline(always)]
+    pub(super) const fn within(&self, key: ReuseKey, tuple: Tuple) -> u32 {
         match key {
-            ReuseKey::FourTuple => source * self.endpoints + endpoint,
-            ReuseKey::SourceAddress => source,
+            ReuseKey::FourTuple => tuple.source * self.endpoints + tuple.endpoint,
+            ReuseKey::SourceAddress => tuple.source,
             ReuseKey::Host => 0,
         }
     }
 
-    /// The tuple of a connection from source address number `source` to endpoint number `endpoint`.
+    /// The row of `tuple` among all that a plain `connect()` tells apart or would.
     #[inline]
     #[must_use]
-    pub const fn tuple(&self, source: u32, endpoint: u32) -> u32 {
-        self.within(self.tuple, source, endpoint)
+    pub const fn row(&self, tuple: Tuple) -> u32 {
+        self.within(self.key, tuple)
     }
 
-    /// Tuples in all.
+    /// The number of the source address of `row` among those that have users of their own.
     #[must_use]
-    pub fn tuples(&self) -> u32 {
-        self.pools_of(Some(self.tuple))
-    }
-
-    /// The number of the source address of `tuple`; 0 for a host-wide one.
-    #[inline]
-    #[must_use]
-    pub const fn source_of_tuple(&self, tuple: u32) -> u32 {
-        match self.tuple {
-            ReuseKey::FourTuple => tuple / self.endpoints,
-            ReuseKey::SourceAddress => tuple,
+    pub const fn source_of_row(&self, row: u32) -> u32 {
+        match self.key {
+            // Most machines have one address, and a division takes longer than all else of a search.
+            ReuseKey::FourTuple if self.addresses == 1 => 0,
+            ReuseKey::FourTuple => row / self.endpoints,
+            ReuseKey::SourceAddress => row,
             ReuseKey::Host => 0,
         }
     }
 
-    /// The number of the endpoint of `tuple`; 0 where the key does not tell.
+    /// Rows in all.
     #[must_use]
-    pub const fn endpoint_of_tuple(&self, tuple: u32) -> u32 {
-        match self.tuple {
-            ReuseKey::FourTuple => tuple % self.endpoints,
-            _ => 0,
+    pub fn rows(&self) -> u32 {
+        self.pools_of(Some(self.key))
+    }
+
+    /// What tells the pools of a machine apart all of whose clients use the same call, and whether that is
+    /// `bind()`.
+    ///
+    /// # Panics
+    /// When they use different ones.
+    #[must_use]
+    pub const fn only_key(&self) -> (ReuseKey, bool) {
+        match (self.connect, self.bind) {
+            (None, None) => (self.key, false),
+            (Some(key), None) => (key, false),
+            (None, Some(key)) => (key, true),
+            (Some(_), Some(_)) => panic!("connect() and bind() share ports"),
         }
     }
 
-    /// The pool that figures are kept for, of a connection of `tuple`.
-    #[inline]
+    /// A tuple of `pool`, one of a machine all of whose clients use the same call.
     #[must_use]
-    pub fn pool_of_tuple(&self, binds: Binds, tuple: u32) -> PoolId {
-        if !binds.is_bound() {
-            return PoolId(tuple);
+    pub const fn a_tuple_of(&self, pool: PoolId) -> Tuple {
+        match self.only_key().0 {
+            ReuseKey::FourTuple => {
+                Tuple { source: pool.0 / self.endpoints, endpoint: pool.0 % self.endpoints }
+            }
+            _ => Tuple { source: pool.0, endpoint: 0 },
         }
-        let source = self.source_of_tuple(tuple);
-        let source = if self.bind == Some(ReuseKey::Host) { 0 } else { source };
-        PoolId(self.connect_pools() + source)
     }
 
     /// Source addresses that have users of their own: one for all where the key is the whole host.
     #[must_use]
     pub const fn sources(&self) -> u32 {
-        match self.tuple {
+        match self.key {
             ReuseKey::Host => 1,
             _ => self.addresses,
         }
@@ -244,7 +251,7 @@ pub fn most_connections(host: &Host, plan: PoolPlan) -> u64 {
     };
     let ports = |host: &Host| reachable_ports(host).ports().len() as u64;
     if host.clients.iter().any(shares) {
-        return ports(host) * u64::from(plan.tuples());
+        return ports(host) * u64::from(plan.rows());
     }
     if alike(host).len() < 2 || host.reuse_key != ReuseKey::FourTuple {
         return ports(host) * u64::from(plan.connections_a_port());

@@ -14,102 +14,33 @@
 //! Where all clients of a host use the same call without options, [`super::PortSpace`] does the same
 //! with less.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::Attempt;
 use super::bitmap::Bitmaps;
 use super::buckets::{Buckets, Class};
-use super::pools::PoolPlan;
-use super::selection::{Choice, FreePorts, Part, Selector};
-use super::space::PortNumbers;
-use super::tcp::{SocketOptions, TcpSettings};
-use super::world::{Binds, Host, SquatterAddress};
+use super::callers::Caller;
+use super::left::Left;
+use super::life::Timers;
+use super::limit::{
+    ConnectionId, Fate, Followed, Holder, Limit, Mark, Marks, Refusal, Refused, Taken,
+};
+use super::numbering::PortNumbers;
+use super::pools::{PoolId, PoolPlan};
+use super::selection::{Choice, FreePorts, Selector};
+use super::tcp::TcpSettings;
+use super::world::{Binds, Ending, Host, SquatterAddress};
 use crate::units::SimTime;
 
-/// A connection, or what is left of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketId(u32);
-
-impl SocketId {
-    /// Its number: small, and given again when the connection is gone.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// The server's end of one connection over loopback, in TIME-WAIT.
+/// A port that a connection has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServerWait {
-    tuple: u32,
-    bit: u32,
-    number: u64,
-}
-
-/// What an attempt asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// The call that chooses the port.
-    pub binds: Binds,
-    /// What is set on the socket.
-    pub options: &'a SocketOptions,
+pub struct SocketTicket {
     /// The row of its (source address, destination) among the tuples.
-    pub tuple: u32,
-    /// The port of its own choice, if it has one.
-    pub port: Option<u16>,
-}
-
-/// What an attempt got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Got {
-    /// The connection.
-    pub socket: SocketId,
-    /// The bit of its port.
-    pub bit: u32,
-    /// Ports looked at.
-    pub probes: u32,
-    /// The connection whose TIME-WAIT it took over; gone now.
-    pub replaced: Option<SocketId>,
-}
-
-/// Why an attempt was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Refusal {
-    /// `connect()` found no port: EADDRNOTAVAIL.
-    NoPort,
-    /// `bind()` found no port, or the one asked for is in use: EADDRINUSE.
-    BindInUse,
-    /// The port was bound, but somebody has it towards the same destination: `connect()` gives
-    /// EADDRNOTAVAIL.
-    TupleTaken,
-}
-
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::NoPort, Self::BindInUse, Self::TupleTaken];
-
-    /// The call and the error that Linux gives: `connect:EADDRNOTAVAIL`.
-    #[must_use]
-    pub const fn on_linux(self) -> &'static str {
-        match self {
-            Self::NoPort | Self::TupleTaken => "connect:EADDRNOTAVAIL",
-            Self::BindInUse => "bind:EADDRINUSE",
-        }
-    }
-}
-
-/// One connection.
-#[derive(Clone, Copy, Debug)]
-struct Socket {
-    tuple: u32,
-    bit: u32,
-    class: Class,
-    /// Did it get its port from `bind()`?
-    bound: bool,
-    /// Is it a TIME-WAIT bucket now?
-    waits: bool,
+    row: u32,
+    bit: u16,
+    client: u16,
 }
 
 /// The ports of one machine.
@@ -117,345 +48,433 @@ struct Socket {
 pub struct Sockets {
     plan: PoolPlan,
     tcp: TcpSettings,
-    linux: bool,
+    timers: Timers,
     numbers: PortNumbers,
+    /// Bits of a row.
+    bits: u32,
+    /// The number of the first pool of `bind()`.
+    first_bound: u32,
+    callers: Vec<Caller>,
+    /// Those that bind, each way of asking once.
+    binders: Vec<usize>,
     /// One row a tuple: ports that nobody has towards it, or that may be taken over.
     tuples: Bitmaps,
     buckets: Buckets,
-    sockets: Vec<Socket>,
-    vacant: Vec<u32>,
-    /// The socket that has each port towards each tuple, plus one; 0 is none.
+    left: Left,
+    /// The connection that has each port towards each tuple, plus one, 0 is none; [`WAITS`] is set while
+    /// it is a TIME-WAIT bucket.
     owners: Vec<u32>,
-    /// TIME-WAIT buckets.
+    /// TIME-WAIT buckets, where their number is limited.
     time_waits: u32,
-    /// Those of them that are the server's end of a connection over loopback, by the client's tuple and
-    /// bit: which of all there have been.
-    server_waits: HashMap<(u32, u32), u64>,
-    /// How many of those there have been.
-    servers_waited: u64,
+    server_waits: ServerWaits,
     connect: Selector,
     bind: Selector,
 }
 
-/// A row behind a mask that others share.
-struct Masked<'a> {
-    free: &'a Bitmaps,
-    row: usize,
-    mask: &'a Bitmaps,
-    mask_row: usize,
-    num_ephemeral: u32,
+/// See [`Sockets::owners`].
+const WAITS: u32 = 1 << 31;
+
+/// TIME-WAITs at the server's end of connections over loopback: buckets of this machine, though they hold
+/// no port of the range.
+#[derive(Clone, Debug, Default)]
+struct ServerWaits {
+    /// By the client's place: which of all there have been.
+    numbers: HashMap<u32, u64>,
+    /// When each is over, rising, with its place and number; what a new SYN ended is among them.
+    over: VecDeque<(SimTime, u32, u64)>,
+    /// How many there have been.
+    count: u64,
 }
 
-impl FreePorts for Masked<'_> {
+/// A row, behind a row of a mask that others share or not.
+struct View<'a> {
+    free: &'a Bitmaps,
+    row: usize,
+    mask: Option<&'a Bitmaps>,
+    num_ephemeral: u32,
+    /// Is none left, where that is known?
+    exhausted: Option<bool>,
+}
+
+impl FreePorts for View<'_> {
     fn num_ephemeral(&self) -> u32 {
         self.num_ephemeral
     }
 
+    #[inline]
     fn first_free(&self, from: u32, to: u32) -> Option<u32> {
-        self.free.first_common(self.row, self.mask, self.mask_row, from, to)
+        match self.mask {
+            None => self.free.first_in(self.row, from, to),
+            Some(mask) => self.free.first_common(self.row, mask, from, to),
+        }
     }
 
     fn is_free(&self, bit: u32) -> bool {
-        self.free.is_set(self.row, bit) && self.mask.is_set(self.mask_row, bit)
+        self.free.is_set(self.row, bit) && self.mask.is_none_or(|mask| mask.is_set(0, bit))
     }
 
     fn is_known_full(&self) -> bool {
-        self.first_free(0, self.num_ephemeral).is_none()
+        self.exhausted.unwrap_or_else(|| self.first_free(0, self.num_ephemeral).is_none())
     }
 
     fn is_known_exhausted(&self, _: bool) -> bool {
-        false
+        self.exhausted == Some(true)
     }
 }
 
 impl Sockets {
-    /// All ports of one machine of `host`, free but for what is reserved or squatted on.
+    /// All ports of one machine of `host`, free but for what is reserved or squatted on; how long pools are
+    /// exhausted counts from `from` on.
     #[must_use]
-    pub fn new(host: &Host, plan: PoolPlan, rng: &mut Xoshiro256PlusPlus) -> Self {
+    pub fn new(
+        host: &Host,
+        plan: PoolPlan,
+        timers: Timers,
+        from: SimTime,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Self {
         let numbers = PortNumbers::of(host);
         let (n, bits) = (host.ports.num_ephemeral(), numbers.bits());
         let reserved: Vec<u32> =
             host.reserved.inside(host.ports).map(|port| numbers.bit(port)).collect();
-        let (addresses, tuples) = (plan.sources() as usize, plan.tuples() as usize);
-        let relaxes = host.tcp.autobind_reuse
-            && host.clients.iter().any(|client| client.socket.reuse_address);
-        let reopen = host.tcp.buckets_reopen;
-        let buckets = Buckets::new(bits, addresses, &reserved, relaxes, reopen);
-        let mut new = Self {
+        let (addresses, rows) = (plan.sources() as usize, plan.rows() as usize);
+        let callers: Vec<Caller> =
+            host.clients.iter().map(|client| Caller::new(host, client, &numbers)).collect();
+        let relaxes = callers.iter().any(|caller| caller.relaxes);
+        let mut buckets =
+            Buckets::new(bits, addresses, &reserved, relaxes, host.tcp.buckets_reopen);
+        squat(host, plan.sources(), &numbers, &mut buckets);
+        let left = Left::new(plan, &callers, &buckets, from);
+        let binders = binders(&callers);
+        // Where nobody binds, what is closed to connect() stays so: it is closed in every row then.
+        let closed =
+            (0..bits).filter(|&bit| binders.is_empty() && !buckets.for_connect.is_set(0, bit));
+        let tuples = Bitmaps::full(rows, bits, &closed.collect::<Vec<u32>>());
+        Self {
             plan,
             tcp: host.tcp,
-            linux: host.is_linux(),
-            tuples: Bitmaps::full(tuples, bits, &[]),
+            timers,
+            bits,
+            first_bound: plan.connect_pools(),
+            binders,
+            callers,
+            tuples,
             buckets,
-            sockets: Vec::new(),
-            vacant: Vec::new(),
-            owners: vec![0; tuples * bits as usize],
+            left,
+            owners: vec![0; rows * bits as usize],
             time_waits: 0,
-            server_waits: HashMap::new(),
-            servers_waited: 0,
+            server_waits: ServerWaits::default(),
             connect: Selector::for_connect(host.selection, n, rng),
             bind: Selector::for_bind(host.selection, rng),
             numbers,
-        };
-        new.squat(host);
-        new
-    }
-
-    /// Puts listeners and idle bound sockets in place, which stay for good.
-    fn squat(&mut self, host: &Host) {
-        let sources = self.plan.sources();
-        for &port in host.listeners.ports() {
-            if let Some(bit) = self.numbers.find(port) {
-                self.buckets.add_bound_user(bit);
-                (0..sources).for_each(|source| self.buckets.add_user(bit, source, Class::STUBBORN));
-            }
-        }
-        for squatter in &host.squatters {
-            for &port in squatter.ports.ports() {
-                let Some(bit) = self.numbers.find(port) else { continue };
-                self.buckets.add_bound_user(bit);
-                if let SquatterAddress::Source(source) = squatter.on {
-                    // On a host-wide key there is one row for all addresses.
-                    self.buckets.add_user(bit, source.min(sources - 1), Class::STUBBORN);
-                }
-            }
         }
     }
 
-    /// Bits in a row: the range, and the explicit ports outside it.
+    /// TIME-WAIT buckets on the machine at `now`; none are counted where their number is not limited.
     #[must_use]
-    pub const fn bits(&self) -> u32 {
-        self.numbers.bits()
-    }
-
-    /// The port that `bit` stands for.
-    #[must_use]
-    pub fn port(&self, bit: u32) -> u16 {
-        self.numbers.port(bit)
-    }
-
-    /// TIME-WAIT buckets on the machine.
-    #[must_use]
-    pub const fn time_waits(&self) -> u32 {
+    #[inline]
+    pub fn time_waits(&mut self, now: SimTime) -> u32 {
+        while let Some(&(over, place, number)) = self.server_waits.over.front()
+            && over <= now
+        {
+            self.server_waits.over.pop_front();
+            if self.server_waits.numbers.get(&place) == Some(&number) {
+                self.server_waits.numbers.remove(&place);
+                self.time_waits -= 1;
+            }
+        }
         self.time_waits
     }
 
-    /// Opens a connection at time `now`.
-    ///
-    /// # Errors
-    /// Why it was refused, and how many ports were looked at; nothing has changed then.
-    pub fn open(
-        &mut self,
-        wanted: Wanted<'_>,
-        now: SimTime,
-        rng: &mut Xoshiro256PlusPlus,
-    ) -> Result<Got, (Refusal, u32)> {
-        let source = self.plan.source_of_tuple(wanted.tuple);
-        match wanted.binds {
-            Binds::Connect | Binds::BindNoPort => {
-                let Choice { bit, probes } = self.choose_for_connect(wanted, now, rng);
-                let bit = bit.ok_or((Refusal::NoPort, probes))?;
-                Ok(self.take(wanted, bit, source, probes))
-            }
-            Binds::Bind => {
-                let Choice { bit, probes } = self.choose_for_bind(wanted, source, rng);
-                let bit = bit.ok_or((Refusal::BindInUse, probes))?;
-                self.connect_bound(wanted, bit, source, probes)
-            }
-            Binds::Port => {
-                let port = wanted.port.expect("an explicit port is asked for");
-                let bit = self.numbers.find(port).expect("explicit ports have numbers");
-                if !self.buckets.may_bind_to(bit, source, wanted.options) {
-                    return Err((Refusal::BindInUse, 1));
-                }
-                self.connect_bound(wanted, bit, source, 1)
-            }
-        }
+    /// May there be one more TIME-WAIT bucket (`net/ipv4/inet_timewait_sock.c:inet_twsk_alloc`, 6.18)?
+    #[inline]
+    fn has_room(&mut self, now: SimTime) -> bool {
+        self.tcp.max_tw_buckets.is_none_or(|most| self.time_waits(now) < most)
     }
 
     fn choose_for_connect(
         &mut self,
-        wanted: Wanted<'_>,
+        caller: usize,
+        row: u32,
         now: SimTime,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
-        let num_ephemeral = self.numbers.num_ephemeral();
-        let part = self.part(wanted.options);
-        let view = Masked {
+        let part = self.callers[caller].part;
+        let view = View {
             free: &self.tuples,
-            row: wanted.tuple as usize,
-            mask: &self.buckets.for_connect,
-            mask_row: 0,
-            num_ephemeral,
+            row: row as usize,
+            mask: (!self.binders.is_empty()).then_some(&self.buckets.for_connect),
+            num_ephemeral: self.numbers.num_ephemeral(),
+            exhausted: part.is_none().then(|| self.left.is_exhausted(row)),
         };
-        let key = u64::from(wanted.tuple);
         match (&mut self.connect, part) {
             (Selector::LinuxConnect(linux), Some(part)) => {
                 let by_one = self.tcp.narrow_range_by_one;
-                linux.choose_within(part, by_one, key, now, &view, rng)
+                linux.choose_within(part, by_one, u64::from(row), now, &view, rng)
             }
-            (selector, _) => selector.choose(key, now, &view, rng),
+            (selector, _) => selector.choose(u64::from(row), now, &view, rng),
         }
     }
 
-    /// The part of the range that a socket keeps to, if it does.
-    fn part(&self, options: &SocketOptions) -> Option<Part> {
-        let range = self.numbers.range();
-        let part = range.narrowed_to(options.port_range?);
-        let first = u32::from(part.min_ephemeral() - range.min_ephemeral());
-        Some(Part { first, length: part.num_ephemeral() })
-    }
-
     fn choose_for_bind(
-        &self,
-        wanted: Wanted<'_>,
+        &mut self,
+        caller: usize,
         source: u32,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
-        let by_halves = self.linux && wanted.options.reuse_address;
-        let part = self.part(wanted.options);
-        let search = |mask: &Bitmaps, rng: &mut Xoshiro256PlusPlus| {
-            let row = source as usize;
-            let num_ephemeral = self.numbers.num_ephemeral();
-            // No tuple is looked at, so the mask stands in for both.
-            let view = Masked { free: mask, row, mask, mask_row: row, num_ephemeral };
-            match (&self.bind, part) {
+        let Caller { part, by_halves, relaxes, .. } = self.callers[caller];
+        let num_ephemeral = self.numbers.num_ephemeral();
+        let selector = &mut self.bind;
+        let mut search = |free: &Bitmaps| {
+            // No tuple is looked at.
+            let (row, mask, exhausted) = (source as usize, None, None);
+            let view = View { free, row, mask, num_ephemeral, exhausted };
+            match (&mut *selector, part) {
                 (Selector::LinuxBind(linux), Some(part)) => {
                     linux.choose_within(part, by_halves, &view, rng)
                 }
                 (Selector::LinuxBind(linux), None) if by_halves => {
                     linux.choose_by_halves(&view, rng)
                 }
-                (Selector::LinuxBind(linux), None) => linux.choose(&view, rng),
-                (other, _) => other.clone().choose(u64::from(source), SimTime::START, &view, rng),
+                (other, _) => other.choose(u64::from(source), SimTime::START, &view, rng),
             }
         };
-        let choice = search(&self.buckets.for_bind, rng);
-        // `ports_exhausted`: once more, with `relax`. Two sockets that both have SO_REUSEPORT too do
-        // not share a port here (`inet_bind_conflict`), and a user of that class is as good as any.
+        let choice = search(&self.buckets.for_bind);
+        // `ports_exhausted`: once more, with `relax`.
         match &self.buckets.for_relaxed_bind {
-            Some(relaxed) if choice.bit.is_none() && by_halves && !wanted.options.reuse_port => {
-                let again = search(relaxed, rng);
+            Some(relaxed) if choice.bit.is_none() && relaxes => {
+                let again = search(relaxed);
                 Choice { probes: choice.probes + again.probes, ..again }
             }
             _ => choice,
         }
     }
 
-    /// `connect()` on a socket that has its port: `__inet_hash_connect` with `port` set looks at the
-    /// tuple alone, and takes it out of any TIME-WAIT of a connection with timestamps, whatever its age
-    /// and whatever `tcp_tw_reuse` says (`tcp_twsk_unique` without `twp`).
-    fn connect_bound(
-        &mut self,
-        wanted: Wanted<'_>,
-        bit: u32,
-        source: u32,
-        probes: u32,
-    ) -> Result<Got, (Refusal, u32)> {
-        let owner = self.owners[self.owner_place(wanted.tuple, bit)];
-        let taken = owner != 0 && {
-            let socket = self.sockets[owner as usize - 1];
-            !(socket.waits && self.tcp.timestamps)
-        };
-        if taken {
-            return Err((Refusal::TupleTaken, probes));
-        }
-        Ok(self.take(wanted, bit, source, probes))
+    /// Is the port of `bit` open to a socket that has it from `bind()` and connects to `row`?
+    ///
+    /// `__inet_hash_connect` with `port` set looks at the tuple alone, and takes it out of any TIME-WAIT of
+    /// a connection with timestamps, whatever its age and whatever `tcp_tw_reuse` says (`tcp_twsk_unique`
+    /// without `twp`).
+    fn is_open_to_bound(&self, row: u32, bit: u32) -> bool {
+        let owner = self.owners[self.place(row, bit)];
+        owner == 0 || owner & WAITS != 0 && self.tcp.timestamps
     }
 
-    /// Gives the port of `bit` to a new connection, and removes the TIME-WAIT that had it.
-    fn take(&mut self, wanted: Wanted<'_>, bit: u32, source: u32, probes: u32) -> Got {
-        let place = self.owner_place(wanted.tuple, bit);
-        let replaced = self.owners[place].checked_sub(1).map(SocketId);
-        if let Some(old) = replaced {
-            self.remove(old);
+    /// The bit that an attempt gets and how many ports were looked at; else why not.
+    fn choose(
+        &mut self,
+        attempt: &Attempt,
+        row: u32,
+        source: u32,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<(u32, u32), (Refusal, u32)> {
+        let caller = usize::from(attempt.client);
+        let (bit, probes) = match self.callers[caller].binds {
+            Binds::Connect | Binds::BindNoPort => {
+                let Choice { bit, probes } = self.choose_for_connect(caller, row, attempt.at, rng);
+                return Ok((bit.ok_or((Refusal::NoPort, probes))?, probes));
+            }
+            Binds::Bind => {
+                let Choice { bit, probes } = self.choose_for_bind(caller, source, rng);
+                (bit.ok_or((Refusal::BindInUse, probes))?, probes)
+            }
+            Binds::Port => {
+                let bit = self.callers[caller].next_port();
+                if !self.buckets.may_bind_to(bit, source, self.callers[caller].class) {
+                    return Err((Refusal::BindInUse, 1));
+                }
+                (bit, 1)
+            }
+        };
+        let open = self.is_open_to_bound(row, bit);
+        if open { Ok((bit, probes)) } else { Err((Refusal::TupleTaken, probes)) }
+    }
+
+    /// The pool of a connection of `row` whose port comes from `bind()` or not.
+    const fn pool(&self, bound: bool, row: u32) -> PoolId {
+        PoolId(if bound { self.first_bound + self.plan.source_of_row(row) } else { row })
+    }
+
+    const fn place(&self, row: u32, bit: u32) -> usize {
+        row as usize * self.bits as usize + bit as usize
+    }
+
+    /// From now on nobody has the port of `bit` towards `row` that `connect()` cannot have it from.
+    #[inline]
+    fn give_up_tuple(&mut self, row: u32, bit: u32, at: SimTime) {
+        if !self.tuples.is_set(row as usize, bit) {
+            self.tuples.set(row as usize, bit);
+            if self.buckets.for_connect.is_set(0, bit) {
+                self.left.given_up(row, bit, at);
+            }
         }
+    }
+
+    /// A new user, or one less, of the port of `bit` on `source`.
+    #[inline]
+    fn recount(&mut self, bit: u32, source: u32, is_new: bool, at: SimTime) {
+        // With more users it is not left to more of them, nor with fewer to fewer.
+        if self.left.is_for_bind(bit, source) == is_new {
+            let may_bind = |&one: &usize| self.callers[one].may_bind(bit, source, &self.buckets);
+            let left = self.binders.iter().any(may_bind);
+            self.left.set_for_bind(bit, source, left, at);
+        }
+    }
+}
+
+/// One of each way in which the clients that bind ask.
+fn binders(callers: &[Caller]) -> Vec<usize> {
+    let mut binders: Vec<usize> = Vec::new();
+    for (number, caller) in callers.iter().enumerate() {
+        let known = binders.iter().any(|&other| callers[other].asks_like(caller));
+        if caller.binds.is_bound() && !known {
+            binders.push(number);
+        }
+    }
+    binders
+}
+
+/// Puts listeners and idle bound sockets in place, which stay for good.
+fn squat(host: &Host, sources: u32, numbers: &PortNumbers, buckets: &mut Buckets) {
+    for &port in host.listeners.ports() {
+        if let Some(bit) = numbers.find(port) {
+            buckets.add_bound_user(bit);
+            (0..sources).for_each(|source| buckets.add_user(bit, source, Class::STUBBORN));
+        }
+    }
+    for squatter in &host.squatters {
+        for &port in squatter.ports.ports() {
+            let Some(bit) = numbers.find(port) else { continue };
+            buckets.add_bound_user(bit);
+            if let SquatterAddress::Source(source) = squatter.on {
+                // On a host-wide key there is one row for all addresses.
+                buckets.add_user(bit, source.min(sources - 1), Class::STUBBORN);
+            }
+        }
+    }
+}
+
+impl Limit for Sockets {
+    type Ticket = SocketTicket;
+    type Step = Followed;
+
+    fn take(
+        &mut self,
+        attempt: &Attempt,
+        connection: ConnectionId,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Taken<SocketTicket>, Refused> {
+        let &Attempt { at, tuple, client, .. } = attempt;
+        let row = self.plan.row(tuple);
+        let source = self.plan.source_of_row(row);
+        let Caller { binds, class, .. } = self.callers[usize::from(client)];
+        let bound = binds.is_bound();
+        let pool = self.pool(bound, row);
+        let (bit, probes) = self
+            .choose(attempt, row, source, rng)
+            .map_err(|(refusal, probes)| Refused { refusal, pool, probes })?;
+        let place = self.place(row, bit);
+        let old = std::mem::replace(&mut self.owners[place], connection + 1);
+        self.time_waits -= u32::from(old & WAITS != 0 && self.tcp.max_tw_buckets.is_some());
         // A new SYN ends the server's TIME-WAIT of the same 4-tuple
         // (`net/ipv4/tcp_minisocks.c:tcp_timewait_state_process`, TCP_TW_SYN).
-        if !self.server_waits.is_empty() && self.server_waits.remove(&(wanted.tuple, bit)).is_some()
-        {
+        let servers = &mut self.server_waits.numbers;
+        if !servers.is_empty() && servers.remove(&(place as u32)).is_some() {
             self.time_waits -= 1;
         }
-        let bound = matches!(wanted.binds, Binds::Bind | Binds::Port);
-        let class = Class::of(wanted.options);
-        let socket = Socket { tuple: wanted.tuple, bit, class, bound, waits: false };
-        let id = match self.vacant.pop() {
-            Some(index) => {
-                self.sockets[index as usize] = socket;
-                index
+        if bound && self.buckets.add_bound_user(bit) {
+            self.left.closed_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
+        }
+        if self.tuples.is_set(row as usize, bit) {
+            self.tuples.clear(row as usize, bit);
+            if self.buckets.for_connect.is_set(0, bit) {
+                self.left.taken(row, bit, at);
             }
-            None => {
-                self.sockets.push(socket);
-                self.sockets.len() as u32 - 1
+        }
+        // Who uses a port matters to those who bind alone.
+        if !self.binders.is_empty() {
+            self.buckets.add_user(bit, source, class);
+            self.recount(bit, source, true, at);
+        }
+        let capped = self.tcp.max_tw_buckets.is_some();
+        let server_waits = attempt.ending == Ending::Server && attempt.remote.is_here();
+        Ok(Taken {
+            ticket: SocketTicket { row, bit: bit as u16, client },
+            pool,
+            bit,
+            probes,
+            bound,
+            replaced: (old & !WAITS).checked_sub(1),
+            sees: Marks::NONE
+                .with(Mark::FirstFin, capped && server_waits)
+                .with(Mark::Bucket, capped || !self.binders.is_empty())
+                .with(Mark::Takeable, true),
+        })
+    }
+
+    fn reach(&mut self, ticket: SocketTicket, mark: Mark, at: SimTime) -> Fate {
+        let (row, bit) = (ticket.row, u32::from(ticket.bit));
+        let place = self.place(row, bit);
+        match mark {
+            // The server's end of a connection over loopback goes into TIME-WAIT, if there is room.
+            Mark::FirstFin => {
+                if self.has_room(at) {
+                    let (place, waits) = (place as u32, &mut self.server_waits);
+                    self.time_waits += 1;
+                    waits.count += 1;
+                    waits.numbers.insert(place, waits.count);
+                    waits.over.push_back((self.timers.time_wait().expires(at), place, waits.count));
+                }
             }
-        };
-        self.owners[place] = id + 1;
-        self.tuples.clear(wanted.tuple as usize, bit);
-        if bound {
-            self.buckets.add_bound_user(bit);
+            Mark::Bucket => {
+                if !self.has_room(at) {
+                    return Fate::Gone;
+                }
+                self.owners[place] |= WAITS;
+                self.time_waits += u32::from(self.tcp.max_tw_buckets.is_some());
+            }
+            Mark::Takeable => self.give_up_tuple(row, bit, at),
+            Mark::Over => {}
         }
-        self.buckets.add_user(bit, source, class);
-        Got { socket: SocketId(id), bit, probes, replaced }
+        Fate::Stays
     }
 
-    /// Makes a connection a TIME-WAIT bucket (in TIME-WAIT or FIN-WAIT-2). `false` when there are too
-    /// many: it is to be removed then (`net/ipv4/inet_timewait_sock.c:inet_twsk_alloc`, 6.18).
-    #[must_use]
-    pub fn wait(&mut self, id: SocketId) -> bool {
-        let socket = &mut self.sockets[id.0 as usize];
-        if socket.waits {
-            return true;
+    fn free(&mut self, ticket: SocketTicket, connection: ConnectionId, at: SimTime) {
+        let (row, bit) = (ticket.row, u32::from(ticket.bit));
+        let place = self.place(row, bit);
+        // Unless another connection has taken it over.
+        if self.owners[place] & !WAITS == connection + 1 {
+            let waits = std::mem::replace(&mut self.owners[place], 0) & WAITS != 0;
+            self.time_waits -= u32::from(waits && self.tcp.max_tw_buckets.is_some());
+            self.give_up_tuple(row, bit, at);
         }
-        if self.tcp.max_tw_buckets.is_some_and(|most| self.time_waits >= most) {
-            return false;
+        if self.binders.is_empty() {
+            return;
         }
-        socket.waits = true;
-        self.time_waits += 1;
-        true
-    }
-
-    /// The server's end of a connection over loopback goes into TIME-WAIT: a bucket of this machine, though
-    /// it holds no port of the range. Gives its number; `None` when there are too many.
-    #[must_use]
-    pub fn server_waits(&mut self, id: SocketId) -> Option<ServerWait> {
-        if self.tcp.max_tw_buckets.is_some_and(|most| self.time_waits >= most) {
-            return None;
+        let source = self.plan.source_of_row(row);
+        let Caller { class, binds, .. } = self.callers[usize::from(ticket.client)];
+        if self.buckets.remove_user(bit, source, class, binds.is_bound()) {
+            self.left.opened_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
         }
-        let Socket { tuple, bit, .. } = self.sockets[id.0 as usize];
-        self.time_waits += 1;
-        self.servers_waited += 1;
-        self.server_waits.insert((tuple, bit), self.servers_waited);
-        Some(ServerWait { tuple, bit, number: self.servers_waited })
+        self.recount(bit, source, false, at);
     }
 
-    /// The timer of that TIME-WAIT fires: nothing is left of it, if it is still there.
-    pub fn server_waited(&mut self, wait: ServerWait) {
-        let place = (wait.tuple, wait.bit);
-        if self.server_waits.get(&place) == Some(&wait.number) {
-            self.server_waits.remove(&place);
-            self.time_waits -= 1;
-        }
+    fn holder(&self, ticket: SocketTicket) -> Holder {
+        let SocketTicket { row, bit, client } = ticket;
+        let bound = self.callers[usize::from(client)].binds.is_bound();
+        Holder { pool: self.pool(bound, row), bit, client }
     }
 
-    /// From now on `connect()` may take the connection's TIME-WAIT over.
-    pub fn may_be_taken_over(&mut self, id: SocketId) {
-        let Socket { tuple, bit, .. } = self.sockets[id.0 as usize];
-        self.tuples.set(tuple as usize, bit);
+    fn port(&self, bit: u32) -> u16 {
+        self.numbers.port(bit)
     }
 
-    /// Removes what is left of a connection: its port is free.
-    pub fn remove(&mut self, id: SocketId) {
-        let Socket { tuple, bit, class, bound, waits } = self.sockets[id.0 as usize];
-        let place = self.owner_place(tuple, bit);
-        self.owners[place] = 0;
-        self.tuples.set(tuple as usize, bit);
-        self.time_waits -= u32::from(waits);
-        self.buckets.remove_user(bit, self.plan.source_of_tuple(tuple), class, bound);
-        self.vacant.push(id.0);
+    fn bits(&self) -> u32 {
+        self.bits
     }
 
-    const fn owner_place(&self, tuple: u32, bit: u32) -> usize {
-        tuple as usize * self.numbers.bits() as usize + bit as usize
+    fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.left.exhausted_until(end)
     }
 }
 
@@ -464,7 +483,10 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::model::{PortRange, PortSet, ReuseKey, SelectionKind, TimerGrid};
+    use crate::model::{
+        Arrivals, Client, Distribution, PortRange, PortSet, Remote, ReuseKey, SelectionKind,
+        SocketOptions, TimerGrid, Tuple,
+    };
     use crate::units::SimDuration;
 
     /// Seen on Linux 6.18: three connections over one port that the server closed leave one TIME-WAIT.
@@ -484,23 +506,41 @@ mod tests {
             reuse_key: ReuseKey::FourTuple,
             tcp: TcpSettings { max_tw_buckets: Some(10), ..TcpSettings::default() },
             search_cost: None,
-            clients: Vec::new(),
+            clients: vec![Client {
+                name: "c".into(),
+                targets: Vec::new(),
+                arrivals: Arrivals::Poisson { rate_per_s: 1.0 },
+                lifetime: Distribution::Constant(SimDuration::ZERO),
+                closes: vec![(Ending::Server, 1.0)],
+                second_fin: Distribution::Constant(SimDuration::ZERO),
+                binds: Binds::Connect,
+                socket: SocketOptions::default(),
+            }],
         };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut sockets = Sockets::new(&host, PoolPlan::of(&host, 1), &mut rng);
-        let options = SocketOptions::default();
-        let wanted = Wanted { binds: Binds::Connect, options: &options, tuple: 0, port: None };
-        let mut waits = Vec::new();
-        for _ in 0..3 {
-            let got = sockets.open(wanted, SimTime::START, &mut rng).unwrap();
-            assert_eq!(sockets.time_waits(), 0, "the new SYN ended the one before");
-            waits.extend(sockets.server_waits(got.socket));
-            sockets.remove(got.socket);
-            assert_eq!(sockets.time_waits(), 1);
+        let timers = Timers::new(&host, 0.0, 0, 0.0);
+        let plan = PoolPlan::of(&host, 1);
+        let mut sockets = Sockets::new(&host, plan, timers, SimTime::START, &mut rng);
+        for number in 0..3 {
+            let at = SimTime::START + SimDuration::from_secs(number);
+            let (lifetime, remote) = (SimDuration::ZERO, Remote::AnswersHere);
+            let attempt = Attempt {
+                at,
+                lifetime,
+                tuple: Tuple::default(),
+                ending: Ending::Server,
+                remote,
+                client: 0,
+            };
+            let taken = sockets.take(&attempt, number as u32, &mut rng).unwrap();
+            assert_eq!(sockets.time_waits(at), 0, "the new SYN ended the one before");
+            assert!(taken.sees.has(Mark::FirstFin));
+            assert_eq!(sockets.reach(taken.ticket, Mark::FirstFin, at), Fate::Stays);
+            sockets.free(taken.ticket, number as u32, at);
+            assert_eq!(sockets.time_waits(at), 1);
         }
-        waits[..2].iter().for_each(|&wait| sockets.server_waited(wait));
-        assert_eq!(sockets.time_waits(), 1, "timers of what is gone change nothing");
-        sockets.server_waited(waits[2]);
-        assert_eq!(sockets.time_waits(), 0);
+        let after = |secs| SimTime::START + SimDuration::from_secs(secs);
+        assert_eq!(sockets.time_waits(after(61)), 1, "timers of what is gone change nothing");
+        assert_eq!(sockets.time_waits(after(62)), 0);
     }
 }

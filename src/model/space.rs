@@ -1,98 +1,41 @@
 //! The ports of one machine whose pools are independent of each other: which are free for whom, and
 //! what an attempt gets. Where sockets take ports from each other, [`super::Sockets`] does it.
 //!
+//! All clients of such a machine use the same call, for two would share ports. Nothing happens to a
+//! connection between its opening and the end of its port's hold, so it is one event in the queue.
+//!
 //! Invariant: for every pool, ports free and ports held make up the usable range.
+
+use std::convert::Infallible;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::bitmap::Bitmaps;
+use super::exhaustion::Exhaustion;
+use super::limit::{ConnectionId, Fate, Holder, Limit, Mark, Marks, Refusal, Refused, Taken};
+use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
-use super::selection::{Choice, FreePorts, Layout, Selector};
-use super::{Host, PortRange};
+use super::selection::{FreePorts, Layout, Selector};
+use super::{Attempt, Host, ReuseKey};
 use crate::units::SimTime;
-
-/// Which bit stands for which port: the range first, then explicit source ports outside it.
-#[derive(Clone, Debug)]
-pub struct PortNumbers {
-    range: PortRange,
-    layout: Layout,
-    /// Rising.
-    outside: Vec<u16>,
-}
-
-impl PortNumbers {
-    /// The ports of `host`.
-    #[must_use]
-    pub fn of(host: &Host) -> Self {
-        let explicit = host.clients.iter().flat_map(|client| client.socket.source_ports.ports());
-        let mut outside: Vec<u16> =
-            explicit.copied().filter(|&port| !host.ports.contains(port)).collect();
-        outside.sort_unstable();
-        outside.dedup();
-        Self { range: host.ports, layout: Layout::of(host.selection), outside }
-    }
-
-    /// The range.
-    #[must_use]
-    pub const fn range(&self) -> PortRange {
-        self.range
-    }
-
-    /// Ports of the range.
-    #[must_use]
-    pub const fn num_ephemeral(&self) -> u32 {
-        self.range.num_ephemeral()
-    }
-
-    /// Ports in all.
-    #[must_use]
-    pub const fn bits(&self) -> u32 {
-        self.range.num_ephemeral() + self.outside.len() as u32
-    }
-
-    /// The bit of a port of the range.
-    #[must_use]
-    pub fn bit(&self, port: u16) -> u32 {
-        self.layout.bit(u32::from(port - self.range.min_ephemeral()), self.num_ephemeral())
-    }
-
-    /// The bit of any port, if it has one.
-    #[must_use]
-    pub fn find(&self, port: u16) -> Option<u32> {
-        if self.range.contains(port) {
-            return Some(self.bit(port));
-        }
-        let place = self.outside.binary_search(&port).ok()?;
-        Some(self.num_ephemeral() + place as u32)
-    }
-
-    /// The port that `bit` stands for.
-    #[must_use]
-    pub fn port(&self, bit: u32) -> u16 {
-        match bit.checked_sub(self.num_ephemeral()) {
-            Some(place) => self.outside[place as usize],
-            None => {
-                let offset = self.layout.offset(bit, self.num_ephemeral());
-                self.range.min_ephemeral() + offset as u16
-            }
-        }
-    }
-}
 
 /// The ports of one machine.
 #[derive(Clone, Debug)]
 pub struct PortSpace {
     numbers: PortNumbers,
+    plan: PoolPlan,
+    /// What tells pools apart.
+    key: ReuseKey,
+    /// Do the ports come from `bind()`?
+    bound: bool,
     /// One row a pool: what nobody of that pool holds.
     free: Bitmaps,
     /// Free bits of each row, below and from `high_bits` on.
     counts: Vec<[u32; 2]>,
     /// The first bit of the second half of a layout by parity; all bits lie below it in others.
     high_bits: u32,
-    /// Pools from this number on are those of `bind()`.
-    first_bound: u32,
-    connect: Selector,
-    bind: Selector,
+    selector: Selector,
+    exhaustion: Exhaustion,
 }
 
 /// A pool whose own bits are all there is to know.
@@ -130,87 +73,108 @@ impl FreePorts for Plain<'_> {
 }
 
 impl PortSpace {
-    /// All ports of one machine of `host`, free but for reserved ones and listeners.
+    /// All ports of one machine of `host`, free but for reserved ones and listeners; how long pools are
+    /// exhausted counts from `from` on.
     #[must_use]
-    pub fn new(host: &Host, plan: PoolPlan, rng: &mut Xoshiro256PlusPlus) -> Self {
+    pub fn new(host: &Host, plan: PoolPlan, from: SimTime, rng: &mut Xoshiro256PlusPlus) -> Self {
         let numbers = PortNumbers::of(host);
         let n = numbers.num_ephemeral();
         let mut lost: Vec<u32> = host.unusable().map(|port| numbers.bit(port)).collect();
         lost.sort_unstable();
         lost.dedup();
-        let high_bits = if numbers.layout == Layout::ByParity { n.div_ceil(2) } else { n };
+        let high_bits = if numbers.layout() == Layout::ByParity { n.div_ceil(2) } else { n };
         let lost_low = lost.iter().filter(|&&bit| bit < high_bits).count() as u32;
         let lost_high = lost.len() as u32 - lost_low;
         let count = [high_bits - lost_low, n - high_bits - lost_high];
+        let pools = plan.pools() as usize;
+        let mut exhaustion = Exhaustion::new(pools, from);
+        if count == [0, 0] {
+            (0..pools).for_each(|pool| exhaustion.begin(pool, SimTime::START));
+        }
+        // Both draw their secrets, used or not: so a call can be changed and the rest stays as drawn.
+        let connect = Selector::for_connect(host.selection, n, rng);
+        let bind = Selector::for_bind(host.selection, rng);
+        let (key, bound) = plan.only_key();
         Self {
             numbers,
-            free: Bitmaps::full(plan.pools() as usize, n, &lost),
-            counts: vec![count; plan.pools() as usize],
+            plan,
+            key,
+            bound,
+            free: Bitmaps::full(pools, n, &lost),
+            counts: vec![count; pools],
             high_bits,
-            first_bound: plan.connect_pools(),
-            connect: Selector::for_connect(host.selection, n, rng),
-            bind: Selector::for_bind(host.selection, rng),
+            selector: if bound { bind } else { connect },
+            exhaustion,
         }
-    }
-
-    /// Searches pool `pool` at time `now` and takes the port found.
-    #[inline(always)] // Once an attempt, from two places.
-    pub fn allocate(&mut self, pool: PoolId, now: SimTime, rng: &mut Xoshiro256PlusPlus) -> Choice {
-        let row = pool.0 as usize;
-        let selector = if pool.0 >= self.first_bound { &mut self.bind } else { &mut self.connect };
-        let view = Plain { free: &self.free, row, count: self.counts[row] };
-        let choice = selector.choose(u64::from(pool.0), now, &view, rng);
-        if let Some(bit) = choice.bit {
-            self.take(row, bit);
-        }
-        choice
-    }
-
-    #[inline(always)]
-    fn take(&mut self, row: usize, bit: u32) {
-        self.free.clear(row, bit);
-        self.counts[row][usize::from(bit >= self.high_bits)] -= 1;
-    }
-
-    /// Gives back the port of `bit` to `pool`.
-    #[inline(always)]
-    pub fn release(&mut self, pool: PoolId, bit: u32) {
-        let row = pool.0 as usize;
-        self.free.set(row, bit);
-        self.counts[row][usize::from(bit >= self.high_bits)] += 1;
-    }
-
-    /// Is it one of the pools of `bind()`?
-    #[inline]
-    #[must_use]
-    pub const fn is_bound(&self, pool: PoolId) -> bool {
-        pool.0 >= self.first_bound
     }
 
     /// Ports that `pool` has left.
     #[inline]
     #[must_use]
-    pub fn free(&self, pool: PoolId) -> u32 {
+    pub fn free_ports(&self, pool: PoolId) -> u32 {
         let [low, high] = self.counts[pool.0 as usize];
         low + high
     }
+}
 
-    /// A number for the port of `bit` in `pool`, below pools times size of the range.
-    #[inline]
-    #[must_use]
-    pub fn place(&self, pool: PoolId, bit: u32) -> u32 {
-        pool.0 * self.free.bits() + bit
+impl Limit for PortSpace {
+    type Ticket = Holder;
+    type Step = Infallible;
+
+    #[inline(always)] // Once an attempt.
+    fn take(
+        &mut self,
+        attempt: &Attempt,
+        _: ConnectionId,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Taken<Holder>, Refused> {
+        let pool = PoolId(self.plan.within(self.key, attempt.tuple));
+        let row = pool.0 as usize;
+        let view = Plain { free: &self.free, row, count: self.counts[row] };
+        let choice = self.selector.choose(u64::from(pool.0), attempt.at, &view, rng);
+        let (probes, bound) = (choice.probes, self.bound);
+        let Some(bit) = choice.bit else {
+            let refusal = if bound { Refusal::BindInUse } else { Refusal::NoPort };
+            return Err(Refused { refusal, pool, probes });
+        };
+        self.free.clear(row, bit);
+        self.counts[row][usize::from(bit >= self.high_bits)] -= 1;
+        if self.free_ports(pool) == 0 {
+            self.exhaustion.begin(row, attempt.at);
+        }
+        let ticket = Holder { pool, bit: bit as u16, client: attempt.client };
+        Ok(Taken { ticket, pool, bit, probes, bound, replaced: None, sees: Marks::NONE })
     }
 
-    /// Bits in a pool's row: the size of the range.
-    #[must_use]
-    pub fn num_ephemeral(&self) -> u32 {
+    fn reach(&mut self, _: Holder, _: Mark, _: SimTime) -> Fate {
+        Fate::Stays
+    }
+
+    #[inline(always)]
+    fn free(&mut self, ticket: Holder, _: ConnectionId, at: SimTime) {
+        let (row, bit) = (ticket.pool.0 as usize, u32::from(ticket.bit));
+        if self.free_ports(ticket.pool) == 0 {
+            self.exhaustion.end(row, at);
+        }
+        self.free.set(row, bit);
+        self.counts[row][usize::from(bit >= self.high_bits)] += 1;
+    }
+
+    #[inline(always)]
+    fn holder(&self, ticket: Holder) -> Holder {
+        ticket
+    }
+
+    #[inline(always)]
+    fn port(&self, bit: u32) -> u16 {
+        self.numbers.port_inside(bit)
+    }
+
+    fn bits(&self) -> u32 {
         self.free.bits()
     }
 
-    /// The port that `bit` stands for.
-    #[must_use]
-    pub fn port(&self, bit: u32) -> u16 {
-        self.numbers.port(bit)
+    fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.exhaustion.until(end)
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::hold::TimerGrid;
 use super::tcp::{SearchCost, SocketOptions, TcpSettings};
+use super::timer::TimerGrid;
 use super::{PortRange, PortSet};
 use crate::units::{SimDuration, SimTime};
 

@@ -19,6 +19,6 @@ pub use outcome::{
 };
 pub use port_map::{PortCell, PortMap};
 pub use tally::{
-    BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, Phase, ReuseClock,
+    BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,
 };
 pub use window::Window;

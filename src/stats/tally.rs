@@ -166,36 +166,27 @@ impl ClientTally {
 pub struct Bins {
     window: Window,
     cells: Vec<Bin>,
-    /// Set up and closing, bin by bin; empty as long as nothing takes time over either.
-    passing: Vec<Passing>,
-}
-
-/// A state that a connection passes through, apart from being established and TIME-WAIT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// SYN-SENT: it is counted as opened, and not yet established.
-    Connecting,
-    /// FIN-WAIT-2 or CLOSE-WAIT: it is counted as closed, and not yet in TIME-WAIT.
-    Closing,
-}
-
-/// How many connections enter and leave each of these states in one bin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Passing {
-    connecting: [Changes; 2],
-    closing: [Changes; 2],
+    /// Answers and second FINs, bin by bin; empty as long as they come with the opening and the first FIN.
+    stages: Vec<Stages>,
 }
 
 /// The changes in one bin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bin {
     opened: Changes,
-    /// In TIME-WAIT from then on, be it for no time at all.
+    /// First FINs and resets.
     closed: Changes,
     released: Changes,
     blocked: u64,
     /// Connections that were there when the run started: among `opened`, but no attempts.
     standing: u64,
+}
+
+/// The changes in one bin between those of its [`Bin`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Stages {
+    answered: Changes,
+    second_fins: Changes,
 }
 
 /// How many changes of one kind, and the sum of their distances from the start of the bin in
@@ -263,27 +254,31 @@ pub struct BinRow {
 
 impl Bins {
     fn new(window: Window) -> Self {
-        Self { window, cells: vec![Bin::default(); window.bins()], passing: Vec::new() }
+        Self { window, cells: vec![Bin::default(); window.bins()], stages: Vec::new() }
     }
 
-    /// A connection is in `phase` from `from` to `to` nanoseconds.
-    pub fn pass(&mut self, phase: Phase, from: u64, to: u64) {
-        if from >= self.window.end() {
-            return;
+    /// From now on answers and second FINs are told by themselves; so far they came with the opening and
+    /// the first FIN.
+    pub fn tell_stages(&mut self) {
+        if self.stages.is_empty() {
+            let at_once = |bin: &Bin| Stages { answered: bin.opened, second_fins: bin.closed };
+            self.stages = self.cells.iter().map(at_once).collect();
         }
-        if self.passing.is_empty() {
-            self.passing = vec![Passing::default(); self.cells.len()];
+    }
+
+    /// An attempt is answered, or given up, at `at` nanoseconds, in any order.
+    pub fn answer(&mut self, at: u64) {
+        if at < self.window.end() {
+            let (bin, offset) = self.window.place(at);
+            self.stages[bin].answered.add(offset);
         }
-        for (edge, at) in [from, to].into_iter().enumerate() {
-            if at < self.window.end() {
-                let (bin, offset) = self.window.place(at);
-                let passing = &mut self.passing[bin];
-                let changes = match phase {
-                    Phase::Connecting => &mut passing.connecting,
-                    Phase::Closing => &mut passing.closing,
-                };
-                changes[edge].add(offset);
-            }
+    }
+
+    /// The other side's FIN comes at `at` nanoseconds, or is waited for no longer; in any order.
+    pub fn second_fin(&mut self, at: u64) {
+        if at < self.window.end() {
+            let (bin, offset) = self.window.place(at);
+            self.stages[bin].second_fins.add(offset);
         }
     }
 
@@ -324,6 +319,15 @@ impl Bins {
     }
 
     fn merge(&mut self, other: &Self) {
+        if !other.stages.is_empty() {
+            self.tell_stages();
+        }
+        for (index, sum) in self.stages.iter_mut().enumerate() {
+            let bin = &other.cells[index];
+            let more = other.stages.get(index);
+            sum.answered.merge(more.map_or(bin.opened, |more| more.answered));
+            sum.second_fins.merge(more.map_or(bin.closed, |more| more.second_fins));
+        }
         for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
             sum.opened.merge(more.opened);
             sum.closed.merge(more.closed);
@@ -331,37 +335,27 @@ impl Bins {
             sum.blocked += more.blocked;
             sum.standing += more.standing;
         }
-        if self.passing.is_empty() {
-            self.passing = other.passing.clone();
-            return;
-        }
-        for (sum, more) in self.passing.iter_mut().zip(&other.passing) {
-            for edge in 0..2 {
-                sum.connecting[edge].merge(more.connecting[edge]);
-                sum.closing[edge].merge(more.closing[edge]);
-            }
-        }
     }
 
     /// The bins, added up.
     pub fn rows(&self) -> impl Iterator<Item = BinRow> {
-        let (mut opened, mut closed) = (Level::default(), Level::default());
-        let (mut connecting, mut closing) = (Level::default(), Level::default());
+        let mut levels = [Level::default(); 4];
         let mut start = 0_u64;
-        self.cells.iter().enumerate().map(move |(index, cell)| {
+        self.cells.iter().enumerate().map(move |(index, bin)| {
             let end = self.window.bin_end(index);
             let length = i128::from(end - start);
             start = end;
-            let passing = self.passing.get(index).copied().unwrap_or_default();
-            let connecting = connecting.over(length, passing.connecting);
-            let closing = closing.over(length, passing.closing);
+            let at_once = Stages { answered: bin.opened, second_fins: bin.closed };
+            let Stages { answered, second_fins } =
+                self.stages.get(index).copied().unwrap_or(at_once);
+            let [connecting, established, closing, time_wait] = &mut levels;
             BinRow {
-                connecting,
-                established: opened.over(length, [cell.opened, cell.closed]) - connecting,
-                closing,
-                time_wait: closed.over(length, [cell.closed, cell.released]) - closing,
-                opened: cell.opened.count - cell.standing,
-                blocked: cell.blocked,
+                connecting: connecting.over(length, bin.opened, answered),
+                established: established.over(length, answered, bin.closed),
+                closing: closing.over(length, bin.closed, second_fins),
+                time_wait: time_wait.over(length, second_fins, bin.released),
+                opened: bin.opened.count - bin.standing,
+                blocked: bin.blocked,
             }
         })
     }
@@ -373,7 +367,7 @@ struct Level(i128);
 
 impl Level {
     /// Port-nanoseconds over a bin of `length` in which some come and some go.
-    fn over(&mut self, length: i128, [come, go]: [Changes; 2]) -> i128 {
+    fn over(&mut self, length: i128, come: Changes, go: Changes) -> i128 {
         let area = self.0 * length + come.area(length) - go.area(length);
         self.0 += i128::from(come.count) - i128::from(go.count);
         area

@@ -26,7 +26,9 @@ impl Part {
         let rate = (flow.opened - unanswered) as f64 / seconds;
         let unanswered_rate = unanswered as f64 / seconds;
         let life = flow.lifetimes.mean().unwrap_or_default().as_secs_f64();
-        let hold = life + flow.ends.time_wait_share() * limits.time_wait.as_secs_f64();
+        let after = |end| limits.held_after(end, flow.loopback).as_secs_f64();
+        let ends = flow.ends.shares().map(|(end, share)| share * after(end));
+        let hold = life + ends.sum::<f64>();
         let silent = unanswered_rate * limits.syn_sent.as_secs_f64();
         let ports = rate * hold + silent + flow.standing as f64;
         Self { flow, rate, unanswered_rate, ports }

@@ -47,17 +47,15 @@ impl Connection {
         self.start.saturating_add(micros(self.duration.unwrap_or_default()))
     }
 
-    /// When its port is free again, on a machine with these limits. What is not told counts as what holds
-    /// the port longest: closed by this side, tried until the system gives up.
+    /// When its port is free again, on a machine with these limits.
     #[must_use]
     pub fn released(&self, limits: &Limits) -> Micros {
-        let close = self.last_seen();
+        let loopback = self.source.ip().is_loopback() || self.destination.ip().is_loopback();
+        let held = micros(limits.held_after(self.end, loopback));
         match self.end {
-            End::Server | End::Reset => close,
-            End::Client | End::Half | End::Open | End::Unknown => {
-                close.saturating_add(micros(limits.time_wait))
-            }
-            End::Unanswered => close.max(self.start.saturating_add(micros(limits.syn_sent))),
+            // It is tried until the system gives up.
+            End::Unanswered => self.last_seen().max(self.start.saturating_add(held)),
+            _ => self.last_seen().saturating_add(held),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Closing, PortRange, ReuseKey};
+use super::End;
+use crate::model::{Ending, PortRange, Remote, ReuseKey, Timers, Will};
 use crate::scenario::{self, Problems};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// What demand for ports is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Limits {
     pub time_wait: Duration,
     /// After how long an attempt that nobody answers is given up.
     pub syn_sent: Duration,
+    timers: Timers,
 }
 
 impl Limits {
@@ -42,16 +44,34 @@ impl Limits {
         );
         let scenario = scenario::parse("machine", "machine", text, &[]).map_err(Box::new)?;
         let host = &scenario.world.hosts[0];
-        // Where the grid lies changes what an attempt takes by parts of a second.
-        let timers = Closing::new(host, 0.5, 0, 0.5);
-        let nanos = |span: crate::units::SimDuration| Duration::from_nanos(span.as_nanos());
-        Ok(Self {
+        let mut new = Self {
             range: host.ports,
             usable_ports: host.usable_ports(),
             reuse_key: host.reuse_key,
-            time_wait: nanos(host.timer_grid.mean(host.time_wait)),
-            syn_sent: nanos(timers.syn_sent(SimTime::START).since(SimTime::START)),
-        })
+            time_wait: Duration::from_nanos(host.timer_grid.mean(host.time_wait).as_nanos()),
+            syn_sent: Duration::ZERO,
+            timers: Timers::in_the_mean(host),
+        };
+        new.syn_sent = new.held_after(End::Unanswered, false);
+        Ok(new)
+    }
+
+    /// For how long a connection holds its port after its last packet, on average; of one that nobody
+    /// answered, after its first. What is not told counts as what holds the port longest: closed by this
+    /// side.
+    #[must_use]
+    pub fn held_after(&self, end: End, loopback: bool) -> Duration {
+        let ending = match end {
+            End::Client | End::Open | End::Unknown | End::Unanswered => Ending::Client,
+            End::Server => Ending::Server,
+            End::Reset => Ending::Reset,
+            End::Half => Ending::Half,
+        };
+        let remote = Remote::new(end != End::Unanswered, loopback);
+        let (lifetime, second_fin) = (SimDuration::ZERO, SimDuration::ZERO);
+        let will = Will { lifetime, second_fin, ending, remote, bound: false };
+        let takeable = self.timers.life(SimTime::START, &will).takeable;
+        Duration::from_nanos(takeable.since(SimTime::START).as_nanos())
     }
 }
 

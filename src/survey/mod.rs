@@ -140,13 +140,18 @@ impl Ends {
         self.client + self.server + self.reset + self.half + self.unknown
     }
 
-    /// Which share of those that were answered leaves a TIME-WAIT here, if those of unknown end do: the
-    /// assumption that costs ports.
-    #[must_use]
-    pub fn time_wait_share(&self) -> f64 {
-        match self.answered() {
-            0 => 1.0,
-            all => (self.client + self.half + self.unknown) as f64 / all as f64,
-        }
+    /// How those that were answered ended, each with its share; one of unknown end where there are none.
+    pub fn shares(&self) -> impl Iterator<Item = (End, f64)> + use<> {
+        let unknown = if self.answered() == 0 { 1 } else { self.unknown };
+        let all = self.answered().max(1) as f64;
+        [
+            (End::Client, self.client),
+            (End::Server, self.server),
+            (End::Reset, self.reset),
+            (End::Half, self.half),
+            (End::Unknown, unknown),
+        ]
+        .into_iter()
+        .map(move |(end, count)| (end, count as f64 / all))
     }
 }

@@ -1,6 +1,6 @@
 //! How long a connection holds its port, for every way in which it may end.
 
-use crate::model::{Client, Closing, Destination, Distribution, Ending, Host, World};
+use crate::model::{Client, Distribution, Ending, Host, Life, Remote, Timers, Will, World};
 use crate::units::{SimDuration, SimTime};
 
 use super::lifetimes::{Attempts, in_parts, target_shares};
@@ -31,13 +31,6 @@ struct Part<'a> {
     then: Vec<(f64, f64)>,
     /// Share of the part that is never closed.
     never: f64,
-}
-
-/// What decides how a connection to a destination ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
-    answers: bool,
-    taken_over: bool,
 }
 
 impl<'a> HoldLaw<'a> {
@@ -76,25 +69,25 @@ impl<'a> HoldLaw<'a> {
     #[must_use]
     pub fn of(world: &World, host: &Host, client: &'a Client) -> Self {
         let recorded = Attempts::of(client, None).know_their_target();
-        let mut kinds: Vec<(Place, Option<usize>, f64)> = Vec::new();
+        let mut kinds: Vec<(Remote, Option<usize>, f64)> = Vec::new();
         for (number, share) in target_shares(client).into_iter().enumerate() {
-            let place = place(world, host, client, number);
-            match kinds.iter_mut().find(|kind| kind.0 == place && !recorded) {
+            let remote = remote(world, host, client, number);
+            match kinds.iter_mut().find(|kind| kind.0 == remote && !recorded) {
                 Some(kind) => kind.2 += share,
-                None => kinds.push((place, recorded.then_some(number), share)),
+                None => kinds.push((remote, recorded.then_some(number), share)),
             }
         }
         let ends = Ends::of(host, client);
-        let part = |(place, target, share)| ends.part(place, Attempts::of(client, target), share);
+        let part = |(remote, target, share)| ends.part(remote, Attempts::of(client, target), share);
         Self { parts: kinds.into_iter().map(part).collect() }
     }
 
     /// The hold of a connection of `client` on `host` to its target number `target`.
     #[must_use]
     pub(super) fn towards(world: &World, host: &Host, client: &'a Client, target: usize) -> Self {
-        let place = place(world, host, client, target);
+        let remote = remote(world, host, client, target);
         let attempts = Attempts::of(client, Some(target));
-        Self { parts: vec![Ends::of(host, client).part(place, attempts, 1.0)] }
+        Self { parts: vec![Ends::of(host, client).part(remote, attempts, 1.0)] }
     }
 
     /// Mean hold in seconds; `None` when it is infinite: some connections are never closed, or the
@@ -179,10 +172,12 @@ impl Part<'_> {
     }
 }
 
-fn place(world: &World, host: &Host, client: &Client, target: usize) -> Place {
-    let Destination { answers, loopback, .. } =
-        world.destinations[client.targets[target].destination];
-    Place { answers, taken_over: answers && is_taken_over(host, client, loopback) }
+/// What a target is like, as far as it makes a difference: one on the same machine is as any other where
+/// nothing is taken over, or everything.
+fn remote(world: &World, host: &Host, client: &Client, target: usize) -> Remote {
+    let to = &world.destinations[client.targets[target].destination];
+    let differs = is_taken_over(host, client, to.loopback) != is_taken_over(host, client, false);
+    Remote::new(to.answers, to.loopback && differs)
 }
 
 /// May a TIME-WAIT of `client` be taken over by `connect()`? One behind a `bind()` is not: `bind()`
@@ -191,99 +186,132 @@ pub(super) fn is_taken_over(host: &Host, client: &Client, loopback: bool) -> boo
     !client.binds.is_bound() && timers(host).may_be_taken_over(loopback)
 }
 
-fn timers(host: &Host) -> Closing {
-    Closing::new(host, 0.0, 0, 0.0)
+/// Timers of which TIME-WAIT lasts as long as it does in the mean.
+fn timers(host: &Host) -> Timers {
+    Timers::new(host, 0.0, 0, 0.0).with_mean_time_wait(host)
 }
 
 /// The ways in which the connections of a client end.
 struct Ends<'a> {
     host: &'a Host,
+    timers: Timers,
     second_fin: &'a Distribution,
+    bound: bool,
 }
 
 impl<'a> Ends<'a> {
     fn of(host: &'a Host, client: &'a Client) -> Self {
-        Self { host, second_fin: &client.second_fin }
+        let bound = client.binds.is_bound();
+        Self { host, timers: timers(host), second_fin: &client.second_fin, bound }
     }
 
-    fn part<'b>(&self, place: Place, attempts: Attempts<'b>, share: f64) -> Part<'b> {
-        if !place.answers {
-            let given_up = mean(&spans(self.host, |timers, at| timers.syn_sent(at)));
-            return Part { share, lifetimes: None, then: vec![(1.0, given_up)], never: 0.0 };
+    fn part<'b>(&self, remote: Remote, attempts: Attempts<'b>, share: f64) -> Part<'b> {
+        if !remote.answers() {
+            let lives = self.lives(remote, Ending::Client, SimDuration::ZERO);
+            let given_up: Vec<f64> =
+                rising(lives.map(|(start, life)| life.answered.since(start).as_secs_f64()));
+            let then = vec![(1.0, mean(&given_up))];
+            return Part { share, lifetimes: None, then, never: 0.0 };
         }
-        let of = |ending| attempts.share_of(&[ending]);
-        let (client, server, half) = (of(Ending::Client), of(Ending::Server), of(Ending::Half));
         let mut then = Vec::new();
-        self.client_first(client, half, self.wait_s(place.taken_over), &mut then);
-        if server > 0.0 {
-            let late = in_parts(self.second_fin, &[]);
-            then.extend(late.into_iter().map(|(part, s)| (server * part, s)));
-        }
-        then.push((of(Ending::Reset) + of(Ending::ServerReset) + of(Ending::Unread), 0.0));
-        then.retain(|part| part.0 > 0.0);
-        Part { share, lifetimes: Some(attempts), then, never: of(Ending::Never) }
-    }
-
-    /// How long TIME-WAIT keeps a port from others, in seconds: all of it, or until `connect()` may
-    /// take it over, which is told by a clock that ticks.
-    fn wait_s(&self, taken_over: bool) -> f64 {
-        let whole = self.host.timer_grid.mean(self.host.time_wait).as_secs_f64();
-        if !taken_over {
-            return whole;
-        }
-        let tcp = &self.host.tcp;
-        (tcp.tw_reuse_delay.as_secs_f64() + tcp.tw_reuse_clock.as_secs_f64() / 2.0).min(whole)
-    }
-
-    /// What follows the client's FIN: TIME-WAIT of `wait_s` if the server's comes before FIN-WAIT-2
-    /// is over, else nothing more.
-    fn client_first(&self, client: f64, half: f64, wait_s: f64, then: &mut Vec<(f64, f64)>) {
-        let at_once = *self.second_fin == Distribution::Constant(SimDuration::ZERO);
-        if client > 0.0 && at_once {
-            then.push((client, wait_s));
-        }
-        if half == 0.0 && (client == 0.0 || at_once) {
-            return;
-        }
-        let lengths = spans(self.host, |timers, at| timers.fin_wait_2(at).1);
-        then.push((half, mean(&lengths)));
-        if at_once {
-            return;
-        }
-        let (least, most) = (lengths[0], lengths[lengths.len() - 1]);
-        let between = (0..=4).map(|quarter| least + (most - least) * f64::from(quarter) / 4.0);
-        for (part, s) in in_parts(self.second_fin, &between.collect::<Vec<f64>>()) {
-            // No wait at all is over before any other, even where FIN-WAIT-2 is none either.
-            let over = if s == 0.0 { 0 } else { lengths.partition_point(|&length| length <= s) };
-            let late = over as f64 / lengths.len() as f64;
-            then.push((client * part * (1.0 - late), s + wait_s));
-            if over > 0 {
-                then.push((client * part * late, mean(&lengths[..over])));
+        for ending in [Ending::Half, Ending::Client, Ending::Server, Ending::Reset] {
+            let weight = match ending {
+                Ending::Reset => {
+                    attempts.share_of(&[Ending::Reset])
+                        + attempts.share_of(&[Ending::ServerReset])
+                        + attempts.share_of(&[Ending::Unread])
+                }
+                ending => attempts.share_of(&[ending]),
+            };
+            if weight > 0.0 {
+                for (part, second_fin_s) in self.second_fins(remote, ending) {
+                    let outcomes = self.outcomes(remote, ending, second_fin_s);
+                    then.extend(outcomes.map(|(likely, s)| (weight * part * likely, s)));
+                }
             }
         }
+        then.retain(|part| part.0 > 0.0);
+        let never = attempts.share_of(&[Ending::Never]);
+        Part { share, lifetimes: Some(attempts), then, never }
     }
-}
 
-/// How long what `end` tells of lasts, in seconds, rising: begun at places spread over the grid of
-/// the coarsest timers, so evenly that their mean is that over all places.
-fn spans(host: &Host, end: impl Fn(&Closing, SimTime) -> SimTime) -> Vec<f64> {
-    const PLACES: u32 = 64;
-    let longest = host.tcp.fin_timeout.max(SimDuration::from_secs(120));
-    let step = host.timer_grid.step(longest).as_nanos() as f64;
-    let timers = timers(host);
-    let mut spans: Vec<f64> = (0..PLACES)
-        .map(|number| {
+    /// When the second FIN of a connection that ends so comes after the first: probability and seconds.
+    fn second_fins(&self, remote: Remote, ending: Ending) -> Vec<(f64, f64)> {
+        let at_once = *self.second_fin == Distribution::Constant(SimDuration::ZERO);
+        match ending {
+            Ending::Client if !at_once => {
+                // Where it comes while FIN-WAIT-2 may end matters.
+                let given_up = self.lives(remote, Ending::Half, SimDuration::ZERO);
+                let lengths = rising(given_up.map(|(_, life)| hold_s(&life)));
+                let (least, most) = (lengths[0], lengths[lengths.len() - 1]);
+                let quarter = |number| least + (most - least) * f64::from(number) / 4.0;
+                in_parts(self.second_fin, &(0..=4).map(quarter).collect::<Vec<f64>>())
+            }
+            Ending::Server if !at_once => in_parts(self.second_fin, &[]),
+            _ => vec![(1.0, 0.0)],
+        }
+    }
+
+    /// How long the port of a connection is held after its close: probability and mean in seconds, of those
+    /// whose second FIN is waited for and of those given up before it.
+    fn outcomes(
+        &self,
+        remote: Remote,
+        ending: Ending,
+        second_fin_s: f64,
+    ) -> impl Iterator<Item = (f64, f64)> + use<> {
+        let second_fin = SimDuration::from_secs_f64(second_fin_s);
+        let is_waited_for = |life: &Life| life.second_fin == life.first_fin + second_fin;
+        let (waited_for, given_up): (Vec<Life>, Vec<Life>) =
+            self.lives(remote, ending, second_fin).map(|(_, life)| life).partition(is_waited_for);
+        let of = |lives: Vec<Life>| {
+            let holds = rising(lives.iter().map(hold_s));
+            (!holds.is_empty()).then(|| (holds.len() as f64 / f64::from(PLACES), mean(&holds)))
+        };
+        [of(waited_for), of(given_up)].into_iter().flatten()
+    }
+
+    /// Lives of connections that are closed as soon as they are opened, at places spread over the grid of
+    /// the coarsest timers, so evenly that their mean is that over all places; with their begin.
+    fn lives(
+        &self,
+        remote: Remote,
+        ending: Ending,
+        second_fin: SimDuration,
+    ) -> impl Iterator<Item = (SimTime, Life)> {
+        let will =
+            Will { lifetime: SimDuration::ZERO, second_fin, ending, remote, bound: self.bound };
+        let longest = self.host.tcp.fin_timeout.max(SimDuration::from_secs(120));
+        let step = self.host.timer_grid.step(longest).as_nanos() as f64;
+        (0..PLACES).map(move |number| {
             // Multiples of the golden section: no grid keeps step with them.
             let place = f64::from(number) * 0.618_033_988_749_894_9;
             let start = SimTime::from_nanos((place.fract() * step) as u64);
-            end(&timers, start).since(start).as_secs_f64()
+            (start, self.timers.life(start, &will))
         })
-        .collect();
-    spans.sort_by(f64::total_cmp);
-    spans
+    }
 }
 
+/// Places of the timers' grid that a mean is taken over.
+const PLACES: u32 = 64;
+
+/// For how long after its close a connection holds its port, in seconds.
+fn hold_s(life: &Life) -> f64 {
+    life.takeable.since(life.first_fin).as_secs_f64()
+}
+
+fn rising(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The mean of rising values.
 fn mean(values: &[f64]) -> f64 {
+    // The sum of equal ones would not be exact.
+    if values.first() == values.last() {
+        return values[0];
+    }
     values.iter().sum::<f64>() / values.len() as f64
 }
 

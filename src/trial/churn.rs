@@ -1,15 +1,13 @@
 //! Attempts at given times, run by the engine: the very same ones that a kernel was given.
 
-use std::ops::ControlFlow;
-
 use super::case::{Churn, How, Setup};
 use super::machine::{ending, host};
 use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
 use super::predict::Draw;
-use crate::engine::{Job, Observer, Workspace, run};
+use crate::engine::{Job, Observer, Opening, Openings, Release, Workspace, run};
 use crate::model::{
-    Arrivals, Destination, EndpointPick, PoolId, Refusal, Replications, RunSettings, Start,
-    TraceAttempt, World,
+    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, Start, TraceAttempt,
+    World,
 };
 use crate::stats::{HostTally, Window};
 use crate::units::{SimDuration, SimTime};
@@ -22,30 +20,39 @@ const COUNTS: u32 = 400;
 struct Seen {
     refused_at_s: Vec<f64>,
     errors: Errors,
+    open: Openings,
     /// Changes of the number of TIME-WAITs.
     changes: Vec<(SimTime, i32)>,
 }
 
 impl Observer for Seen {
-    fn opened(&mut self, _: PoolId, _: u16, _: SimTime, close: SimTime, release: SimTime) {
+    fn opened(&mut self, opening: &Opening) {
+        self.open.keep(opening);
+    }
+
+    fn released(&mut self, release: &Release) {
+        let close = self.open.take(release).life.first_fin;
+        self.waited(close, release.at);
+    }
+
+    fn refused(&mut self, at: SimTime, _: u16, refused: &Refused) {
+        self.refused_at_s.push(at.as_secs_f64());
+        *self.errors.entry(refused.refusal.on_linux().to_owned()).or_default() += 1;
+    }
+}
+
+impl Seen {
+    fn waited(&mut self, close: SimTime, release: SimTime) {
         if close < release {
             self.changes.extend([(close, 1), (release, -1)]);
         }
     }
 
-    fn refused(&mut self, at: SimTime, _: u16, refusal: Refusal) {
-        self.refused_at_s.push(at.as_secs_f64());
-        *self.errors.entry(refusal.on_linux().to_owned()).or_default() += 1;
-    }
-
-    fn reached(&mut self, _: SimTime) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-impl Seen {
     /// The number of TIME-WAITs over a run that ends at `end_s`.
     fn time_waits(&mut self, end_s: f64) -> Vec<TimeWaits> {
+        for opening in std::mem::take(&mut self.open).rest() {
+            self.waited(opening.life.first_fin, opening.life.takeable);
+        }
         self.changes.sort_unstable();
         let (mut next, mut count) = (0, 0_i32);
         let moments = (0..=COUNTS).map(|index| end_s * f64::from(index) / f64::from(COUNTS));

@@ -189,9 +189,9 @@ fn attempts(
     if recorded.len() == MOST {
         return Err(format!("it makes more than {MOST} attempts in {length}: write a lower rate"));
     }
-    let attempt = |(attempt, source, endpoint): (crate::engine::Attempt, u32, u32)| Attempt {
+    let attempt = |attempt: crate::model::Attempt| Attempt {
         time: attempt.at.as_secs_f64(),
-        destination: endpoint,
+        destination: attempt.tuple.endpoint,
         life: match attempt.ending {
             Ending::Never => FOR_EVER_S,
             _ => attempt.lifetime.as_secs_f64().min(FOR_EVER_S),
@@ -204,7 +204,7 @@ fn attempts(
             Ending::Unread => Close::Unread,
             Ending::Half => Close::Half,
         },
-        source: Some(source),
+        source: Some(attempt.tuple.source),
         how: attempt.client,
     };
     Ok(recorded.into_iter().map(attempt).collect())

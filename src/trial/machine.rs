@@ -6,10 +6,11 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::case::{Call, Close, Destinations, How, Setup};
 use super::predict::{Draw, Kernel};
+use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
-    Arrivals, Binds, Client, Closing, Distribution, Ending, Host, PoolPlan, PortRange, PortSet,
-    ReuseKey, SearchCost, SelectionKind, SocketId, SocketOptions, Sockets, SynTimeout, Target,
-    TcpSettings, TimerGrid, TwReuse, Wanted,
+    Arrivals, Attempt, Binds, Client, Distribution, Ending, Host, Life, PoolPlan, PortRange,
+    PortSet, Remote, ReuseKey, SearchCost, SelectionKind, SocketOptions, Sockets, SynTimeout,
+    Target, TcpSettings, TimerGrid, Timers, Tuple, TwReuse, Will,
 };
 use crate::units::{SimDuration, SimTime};
 
@@ -143,99 +144,70 @@ fn port_set(list: &str) -> PortSet {
 
 /// Sockets that a script opens and closes one by one, and a clock that it moves.
 pub(super) struct Script {
-    pub now: SimTime,
-    sockets: Sockets,
-    plan: PoolPlan,
-    closing: Closing,
-    rng: Xoshiro256PlusPlus,
-    /// What is to happen, in no order.
-    due: Vec<(SimTime, Due)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Reusable(SocketId),
-    Gone(SocketId),
-}
-
-/// A connection that a script has opened.
-#[derive(Clone, Copy)]
-pub(super) struct Opened {
-    pub socket: SocketId,
-    pub port: u16,
-    pub probes: u32,
+    machine: Machine<Sockets>,
+    timers: Timers,
+    /// Each is a client of the host.
+    hows: Vec<How>,
 }
 
 impl Script {
-    /// A machine of `host` at the start, with so many destinations.
-    pub fn new(host: &Host, to: Destinations, draw: Draw) -> Self {
+    /// A machine of `host` at the start, with so many destinations; its clients do as `hows` say.
+    pub fn new(host: &Host, hows: &[How], to: Destinations, draw: Draw) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(draw.seed);
         let plan = PoolPlan::of(host, to.k);
-        let closing = Closing::new(host, draw.phase, draw.seed, draw.phase);
-        let sockets = Sockets::new(host, plan, &mut rng);
-        Self { now: SimTime::START, sockets, plan, closing, rng, due: Vec::new() }
+        let timers = Timers::new(host, draw.phase, draw.seed, draw.phase);
+        let sockets = Sockets::new(host, plan, timers, SimTime::START, &mut rng);
+        let queue = Calendar::new(u64::from(host.ports.num_ephemeral()), host.time_wait);
+        let machine = Machine::new(sockets, timers, rng, queue);
+        Self { machine, timers, hows: hows.to_vec() }
     }
 
-    /// The timers of the machine.
-    pub const fn closing(&self) -> &Closing {
-        &self.closing
+    /// The life of a connection over loopback that is closed as `ending` says `lifetime` after it is opened
+    /// at `at`, and by the other side `second_fin` later.
+    pub fn life(&self, at: SimTime, ending: Ending, second_fin: SimDuration) -> Life {
+        let (lifetime, remote) = (SimDuration::ZERO, Remote::AnswersHere);
+        self.timers.life(at, &Will { lifetime, second_fin, ending, remote, bound: false })
+    }
+
+    /// When an attempt made at `at` that nobody answers is given up.
+    pub fn given_up(&self, at: SimTime) -> SimTime {
+        let (lifetime, second_fin) = (SimDuration::ZERO, SimDuration::ZERO);
+        let (ending, remote) = (Ending::Never, Remote::Silent);
+        self.timers.life(at, &Will { lifetime, second_fin, ending, remote, bound: false }).answered
+    }
+
+    /// The time that it has come to.
+    pub fn now(&self) -> SimTime {
+        self.machine.now()
     }
 
     /// Lets `span` pass.
     pub fn wait(&mut self, span: SimDuration) {
-        let until = self.now + span;
-        loop {
-            let next = self.due.iter().copied().min_by_key(|entry| entry.0);
-            let Some((at, due)) = next.filter(|entry| entry.0 <= until) else { break };
-            self.now = at;
-            self.due.retain(|entry| *entry != (at, due));
-            match due {
-                Due::Reusable(socket) => self.sockets.may_be_taken_over(socket),
-                Due::Gone(socket) => self.sockets.remove(socket),
-            }
-        }
-        self.now = until;
+        self.machine.advance(self.now() + span, &mut Unobserved);
     }
 
     /// Opens a connection from source address number `source` to destination number `to`, both from 0;
     /// the error is spelled as `connect:EADDRNOTAVAIL`.
-    pub fn open(
-        &mut self,
-        how: &How,
-        source: u32,
-        to: u32,
-        port: Option<u16>,
-    ) -> Result<Opened, &'static str> {
-        let options = options(how);
-        let binds = if port.is_some() { Binds::Port } else { binds(how.call) };
-        let tuple = self.plan.tuple(source, to);
-        let wanted = Wanted { binds, options: &options, tuple, port };
-        let got = self
-            .sockets
-            .open(wanted, self.now, &mut self.rng)
-            .map_err(|(refusal, _)| refusal.on_linux())?;
-        if let Some(old) = got.replaced {
-            // The record may be the new connection's already: nothing of the old one is due any more.
-            self.due
-                .retain(|(_, due)| !matches!(due, Due::Reusable(s) | Due::Gone(s) if *s == old));
-        }
-        Ok(Opened { socket: got.socket, port: self.sockets.port(got.bit), probes: got.probes })
+    ///
+    /// # Panics
+    /// When no client does as `how` says.
+    pub fn open(&mut self, how: &How, source: u32, to: u32) -> Result<Opened, &'static str> {
+        let client = self.hows.iter().position(|known| known == how).expect("a client does so");
+        let attempt = Attempt {
+            at: self.now(),
+            lifetime: SimDuration::ZERO,
+            tuple: Tuple { source, endpoint: to },
+            ending: Ending::Never,
+            remote: Remote::AnswersHere,
+            client: client as u16,
+        };
+        self.machine
+            .open(&attempt, SimDuration::ZERO, &mut Unobserved)
+            .map_err(|refused| refused.refusal.on_linux())
     }
 
-    /// Ends a connection; one of a bound socket is never taken over by `connect()`.
-    pub fn close(&mut self, socket: SocketId, close: Close) {
-        if close != Close::Client && close != Close::Half || !self.sockets.wait(socket) {
-            self.sockets.remove(socket);
-            return;
-        }
-        let gone = if close == Close::Half {
-            self.closing.fin_wait_2(self.now).1
-        } else {
-            if self.closing.may_be_taken_over(true) {
-                self.due.push((self.closing.taken_over_from(self.now), Due::Reusable(socket)));
-            }
-            self.closing.time_wait().expires(self.now)
-        };
-        self.due.push((gone, Due::Gone(socket)));
+    /// Ends a connection.
+    pub fn close(&mut self, opened: Opened, close: Close) {
+        self.machine.close(opened.connection, ending(close), &mut Unobserved);
     }
 }

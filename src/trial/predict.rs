@@ -6,9 +6,10 @@ use super::case::{
     Case, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use super::churn;
-use super::machine::{Opened, Script, host, with_syn};
+use super::machine::{Script, ending, host, with_syn};
 use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
-use crate::model::{PortSet, Squatter, SquatterAddress};
+use crate::engine::Opened;
+use crate::model::{Ending, PortSet, Squatter, SquatterAddress};
 use crate::units::{SimDuration, SimTime};
 
 /// What is not known of a machine: where its timers lie, and its random numbers.
@@ -81,22 +82,22 @@ pub fn predict(case: &Case, draw: Draw) -> Measured {
 #[must_use]
 pub fn probes_at(setup: &Setup, levels: &[f64], reps: u32, draw: Draw) -> Vec<f64> {
     let (how, to) = (How::default(), Destinations { k: 1, by_address: false });
-    let mut script = Script::new(&host(setup, draw, 1, &[how]), to, draw);
+    let mut script = Script::new(&host(setup, draw, 1, &[how]), &[how], to, draw);
     let mut held = 0;
     levels
         .iter()
         .map(|level| {
             while held < (f64::from(setup.n) * level / 100.0) as u32
-                && script.open(&how, 0, 0, None).is_ok()
+                && script.open(&how, 0, 0).is_ok()
             {
                 held += 1;
             }
             let mut sum = 0.0;
             for _ in 0..reps {
-                match script.open(&how, 0, 0, None) {
+                match script.open(&how, 0, 0) {
                     Ok(opened) => {
                         sum += f64::from(opened.probes);
-                        script.close(opened.socket, Close::Rst);
+                        script.close(opened, Close::Rst);
                     }
                     // A refusal has looked at all there are.
                     Err(_) => sum += f64::from(setup.n),
@@ -128,7 +129,7 @@ fn distinct(ports: impl Iterator<Item = u16>) -> u32 {
 
 fn hold(setup: &Setup, hold: &Hold, draw: Draw) -> Measured {
     let host = host(setup, draw, hold.sources, &[hold.how]);
-    let mut script = Script::new(&host, hold.to, draw);
+    let mut script = Script::new(&host, &[hold.how], hold.to, draw);
     let pairs: Vec<(u32, u32)> =
         (0..hold.sources).flat_map(|source| (0..hold.to.k).map(move |to| (source, to))).collect();
     let mut opened: Vec<Vec<Opened>> = vec![Vec::new(); pairs.len()];
@@ -137,7 +138,7 @@ fn hold(setup: &Setup, hold: &Hold, draw: Draw) -> Measured {
     while full.contains(&false) {
         for (index, &(source, to)) in pairs.iter().enumerate() {
             while !full[index] {
-                match script.open(&hold.how, source, to, None) {
+                match script.open(&hold.how, source, to) {
                     Ok(connection) => opened[index].push(connection),
                     Err(error) => {
                         full[index] = true;
@@ -164,7 +165,7 @@ fn mix(setup: &Setup, to: Destinations, steps: &[Step], draw: Draw) -> Measured 
     });
     let hows: Vec<How> = opens.clone().map(|open| open.0).collect();
     let sources = opens.map(|open| open.1).max().unwrap_or(1);
-    let mut script = Script::new(&host(setup, draw, sources, &hows), to, draw);
+    let mut script = Script::new(&host(setup, draw, sources, &hows), &hows, to, draw);
     let mut held: Vec<Vec<Opened>> = Vec::new();
     let measured = steps.iter().map(|step| {
         let (measured, keeps) = one_step(setup, &mut script, step, &mut held);
@@ -184,7 +185,7 @@ fn one_step(
     let (how, dst, most, close, source, wait) = match step {
         Step::Release { release } => {
             let gone = std::mem::take(&mut held[*release]);
-            gone.iter().for_each(|connection| script.close(connection.socket, Close::Rst));
+            gone.iter().for_each(|&connection| script.close(connection, Close::Rst));
             let opened = gone.len() as u32;
             return (StepMeasured { opened, ..StepMeasured::default() }, Vec::new());
         }
@@ -195,11 +196,11 @@ fn one_step(
     script.wait(SimDuration::from_secs_f64(wait));
     let (mut ports, mut keeps, mut error) = (Vec::new(), Vec::new(), None);
     while most.is_none_or(|most| (ports.len() as u32) < most) {
-        match script.open(how, source - 1, dst, None) {
+        match script.open(how, source - 1, dst) {
             Ok(connection) => {
                 ports.push(connection.port);
                 match close {
-                    Some(close) => script.close(connection.socket, close),
+                    Some(close) => script.close(connection, close),
                     None => keeps.push(connection),
                 }
             }
@@ -239,7 +240,7 @@ fn squat(setup: &Setup, squat: &Squat, draw: Draw) -> Measured {
         | SquatterKind::BoundConnectReset
         | SquatterKind::Udp => {}
     }
-    let mut script = Script::new(&host, to, draw);
+    let mut script = Script::new(&host, &[squat.how, bound], to, draw);
     let close = match squat.squatter {
         SquatterKind::BoundConnectTimeWait => Some(Close::Client),
         SquatterKind::BoundConnectReset => Some(Close::Rst),
@@ -247,17 +248,16 @@ fn squat(setup: &Setup, squat: &Squat, draw: Draw) -> Measured {
     };
     let mut squatted: Vec<u16> = ports.ports().to_vec();
     if let Some(close) = close {
-        let connections: Vec<Opened> = (0..squat.count)
-            .filter_map(|_| script.open(&bound, 0, squat.to.k, None).ok())
-            .collect();
+        let connections: Vec<Opened> =
+            (0..squat.count).filter_map(|_| script.open(&bound, 0, squat.to.k).ok()).collect();
         squatted = connections.iter().map(|connection| connection.port).collect();
-        connections.iter().for_each(|connection| script.close(connection.socket, close));
+        connections.iter().for_each(|&connection| script.close(connection, close));
     }
     let (mut errors, mut got) = (Errors::new(), Vec::new());
     let per_destination = (0..squat.to.k).map(|to| {
         let mut opened = 0;
         loop {
-            match script.open(&squat.how, 0, to, None) {
+            match script.open(&squat.how, 0, to) {
                 Ok(connection) => {
                     opened += 1;
                     got.push(connection.port);
@@ -278,13 +278,14 @@ fn fixed(setup: &Setup, port: u16, cycles: u32, how: How, close: Close, draw: Dr
     let mut host = host(setup, draw, 1, &[how]);
     host.clients[0].socket.source_ports = [port].into_iter().collect();
     host.clients[0].binds = crate::model::Binds::Port;
-    let mut script = Script::new(&host, Destinations { k: 1, by_address: false }, draw);
+    let to = Destinations { k: 1, by_address: false };
+    let mut script = Script::new(&host, &[how], to, draw);
     let (mut ok, mut errors) = (0, Errors::new());
     for _ in 0..cycles {
-        match script.open(&how, 0, 0, Some(port)) {
+        match script.open(&how, 0, 0) {
             Ok(connection) => {
                 ok += 1;
-                script.close(connection.socket, close);
+                script.close(connection, close);
             }
             Err(error) => count(&mut errors, error),
         }
@@ -295,47 +296,41 @@ fn fixed(setup: &Setup, port: u16, cycles: u32, how: How, close: Close, draw: Dr
 
 fn timers(setup: &Setup, draw: Draw) -> Script {
     let host = host(setup, draw, 1, &[How::default()]);
-    Script::new(&host, Destinations { k: 1, by_address: false }, draw)
+    Script::new(&host, &[How::default()], Destinations { k: 1, by_address: false }, draw)
 }
 
 fn fin_wait_2(setup: &Setup, server_after: Option<f64>, draw: Draw) -> Measured {
-    let closing = *timers(setup, draw).closing();
     let closed = SimTime::from_nanos(1_000_000_000);
-    let given_up = closing.fin_wait_2(closed).1;
-    let freed = match server_after.map(|after| closed + SimDuration::from_secs_f64(after)) {
-        Some(fin) if fin < given_up => closing.time_wait().expires(fin),
-        _ => given_up,
-    };
-    let after_s = freed.since(closed).as_secs_f64();
+    let (ending, second_fin_s) = server_after.map_or((Ending::Half, 0.0), |s| (Ending::Client, s));
+    let second_fin = SimDuration::from_secs_f64(second_fin_s);
+    let life = timers(setup, draw).life(closed, ending, second_fin);
+    let after_s = life.over.since(closed).as_secs_f64();
     Measured::FinWait2 { freed_after_s: vec![after_s; setup.n as usize] }
 }
 
 fn syn_sent(setup: &Setup, retries: u8, linear: u8, draw: Draw) -> Measured {
     let how = How::default();
     let host = with_syn(host(setup, draw, 1, &[how]), retries, linear);
-    let mut script = Script::new(&host, Destinations { k: 1, by_address: false }, draw);
+    let to = Destinations { k: 1, by_address: false };
+    let mut script = Script::new(&host, &[how], to, draw);
     let mut begun = 0;
-    while script.open(&how, 0, 0, None).is_ok() {
+    while script.open(&how, 0, 0).is_ok() {
         begun += 1;
     }
     let start = SimTime::from_nanos(1_000_000_000);
-    let ended = script.closing().syn_sent(start).since(start).as_secs_f64();
+    let ended = script.given_up(start).since(start).as_secs_f64();
     Measured::SynSent { begun, ended: vec![(ended, "ETIMEDOUT".to_owned()); begun as usize] }
 }
 
 fn tw_time(setup: &Setup, gap: f64, close: Close, server_delay: f64, draw: Draw) -> Measured {
-    let closing = *timers(setup, draw).closing();
-    let delay = SimDuration::from_secs_f64(server_delay);
+    let script = timers(setup, draw);
+    // Only what the client closes first waits for the other side.
+    let waits = matches!(close, Close::Client | Close::Half);
+    let second_fin = SimDuration::from_secs_f64(if waits { server_delay } else { 0.0 });
     let closed_s: Vec<f64> = (0..setup.n).map(|index| f64::from(index) * gap).collect();
     let taken = closed_s.iter().map(|&at_s| {
         let closed = SimTime::START + SimDuration::from_secs_f64(at_s);
-        let since = closed + delay;
-        let free = match close {
-            Close::Client if closing.may_be_taken_over(true) => closing.taken_over_from(since),
-            Close::Client => closing.time_wait().expires(since),
-            Close::Half => closing.fin_wait_2(closed).1,
-            Close::Server | Close::Rst | Close::RstServer | Close::Unread => closed,
-        };
+        let free = script.life(closed, ending(close), second_fin).takeable;
         free.since(closed).as_secs_f64()
     });
     let taken_s = taken.collect();
@@ -343,7 +338,7 @@ fn tw_time(setup: &Setup, gap: f64, close: Close, server_delay: f64, draw: Draw)
 }
 
 fn order(setup: &Setup, order: &Order, draw: Draw) -> Measured {
-    let mut script = Script::new(&host(setup, draw, 1, &[order.how]), order.to, draw);
+    let mut script = Script::new(&host(setup, draw, 1, &[order.how]), &[order.how], order.to, draw);
     let k = order.to.k as usize;
     let (mut ports, mut times) = (vec![Vec::new(); k], vec![Vec::new(); k]);
     let mut full = vec![false; k];
@@ -356,12 +351,12 @@ fn order(setup: &Setup, order: &Order, draw: Draw) -> Measured {
             if is_over(full[to], &ports[to]) {
                 continue;
             }
-            match script.open(&order.how, 0, to as u32, None) {
+            match script.open(&order.how, 0, to as u32) {
                 Ok(connection) => {
                     ports[to].push(u32::from(connection.port - setup.lo));
-                    times[to].push(script.now.as_secs_f64());
+                    times[to].push(script.now().as_secs_f64());
                     if order.abort {
-                        script.close(connection.socket, Close::Rst);
+                        script.close(connection, Close::Rst);
                     }
                 }
                 Err(_) => full[to] = true,

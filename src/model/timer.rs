@@ -1,4 +1,4 @@
-//! How long a port stays taken: the end of TIME-WAIT, rounded as the platform's timers round it.
+//! Timers, rounded as the platform rounds them.
 //!
 //! Linux keeps timers in a wheel whose far levels are coarse: a 60 s timer at HZ=250 fires on a
 //! grid of 2.048 s, so TIME-WAIT lasts 60 to 62.05 s, 61.02 s on average, and ports come free in
@@ -59,7 +59,7 @@ impl TimerGrid {
 ///
 /// The wheel's levels are nested: a point of a coarse grid is one of every finer grid too (at HZ=300,
 /// whose jiffies are no whole nanoseconds, to within microseconds).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerWheel {
     grid: TimerGrid,
     /// How long after the start of the run a point of even the coarsest grid lies, in nanoseconds.
@@ -82,10 +82,10 @@ impl TimerWheel {
 
     /// A timer of `timeout` on this wheel.
     #[must_use]
-    pub fn timer(self, timeout: SimDuration) -> HoldTimer {
+    pub fn timer(self, timeout: SimDuration) -> Timer {
         let step = self.grid.step(timeout).as_nanos();
         let phase = if step == 0 { 0 } else { self.origin % step };
-        HoldTimer { timeout: timeout.as_nanos(), step, phase }
+        Timer { timeout: timeout.as_nanos(), step, phase }
     }
 
     /// When a timer of `timeout` set at `start` fires.
@@ -95,16 +95,16 @@ impl TimerWheel {
     }
 }
 
-/// The length of TIME-WAIT on one host in one run: a timeout and, where timers have a grid, its
-/// step and phase.
-#[derive(Clone, Copy, Debug)]
-pub struct HoldTimer {
+/// One length of timers on one host in one run: a timeout and, where timers have a grid, its step and
+/// phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
     timeout: u64,
     step: u64,
     phase: u64,
 }
 
-impl HoldTimer {
+impl Timer {
     /// A timer of `timeout` on `grid`, whose grid points lie `phase` (0 to 1 of a step) late.
     ///
     /// # Panics
@@ -114,6 +114,12 @@ impl HoldTimer {
         assert!((0.0..1.0).contains(&phase), "phase {phase} is not in 0..1");
         let step = grid.step(timeout).as_nanos();
         Self { timeout: timeout.as_nanos(), step, phase: (phase * step as f64) as u64 }
+    }
+
+    /// A timer that fires when it is due.
+    #[must_use]
+    pub const fn exact(timeout: SimDuration) -> Self {
+        Self { timeout: timeout.as_nanos(), step: 0, phase: 0 }
     }
 
     /// When something that lasts `timeout` by a clock that ticks every `step` is over: at the first tick
@@ -151,7 +157,7 @@ impl HoldTimer {
     }
 
     /// When a timer fires that was set `ago` before the start of the run, at most
-    /// [`HoldTimer::oldest_at_start`].
+    /// [`Timer::oldest_at_start`].
     #[must_use]
     pub fn expires_if_set_before(self, ago: SimDuration) -> SimTime {
         match self.timeout.checked_sub(ago.as_nanos()) {
@@ -190,7 +196,7 @@ mod tests {
     #[test]
     fn a_timer_fires_on_the_next_grid_point_after_it_is_due() {
         let minute = SimDuration::from_secs(60);
-        let timer = HoldTimer::new(minute, TimerGrid::LinuxWheel { hz: 250 }, 0.25);
+        let timer = Timer::new(minute, TimerGrid::LinuxWheel { hz: 250 }, 0.25);
         let phase = 512_000_000;
         for start in [0, 1, 511_999_999, 512_000_000, 2_048_000_000, 77_777_777_777] {
             let fires = timer.expires(SimTime::from_nanos(start)).as_nanos();
@@ -204,7 +210,7 @@ mod tests {
     fn a_timer_set_before_the_start_fires_where_it_would_have() {
         let (minute, wheel) = (SimDuration::from_secs(60), TimerGrid::LinuxWheel { hz: 250 });
         for phase in [0.0, 0.25, 0.9] {
-            let timer = HoldTimer::new(minute, wheel, phase);
+            let timer = Timer::new(minute, wheel, phase);
             // The same grid, seen from 50 grid steps earlier.
             let shift = 50 * timer.step;
             for ago in [0, 1, 30_000_000_000, timer.oldest_at_start().as_nanos() - 1] {
@@ -232,7 +238,7 @@ mod tests {
     #[test]
     fn an_age_in_milliseconds_is_passed_within_one_of_them() {
         let millisecond = SimDuration::from_millis(1);
-        let timer = HoldTimer::by_clock(SimDuration::from_millis(300), millisecond, 0.3);
+        let timer = Timer::by_clock(SimDuration::from_millis(300), millisecond, 0.3);
         for start in [0, 299_999, 300_000, 300_001, 5_777_777] {
             let age = timer.expires(SimTime::from_nanos(start)).as_nanos() - start;
             assert!(age > 300_000_000 && age <= 301_000_000, "{age} ns");
@@ -241,7 +247,7 @@ mod tests {
 
     #[test]
     fn without_a_grid_a_timer_fires_when_due() {
-        let timer = HoldTimer::new(SimDuration::from_secs(30), TimerGrid::Exact, 0.5);
+        let timer = Timer::new(SimDuration::from_secs(30), TimerGrid::Exact, 0.5);
         assert_eq!(timer.expires(SimTime::from_nanos(7)).as_nanos(), 30_000_000_007);
     }
 }

@@ -6,7 +6,7 @@
 //! above all it lets the loop take its attempts a batch at a time.
 
 use super::demand::BATCH;
-use crate::stats::{BinCursor, HostTally, Phase, ReuseClock, Window};
+use crate::stats::{BinCursor, ClientTally, HostTally, ReuseClock, Window};
 use crate::units::SimTime;
 
 /// A connection that opened, all times in nanoseconds.
@@ -14,9 +14,11 @@ use crate::units::SimTime;
 pub struct Opened {
     /// When it opened.
     pub at: u64,
+    /// When it is answered, or given up.
+    pub answered: u64,
     /// When it is closed.
     pub close: u64,
-    /// When its port is free again.
+    /// When its port is free again after TIME-WAIT; the close, where an [`Ended`] tells what follows that.
     pub release: u64,
     /// Its port: number of the pool times ports of the range, plus the bit.
     pub place: u32,
@@ -28,15 +30,15 @@ pub struct Opened {
     pub attempted: bool,
 }
 
-/// A connection of a client is in a state for a while, in nanoseconds.
+/// What became of a connection after its close, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Passed {
-    /// Which state.
-    pub phase: Phase,
-    /// From when.
-    pub from: u64,
-    /// To when.
-    pub to: u64,
+pub struct Ended {
+    /// When it was closed.
+    pub close: u64,
+    /// When the second FIN came or was waited for no longer.
+    pub second_fin: u64,
+    /// When its port was free again.
+    pub release: u64,
     /// Number of the client on its host.
     pub client: u16,
 }
@@ -44,30 +46,30 @@ pub struct Passed {
 /// Entries that there is room for: two batches of attempts.
 const ENTRIES: usize = 2 * BATCH;
 
-/// The memory of a ledger: the largest part of what a machine needs.
+/// When each port of each pool was last taken: the largest part of what a machine needs.
 #[derive(Clone, Debug, Default)]
-pub struct LedgerMemory(Vec<u32>);
+pub struct LastTaken(Vec<u32>);
 
 /// What has happened on one machine and is not counted yet.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct Uncounted {
     window: Window,
     clock: ReuseClock,
     cursor: BinCursor,
+    /// May an answer come later than the opening, or the second FIN later than the first?
+    stages: bool,
     opened: Vec<Opened>,
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
-    /// States that connections pass through.
-    passed: Vec<Passed>,
-    /// When each port of each pool was last taken, in ticks of the clock plus one; 0 is never.
+    ended: Vec<Ended>,
+    /// In ticks of the clock plus one; 0 is never.
     last_taken: Vec<u32>,
 }
 
-impl Ledger {
-    /// An empty ledger for a machine with `places` ports, all pools together, in the memory of the
-    /// ledger of another one.
+impl Uncounted {
+    /// Nothing yet on a machine with `places` ports, all pools together, in the memory of another one.
     #[must_use]
-    pub fn new(window: Window, places: usize, memory: LedgerMemory) -> Self {
+    pub fn new(window: Window, places: usize, stages: bool, memory: LastTaken) -> Self {
         let mut last_taken = memory.0;
         last_taken.clear();
         last_taken.resize(places, 0);
@@ -75,17 +77,18 @@ impl Ledger {
             window,
             clock: ReuseClock::new(window),
             cursor: BinCursor::default(),
+            stages,
             opened: Vec::with_capacity(ENTRIES),
             in_vain: Vec::with_capacity(ENTRIES),
-            passed: Vec::new(),
+            ended: Vec::new(),
             last_taken,
         }
     }
 
-    /// The memory of a ledger that is no longer needed.
+    /// The memory of what is no longer needed.
     #[must_use]
-    pub fn into_memory(self) -> LedgerMemory {
-        LedgerMemory(self.last_taken)
+    pub fn into_memory(self) -> LastTaken {
+        LastTaken(self.last_taken)
     }
 
     /// An attempt of the steady state looked at `probes` ports and got none.
@@ -99,12 +102,10 @@ impl Ledger {
         self.opened.push(entry);
     }
 
-    /// A connection whose [`Opened`] was entered with its state before and after passes through one
-    /// between: what it is counted as otherwise is taken back.
-    pub fn passed(&mut self, entry: Passed) {
-        if entry.from < entry.to {
-            self.passed.push(entry);
-        }
+    /// A connection ended.
+    #[inline]
+    pub fn ended(&mut self, entry: Ended) {
+        self.ended.push(entry);
     }
 
     /// Enters everything in `tally`, if there might not be room for another batch.
@@ -117,6 +118,9 @@ impl Ledger {
     /// Enters everything in `tally`.
     #[inline(never)]
     pub fn count(&mut self, tally: &mut HostTally) {
+        if self.stages {
+            tally.bins.tell_stages();
+        }
         for &probes in &self.in_vain {
             tally.limit.probes.record(probes);
         }
@@ -151,26 +155,35 @@ impl Ledger {
                 tally.limit.reuse.record(tick - before);
             }
         }
-        self.count_passed(tally);
+        if self.stages {
+            self.count_stages(tally);
+        }
+        self.count_ended(tally);
         self.in_vain.clear();
         self.opened.clear();
     }
 
-    fn count_passed(&mut self, tally: &mut HostTally) {
-        for Passed { phase, from, to, client } in self.passed.drain(..) {
-            tally.bins.pass(phase, from, to);
-            let spent = u128::from(self.window.clip(to) - self.window.clip(from));
-            let client = &mut tally.clients[usize::from(client)];
-            match phase {
-                Phase::Connecting => {
-                    client.connecting += spent;
-                    client.established -= spent;
-                }
-                Phase::Closing => {
-                    client.closing += spent;
-                    client.time_wait -= spent;
-                }
+    /// Enters what connections did before they were answered.
+    fn count_stages(&self, tally: &mut HostTally) {
+        for &Opened { at, answered, client, .. } in &self.opened {
+            tally.bins.answer(answered);
+            let spent = self.window.clip(answered) - self.window.clip(at);
+            tally.clients[usize::from(client)].connecting += u128::from(spent);
+        }
+    }
+
+    /// Enters what connections did after their close.
+    fn count_ended(&mut self, tally: &mut HostTally) {
+        for Ended { close, second_fin, release, client } in self.ended.drain(..) {
+            let second_fin = second_fin.min(release);
+            if self.stages {
+                tally.bins.second_fin(second_fin);
             }
+            let [close, second, release] =
+                [close, second_fin, release].map(|at| self.window.clip(at));
+            let client = &mut tally.clients[usize::from(client)];
+            client.closing += u128::from(second - close);
+            client.time_wait += u128::from(release - second);
         }
     }
 }
@@ -189,12 +202,12 @@ impl Sums {
         let close = window.clip(entry.close);
         let steady = window.is_steady(SimTime::from_nanos(entry.at));
         self.opened += u64::from(steady & entry.attempted);
-        self.established += u128::from(close - window.clip(entry.at));
+        self.established += u128::from(close - window.clip(entry.answered));
         self.time_wait += u128::from(window.clip(entry.release) - close);
     }
 
     #[inline(always)]
-    fn enter(self, client: &mut crate::stats::ClientTally) {
+    fn enter(self, client: &mut ClientTally) {
         client.opened += self.opened;
         client.established += self.established;
         client.time_wait += self.time_wait;

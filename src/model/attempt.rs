@@ -1,23 +1,33 @@
-//! One try to connect, as the clients of a machine make it and its loop takes it.
+//! One try to connect, as clients make it and limits answer it.
 
-use crate::model::{Ending, PoolId};
+use super::Ending;
 use crate::units::{SimDuration, SimTime};
 
-/// One try to connect, with all that would become of it.
+/// One try to connect, with all that would become of it but the time of the second FIN, which is rarely
+/// asked for: every byte of an attempt shows in the loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
     /// When it is made.
     pub at: SimTime,
-    /// How long the connection would last.
+    /// How long the connection would last: from then to the first FIN or reset.
     pub lifetime: SimDuration,
-    /// The pool that its port has to come from; where sockets take ports from each other, the tuple.
-    pub pool: PoolId,
+    /// From where to where.
+    pub tuple: Tuple,
     /// Who would end it.
     pub ending: Ending,
     /// What its destination is like.
     pub remote: Remote,
     /// Number of the client on its host.
     pub client: u16,
+}
+
+/// The ends of a connection, as far as they are not the same for all of a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tuple {
+    /// Number of the source address.
+    pub source: u32,
+    /// Number of the endpoint, counted through the destinations that the machine uses.
+    pub endpoint: u32,
 }
 
 /// What a destination is like; one byte, for an attempt has no more to spare.
@@ -30,25 +40,6 @@ pub enum Remote {
     AnswersHere,
     /// It never answers.
     Silent,
-}
-
-/// Attempts in the order of time.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// The attempts.
-    pub attempts: Vec<Attempt>,
-    /// Time from the first FIN of each to the other side's; empty where that is always zero. Apart, for
-    /// every byte of an attempt shows in the loop.
-    pub second_fins: Vec<SimDuration>,
-}
-
-impl Batch {
-    /// Time from the first FIN of attempt number `index` to the other side's.
-    #[inline]
-    #[must_use]
-    pub fn second_fin(&self, index: usize) -> SimDuration {
-        self.second_fins.get(index).copied().unwrap_or(SimDuration::ZERO)
-    }
 }
 
 impl Remote {

@@ -1,0 +1,232 @@
+//! One machine of a host, run from start to end: its clients ask, its ports answer, statistics count.
+
+use std::ops::ControlFlow;
+
+use rand::Rng;
+
+use super::demand::{Batch, Became, Clients, Demand};
+use super::machine::{Machine, Queue};
+use super::observe::Observer;
+use super::random::{Purpose, Streams};
+use super::sample::unit;
+use super::stationary;
+use super::statistics::{Size, Statistics};
+use super::target::EndpointNumbers;
+use super::uncounted::LastTaken;
+use crate::engine::Calendar;
+use crate::model::{
+    Client, Distribution, Ending, Host, Limit, PoolPlan, PortSpace, RunSettings, Sockets, Start,
+    Timers, World,
+};
+use crate::stats::{HostTally, Window};
+use crate::units::{SimDuration, SimTime};
+
+/// One machine of one host in one replication.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The world it is in.
+    pub world: &'a World,
+    /// How it is run.
+    pub settings: &'a RunSettings,
+    /// Index of its host in the world.
+    pub host: usize,
+    /// Number of the machine, below the host's `count`.
+    pub machine: u32,
+    /// Number of the replication.
+    pub replication: u32,
+    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT, instead of anywhere.
+    pub timer_phase: Option<f64>,
+}
+
+impl<'a> Job<'a> {
+    /// The model of the host.
+    #[must_use]
+    pub fn host(&self) -> &'a Host {
+        &self.world.hosts[self.host]
+    }
+
+    /// The pools of the machine.
+    #[must_use]
+    pub fn plan(&self) -> PoolPlan {
+        PoolPlan::of(self.host(), EndpointNumbers::of(self.world, self.host).count())
+    }
+
+    pub(super) fn streams(&self) -> Streams {
+        let name = &self.host().name;
+        Streams::new(self.settings.seed, self.replication, name, self.machine)
+    }
+
+    fn window(&self) -> Window {
+        Window::new(self.settings.warm_up, self.settings.duration)
+    }
+
+    /// The timers of the machine in this replication.
+    #[must_use]
+    pub fn timers(&self) -> Timers {
+        let mut rng = self.streams().of_machine(Purpose::TimerPhase);
+        let phase = unit(&mut rng);
+        let (coarser, tick) = (rng.next_u64() >> 32, unit(&mut rng));
+        let timers = Timers::new(self.host(), self.timer_phase.unwrap_or(phase), coarser, tick);
+        let plain = has_plain_connections(self.world, self.host(), &timers);
+        if plain { timers.of_plain_connections() } else { timers }
+    }
+}
+
+/// The memory of a machine that has run, for the next one on the same thread: where machines are
+/// many, asking for it anew each time would cost a tenth of the run.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    independent: Option<Queue<PortSpace>>,
+    shared: Option<Queue<Sockets>>,
+    last_taken: LastTaken,
+}
+
+/// Attempts between two looks at the world outside.
+const ATTEMPTS_A_LOOK: usize = 1 << 16;
+
+/// Runs one machine from start to end and adds what it did to `tally`.
+///
+/// [`ControlFlow::Break`] when the observer gave it up: `tally` is of no use then.
+pub fn run(
+    job: Job<'_>,
+    workspace: &mut Workspace,
+    tally: &mut HostTally,
+    observer: &mut impl Observer,
+) -> ControlFlow<()> {
+    let (host, plan) = (job.host(), job.plan());
+    let mut rng = job.streams().of_machine(Purpose::Selection);
+    let (timers, from) = (job.timers(), SimTime::START + job.settings.warm_up);
+    if plan.is_shared() {
+        let ports = Sockets::new(host, plan, timers, from, &mut rng);
+        let machine = Machine::new(ports, timers, rng, queue(job, workspace.shared.take()));
+        let queue = run_machine(job, machine, workspace, tally, observer)?;
+        workspace.shared = Some(queue);
+    } else {
+        let ports = PortSpace::new(host, plan, from, &mut rng);
+        let machine = Machine::new(ports, timers, rng, queue(job, workspace.independent.take()));
+        let queue = run_machine(job, machine, workspace, tally, observer)?;
+        workspace.independent = Some(queue);
+    }
+    ControlFlow::Continue(())
+}
+
+#[inline(always)]
+fn run_machine<L: Limit>(
+    job: Job<'_>,
+    mut machine: Machine<L>,
+    workspace: &mut Workspace,
+    tally: &mut HostTally,
+    observer: &mut impl Observer,
+) -> ControlFlow<(), Queue<L>> {
+    let (host, plan, window) = (job.host(), job.plan(), job.window());
+    let size = Size {
+        clients: host.clients.len(),
+        pools: plan.pools() as usize,
+        bits: machine.bits(),
+        stages: !job.timers().is_of_plain_connections(),
+    };
+    let memory = std::mem::take(&mut workspace.last_taken);
+    let mut observer = (Statistics::new(size, window, tally, memory), observer);
+    if job.settings.start == Start::Stationary {
+        let mut rng = job.streams().of_machine(Purpose::Start);
+        for (attempt, life) in stationary::draw(job.world, job.host, plan, &job.timers(), &mut rng)
+        {
+            machine.stand(&attempt, life, &mut observer);
+            observer.batch_made();
+        }
+    }
+    let end = SimTime::from_nanos(window.end());
+    let clients = Clients::new(job);
+    let mut run = Run::new(machine, clients);
+    run.until(end, &mut observer)?;
+    let exhausted = run.machine.exhausted_until(end);
+    let queue = run.machine.finish(&mut observer);
+    let (statistics, rest) = observer;
+    workspace.last_taken = statistics.close(exhausted);
+    rest.reached(end)?;
+    ControlFlow::Continue(queue)
+}
+
+/// A machine and those who ask it for ports; stepped through simulated time.
+#[derive(Debug)]
+pub struct Run<L: Limit, D> {
+    /// The machine; may be reshaped between two steps.
+    pub machine: Machine<L>,
+    /// Those who ask.
+    pub demand: D,
+    batch: Batch,
+    /// How many of the batch have been made.
+    made: usize,
+}
+
+impl<L: Limit, D: Demand> Run<L, D> {
+    /// A run at its start.
+    #[must_use]
+    pub fn new(machine: Machine<L>, demand: D) -> Self {
+        Self { machine, demand, batch: Batch::default(), made: 0 }
+    }
+
+    /// Goes on until `end`: all attempts before it are made, and what was scheduled for it has happened.
+    ///
+    /// [`ControlFlow::Break`] when the observer gave the run up.
+    #[inline(always)]
+    pub fn until(&mut self, end: SimTime, observer: &mut impl Observer) -> ControlFlow<()> {
+        let mut since_look = 0;
+        loop {
+            if self.made == self.batch.attempts.len() {
+                self.demand.next_attempts(&mut self.batch);
+                self.made = 0;
+            }
+            let waiting = &self.batch.attempts[self.made..];
+            let before_end = waiting.partition_point(|attempt| attempt.at < end);
+            for (index, attempt) in waiting[..before_end].iter().enumerate() {
+                self.machine.advance(attempt.at, observer);
+                let second_fin = self.batch.second_fin(self.made + index);
+                let became = match self.machine.open(attempt, second_fin, observer) {
+                    Ok(opened) => Became::Opened { closes: opened.closes },
+                    Err(_) => Became::Refused,
+                };
+                self.demand.hear(attempt, became);
+            }
+            observer.batch_made();
+            self.made += before_end;
+            if self.made < self.batch.attempts.len() || self.batch.attempts.is_empty() {
+                self.machine.advance(end, observer);
+                return ControlFlow::Continue(());
+            }
+            since_look += before_end;
+            if since_look >= ATTEMPTS_A_LOOK {
+                since_look = 0;
+                observer.reached(self.machine.now())?;
+            }
+        }
+    }
+}
+
+/// Are all connections of `host` answered, with both FINs at once, and never taken over?
+fn has_plain_connections(world: &World, host: &Host, timers: &Timers) -> bool {
+    let is_plain = |client: &Client| {
+        let mut to = client.targets.iter().map(|target| &world.destinations[target.destination]);
+        client.second_fin == Distribution::Constant(SimDuration::ZERO)
+            && !client.can_end(Ending::Half)
+            && to.all(|to| to.answers && !timers.may_be_taken_over(to.loopback))
+    };
+    host.clients.iter().all(is_plain)
+}
+
+/// A queue laid out for what the machine of `job` will hold, in the memory of a `used` one.
+fn queue<T: Copy + Ord>(job: Job<'_>, used: Option<Calendar<T>>) -> Calendar<T> {
+    let (host, plan) = (job.host(), job.plan());
+    let hold = stationary::typical_hold(job.world, host).min(job.settings.duration);
+    let capacity = u64::from(plan.connections_a_port()) * u64::from(host.usable_ports());
+    let offered = stationary::mean_rate(host) * hold.as_secs_f64();
+    // `as` saturates, so an absurd rate asks for no more than the capacity.
+    let entries = (offered as u64).min(capacity);
+    match used {
+        Some(mut used) => {
+            used.start_again(entries, hold);
+            used
+        }
+        None => Calendar::new(entries, hold),
+    }
+}

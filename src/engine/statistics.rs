@@ -1,0 +1,209 @@
+//! The statistics of one machine: what is known of its pools and clients while it runs, and what is
+//! entered in the tally of its host.
+
+use super::observe::{Observer, Opening, Release};
+use super::uncounted::{Ended, LastTaken, Opened, Uncounted};
+use crate::model::{PoolId, Refused};
+use crate::stats::{BinCursor, HostTally, Window};
+use crate::units::SimTime;
+
+/// What is known of one client while it runs.
+#[derive(Clone, Copy, Debug)]
+struct ClientState {
+    in_use: u64,
+    peak_in_use: u64,
+    /// Since when every attempt has been refused; far future when the last one was not.
+    blocked_since: SimTime,
+}
+
+/// The statistics of one machine.
+pub struct Statistics<'a> {
+    window: Window,
+    /// What the machine's host has done so far.
+    tally: &'a mut HostTally,
+    uncounted: Uncounted,
+    /// For each pool since when every attempt has been refused; far future when the last one was not.
+    blocked_since: Vec<SimTime>,
+    clients: Vec<ClientState>,
+    in_use: u64,
+    peak_in_use: u64,
+    /// Pools and clients in the middle of an episode of blocking.
+    blocked: u32,
+    release_cursor: BinCursor,
+    /// Are there several clients? The ports in use of a single one are those of the machine.
+    several: bool,
+    /// May an answer come later than the opening, or the second FIN later than the first?
+    stages: bool,
+}
+
+/// What the statistics of a machine are laid out for.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Clients of the host.
+    pub clients: usize,
+    /// Pools of the machine.
+    pub pools: usize,
+    /// Ports of each.
+    pub bits: u32,
+    /// May an answer come later than the opening, or the second FIN later than the first?
+    pub stages: bool,
+}
+
+impl<'a> Statistics<'a> {
+    /// Of a machine that has not begun, in the memory of another one.
+    #[must_use]
+    pub fn new(size: Size, window: Window, tally: &'a mut HostTally, memory: LastTaken) -> Self {
+        let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since: SimTime::FAR_FUTURE };
+        let places = size.pools * size.bits as usize;
+        Self {
+            window,
+            tally,
+            uncounted: Uncounted::new(window, places, size.stages, memory),
+            blocked_since: vec![SimTime::FAR_FUTURE; size.pools],
+            clients: vec![client; size.clients],
+            in_use: 0,
+            peak_in_use: 0,
+            blocked: 0,
+            release_cursor: BinCursor::default(),
+            several: size.clients > 1,
+            stages: size.stages,
+        }
+    }
+
+    #[inline(never)]
+    fn end_episodes(&mut self, pool: PoolId, number: u16, at: SimTime) {
+        let pool_since = &mut self.blocked_since[pool.0 as usize];
+        let client_since = &mut self.clients[usize::from(number)].blocked_since;
+        let of_client = &mut self.tally.clients[usize::from(number)].blocking;
+        for (since, blocking) in
+            [(pool_since, &mut self.tally.limit.blocking), (client_since, of_client)]
+        {
+            if *since != SimTime::FAR_FUTURE {
+                blocking.end(*since, at);
+                *since = SimTime::FAR_FUTURE;
+                self.blocked -= 1;
+            }
+        }
+    }
+
+    /// Closes the books at the end of the run and leaves their memory; `exhausted` are the nanoseconds that
+    /// pools had no port left, summed over the pools.
+    pub fn close(mut self, exhausted: u128) -> LastTaken {
+        let end = SimTime::from_nanos(self.window.end());
+        self.uncounted.count(self.tally);
+        let limit = &mut self.tally.limit;
+        limit.full += exhausted;
+        limit.peak_in_use = limit.peak_in_use.max(self.peak_in_use);
+        for &since in self.blocked_since.iter().filter(|&&since| since != SimTime::FAR_FUTURE) {
+            limit.blocking.cut(since, end);
+        }
+        for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
+            let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
+            tally.peak_in_use = tally.peak_in_use.max(peak);
+            if state.blocked_since != SimTime::FAR_FUTURE {
+                tally.blocking.cut(state.blocked_since, end);
+            }
+        }
+        self.uncounted.into_memory()
+    }
+
+    /// What became after its close of a connection whose port is free at `release`.
+    #[inline]
+    fn ended(&mut self, client: u16, close: SimTime, second_fin: SimTime, release: SimTime) {
+        self.uncounted.ended(Ended {
+            close: close.as_nanos(),
+            second_fin: second_fin.as_nanos(),
+            release: release.as_nanos(),
+            client,
+        });
+    }
+}
+
+impl Observer for Statistics<'_> {
+    #[inline(always)]
+    fn opened(&mut self, opening: &Opening) {
+        let &Opening { at, client, pool, life, .. } = opening;
+        if opening.attempted {
+            // That ends the episodes of blocking of its pool and its client.
+            if self.blocked > 0 {
+                self.end_episodes(pool, client, at);
+            }
+        } else {
+            self.tally.bins.stand();
+        }
+        // TIME-WAIT is all that follows where a connection is settled and passes through nothing else.
+        let followed_by_time_wait = opening.settled && !self.stages;
+        let release = if followed_by_time_wait { life.takeable } else { life.first_fin };
+        self.uncounted.opened(Opened {
+            at: at.as_nanos(),
+            answered: life.answered.as_nanos(),
+            close: life.first_fin.as_nanos(),
+            release: release.as_nanos(),
+            place: opening.place,
+            probes: opening.probes,
+            client,
+            attempted: opening.attempted,
+        });
+        if self.stages {
+            if opening.settled {
+                self.ended(client, life.first_fin, life.second_fin, life.takeable);
+            }
+            if !opening.answered {
+                let steady = u64::from(self.window.is_steady(at));
+                self.tally.clients[usize::from(client)].unanswered += steady;
+            }
+        }
+        if self.several {
+            let state = &mut self.clients[usize::from(client)];
+            state.in_use += 1;
+            state.peak_in_use = state.peak_in_use.max(state.in_use);
+        }
+        self.in_use += 1;
+        self.peak_in_use = self.peak_in_use.max(self.in_use);
+    }
+
+    #[inline(always)]
+    fn released(&mut self, release: &Release) {
+        self.tally.bins.release(&mut self.release_cursor, release.at.as_nanos());
+        self.in_use -= 1;
+        if self.several {
+            self.clients[usize::from(release.client)].in_use -= 1;
+        }
+        if let Some(life) = release.life {
+            self.ended(release.client, life.first_fin, life.second_fin, release.at);
+        }
+    }
+
+    fn kept(&mut self, release: &Release) {
+        if let Some(life) = release.life {
+            self.ended(release.client, life.first_fin, life.second_fin, release.at);
+        }
+    }
+
+    #[inline(always)]
+    fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
+        let tally = &mut self.tally.clients[usize::from(client)];
+        if self.window.is_steady(at) {
+            self.uncounted.blocked(refused.probes);
+            tally.blocked += 1;
+            tally.refused[refused.refusal as usize] += 1;
+        }
+        self.tally.bins.block(at.as_nanos());
+        let since = &mut self.blocked_since[refused.pool.0 as usize];
+        if *since == SimTime::FAR_FUTURE {
+            *since = at;
+            self.blocked += 1;
+            self.tally.limit.blocking.begin(at);
+        }
+        let since = &mut self.clients[usize::from(client)].blocked_since;
+        if *since == SimTime::FAR_FUTURE {
+            *since = at;
+            self.blocked += 1;
+            tally.blocking.begin(at);
+        }
+    }
+
+    fn batch_made(&mut self) {
+        self.uncounted.count_if_due(self.tally);
+    }
+}

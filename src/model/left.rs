@@ -1,0 +1,179 @@
+//! How many ports each pool has left, where sockets take ports from each other.
+//!
+//! What a `connect()` has left towards a destination are the ports open to every `connect()`, less those
+//! held towards it; so a port that is bound away is one step for all destinations together, and each is
+//! looked at only when it may have become the last.
+
+use super::bitmap::Bitmaps;
+use super::buckets::Buckets;
+use super::callers::Caller;
+use super::exhaustion::Exhaustion;
+use super::pools::PoolPlan;
+use crate::units::SimTime;
+
+/// Ports left, pool by pool, and for how long there were none.
+#[derive(Clone, Debug)]
+pub struct Left {
+    exhaustion: Exhaustion,
+    /// By bit: can some client's `connect()` get it?
+    reached: Vec<bool>,
+    /// Ports that are open to `connect()`.
+    open: u32,
+    /// Those of them that are held, row by row.
+    held: Vec<u32>,
+    /// No row holds more.
+    most_held: u32,
+    /// Rows that have none left.
+    exhausted_rows: u32,
+    /// The number of the first pool of `bind()`.
+    first_bound: usize,
+    /// Ports that `bind()` has left, address by address.
+    for_bind: Vec<u32>,
+    /// Address by address and bit by bit: does some client's `bind()` have it left?
+    is_for_bind: Vec<bool>,
+    bits: usize,
+}
+
+impl Left {
+    /// Ports of a machine on which nobody has connected yet.
+    #[must_use]
+    pub fn new(plan: PoolPlan, callers: &[Caller], buckets: &Buckets, from: SimTime) -> Self {
+        let (bits, pools) = (buckets.bits(), plan.pools() as usize);
+        let rows = plan.connect_pools() as usize;
+        let unbound = || callers.iter().filter(|caller| !caller.binds.is_bound());
+        let reached: Vec<bool> =
+            (0..bits as usize).map(|bit| unbound().any(|caller| caller.reaches[bit])).collect();
+        let is_open = |bit: &u32| reached[*bit as usize] && buckets.for_connect.is_set(0, *bit);
+        let open = (0..bits).filter(is_open).count() as u32;
+        let addresses = pools - rows;
+        let may_bind = |source: usize, bit: u32| {
+            callers.iter().any(|caller| caller.may_bind(bit, source as u32, buckets))
+        };
+        let places = (0..addresses).flat_map(|source| (0..bits).map(move |bit| (source, bit)));
+        let is_for_bind: Vec<bool> = places.map(|(source, bit)| may_bind(source, bit)).collect();
+        let count = |row: &[bool]| row.iter().filter(|&&left| left).count() as u32;
+        let for_bind: Vec<u32> = is_for_bind.chunks(bits as usize).map(count).collect();
+        let mut exhaustion = Exhaustion::new(pools, from);
+        let none = (0..rows).filter(|_| open == 0);
+        let none_for_bind = (0..addresses).filter(|&source| for_bind[source] == 0);
+        none.chain(none_for_bind.map(|source| rows + source))
+            .for_each(|pool| exhaustion.begin(pool, SimTime::START));
+        Self {
+            exhaustion,
+            reached,
+            open,
+            held: vec![0; rows],
+            most_held: 0,
+            exhausted_rows: if open == 0 { rows as u32 } else { 0 },
+            first_bound: rows,
+            for_bind,
+            is_for_bind,
+            bits: bits as usize,
+        }
+    }
+
+    /// The port of `bit`, which is open to `connect()`, is held towards `row` from `at` on.
+    pub fn taken(&mut self, row: u32, bit: u32, at: SimTime) {
+        if !self.reached[bit as usize] {
+            return;
+        }
+        let held = &mut self.held[row as usize];
+        *held += 1;
+        self.most_held = self.most_held.max(*held);
+        if *held == self.open {
+            self.exhaustion.begin(row as usize, at);
+            self.exhausted_rows += 1;
+        }
+    }
+
+    /// The port of `bit`, which is open to `connect()`, is not held towards `row` any more.
+    pub fn given_up(&mut self, row: u32, bit: u32, at: SimTime) {
+        if !self.reached[bit as usize] {
+            return;
+        }
+        let held = &mut self.held[row as usize];
+        if *held == self.open {
+            self.exhaustion.end(row as usize, at);
+            self.exhausted_rows -= 1;
+        }
+        *held -= 1;
+    }
+
+    /// Somebody has bound the port of `bit`; it `is_used` by plain sockets too, or not.
+    pub fn closed_to_connect(&mut self, bit: u32, tuples: &Bitmaps, is_used: bool, at: SimTime) {
+        if !self.reached[bit as usize] {
+            return;
+        }
+        self.open -= 1;
+        if !is_used && self.open > self.most_held {
+            return;
+        }
+        for (row, held) in self.held.iter_mut().enumerate() {
+            if !tuples.is_set(row, bit) {
+                *held -= 1;
+            } else if *held == self.open {
+                self.exhaustion.begin(row, at);
+                self.exhausted_rows += 1;
+            }
+        }
+    }
+
+    /// The port of `bit` is bound by nobody any more.
+    pub fn opened_to_connect(&mut self, bit: u32, tuples: &Bitmaps, is_used: bool, at: SimTime) {
+        if !self.reached[bit as usize] {
+            return;
+        }
+        if is_used || self.exhausted_rows > 0 {
+            for (row, held) in self.held.iter_mut().enumerate() {
+                if !tuples.is_set(row, bit) {
+                    *held += 1;
+                    self.most_held = self.most_held.max(*held);
+                } else if *held == self.open {
+                    self.exhaustion.end(row, at);
+                    self.exhausted_rows -= 1;
+                }
+            }
+        }
+        self.open += 1;
+    }
+
+    /// Has some client's `bind()` the port of `bit` left on address number `source`?
+    #[must_use]
+    pub fn is_for_bind(&self, bit: u32, source: u32) -> bool {
+        self.is_for_bind[source as usize * self.bits + bit as usize]
+    }
+
+    /// Whether some client's `bind()` has the port of `bit` left on address number `source`.
+    pub fn set_for_bind(&mut self, bit: u32, source: u32, left: bool, at: SimTime) {
+        let source = source as usize;
+        let was = std::mem::replace(&mut self.is_for_bind[source * self.bits + bit as usize], left);
+        let (count, pool) = (&mut self.for_bind[source], self.first_bound + source);
+        match (was, left) {
+            (true, false) => {
+                *count -= 1;
+                if *count == 0 {
+                    self.exhaustion.begin(pool, at);
+                }
+            }
+            (false, true) => {
+                if *count == 0 {
+                    self.exhaustion.end(pool, at);
+                }
+                *count += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Has `connect()` no port left towards `row`?
+    #[must_use]
+    pub fn is_exhausted(&self, row: u32) -> bool {
+        self.held[row as usize] == self.open
+    }
+
+    /// Nanoseconds that pools had no port left until `end`, summed over the pools.
+    #[must_use]
+    pub fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.exhaustion.until(end)
+    }
+}

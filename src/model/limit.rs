@@ -1,0 +1,210 @@
+//! A limit: anything on its path that a connection must have a place in.
+//!
+//! The port range of a machine is one; so are a NAT's ports and a table of entries. The loop of the engine
+//! knows no more of them than is said here, and never which one it has.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::{Attempt, PoolId, World};
+use crate::units::SimTime;
+
+/// Gives out places and takes them back.
+pub trait Limit {
+    /// What a place is given back with.
+    type Ticket: Copy + Ord + Debug;
+    /// [`Infallible`] where all that becomes of a connection is settled when it opens, so that it needs one
+    /// event; [`Followed`] where something may happen to it before its port is free.
+    type Step: Step;
+
+    /// Gives a place to the connection of `attempt`, numbered `connection` if it is followed.
+    ///
+    /// # Errors
+    /// Why there is none; nothing has changed then.
+    fn take(
+        &mut self,
+        attempt: &Attempt,
+        connection: ConnectionId,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Taken<Self::Ticket>, Refused>;
+
+    /// The connection of `ticket` reaches `mark` at `at`; told of marks that its [`Taken::sees`] names.
+    fn reach(&mut self, ticket: Self::Ticket, mark: Mark, at: SimTime) -> Fate;
+
+    /// Nothing is left of the connection of `ticket` at `at`, numbered `connection` if it was followed.
+    fn free(&mut self, ticket: Self::Ticket, connection: ConnectionId, at: SimTime);
+
+    /// Whose the place of `ticket` is.
+    fn holder(&self, ticket: Self::Ticket) -> Holder;
+
+    /// The number of the port that `bit` of a [`Taken`] stands for.
+    fn port(&self, bit: u32) -> u16;
+
+    /// Bits that a [`Taken`] may have: all are below this.
+    fn bits(&self) -> u32;
+
+    /// Nanoseconds that its pools had no port left until `end`, summed over the pools.
+    fn exhausted_until(&self, end: SimTime) -> u128;
+}
+
+/// A limit that can change while connections hold places in it.
+pub trait Reshape: Limit {
+    /// The world is `to` from `at` on; what is held stays held.
+    fn reshape(&mut self, to: &World, at: SimTime);
+
+    /// What a place is given back with that was taken before the last change.
+    fn renew(&self, ticket: Self::Ticket) -> Self::Ticket;
+}
+
+/// Number of a connection that is followed, given again when nothing is left of it.
+pub type ConnectionId = u32;
+
+/// How a connection comes back to the limit from the queue of what is due; see [`Limit::Step`].
+pub trait Step: Copy + Ord + Debug {
+    /// The next step of a connection, the `generation`-th of its number; `None` where there are none.
+    fn new(connection: ConnectionId, generation: u32) -> Option<Self>;
+    /// Its number and generation.
+    fn parts(self) -> (ConnectionId, u32);
+}
+
+impl Step for Infallible {
+    #[inline(always)]
+    fn new(_: ConnectionId, _: u32) -> Option<Self> {
+        None
+    }
+
+    fn parts(self) -> (ConnectionId, u32) {
+        match self {}
+    }
+}
+
+/// A step of a connection that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Followed {
+    connection: ConnectionId,
+    generation: u32,
+}
+
+impl Step for Followed {
+    fn new(connection: ConnectionId, generation: u32) -> Option<Self> {
+        Some(Self { connection, generation })
+    }
+
+    fn parts(self) -> (ConnectionId, u32) {
+        (self.connection, self.generation)
+    }
+}
+
+/// A place in a limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<T> {
+    /// To give it back with.
+    pub ticket: T,
+    /// The pool that it is from.
+    pub pool: PoolId,
+    /// The bit of its port.
+    pub bit: u32,
+    /// Ports looked at.
+    pub probes: u32,
+    /// Does the port come from `bind()`?
+    pub bound: bool,
+    /// The connection whose TIME-WAIT it took over: nothing is left of that.
+    pub replaced: Option<ConnectionId>,
+    /// What the limit has to be told of.
+    pub sees: Marks,
+}
+
+/// An attempt that a limit refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The pool that had nothing for it.
+    pub pool: PoolId,
+    /// Ports looked at in vain.
+    pub probes: u32,
+}
+
+/// Who has a place, as figures tell it; eight bytes, for the queue is full of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// The pool that it is from.
+    pub pool: PoolId,
+    /// The bit of its port.
+    pub bit: u16,
+    /// Number of the client on its host.
+    pub client: u16,
+}
+
+/// An instant of a [`super::Life`] that a limit may have to know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Mark {
+    /// [`super::Life::first_fin`].
+    FirstFin,
+    /// [`super::Life::bucket`].
+    Bucket,
+    /// [`super::Life::takeable`].
+    Takeable,
+    /// [`super::Life::over`].
+    Over,
+}
+
+/// Marks that a limit wants to be told of, beside the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(u8);
+
+impl Marks {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// These and `mark`, if `wanted`.
+    #[must_use]
+    pub const fn with(self, mark: Mark, wanted: bool) -> Self {
+        Self(self.0 | (wanted as u8) << mark as u8)
+    }
+
+    /// Is `mark` among them?
+    #[must_use]
+    pub const fn has(self, mark: Mark) -> bool {
+        self.0 >> mark as u8 & 1 == 1
+    }
+}
+
+/// What becomes of a connection at a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on.
+    Stays,
+    /// Nothing is left of it: it is to be freed.
+    Gone,
+}
+
+/// Why an attempt was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Refusal {
+    /// `connect()` found no port: EADDRNOTAVAIL.
+    NoPort,
+    /// `bind()` found no port, or the one asked for is in use: EADDRINUSE.
+    BindInUse,
+    /// The port was bound, but somebody has it towards the same destination: `connect()` gives
+    /// EADDRNOTAVAIL.
+    TupleTaken,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NoPort, Self::BindInUse, Self::TupleTaken];
+
+    /// The call and the error that Linux gives: `connect:EADDRNOTAVAIL`.
+    #[must_use]
+    pub const fn on_linux(self) -> &'static str {
+        match self {
+            Self::NoPort | Self::TupleTaken => "connect:EADDRNOTAVAIL",
+            Self::BindInUse => "bind:EADDRINUSE",
+        }
+    }
+}
