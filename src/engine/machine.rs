@@ -186,16 +186,18 @@ impl<L: Limit> Machine<L> {
         entry.life = self.timers.life(opened, &will);
         // What was scheduled for it belongs to another life.
         entry.generation += 1;
-        let first = entry.mark_after(None);
-        if self.await_mark(connection, first) <= now {
+        let due = entry.go_to(entry.mark_from(Mark::FirstFin));
+        if due <= now {
             self.go_on(connection, observer);
+        } else if let Some(step) = entry.step(connection, due) {
+            self.queue.push(due, Due::Next(step));
         }
     }
 
     /// Lets the run end: tells of connections that still have their ports.
     pub fn finish(self, observer: &mut impl Observer) -> Queue<L> {
         for (number, one) in self.connections.iter().enumerate().filter(|(_, one)| one.in_use) {
-            observer.kept(&one.release(number as ConnectionId, SimTime::FAR_FUTURE));
+            observer.kept(&one.release_at(number as ConnectionId, SimTime::FAR_FUTURE));
         }
         self.queue
     }
@@ -263,8 +265,8 @@ impl<L: Limit> Machine<L> {
         }
         let known = self.connections.get(connection as usize);
         let generation = known.map_or(0, |before| before.generation);
-        let (opened, next, in_use) = (at, Mark::Over, true);
-        let new = Connection {
+        let (opened, next, in_use) = (at, Mark::FirstFin, true);
+        let mut new = Connection {
             generation,
             ticket,
             opened,
@@ -278,32 +280,15 @@ impl<L: Limit> Machine<L> {
             remote,
             bound,
         };
+        let due = new.go_to(new.mark_from(Mark::FirstFin));
         match self.connections.get_mut(connection as usize) {
             Some(entry) => *entry = new,
             None => self.connections.push(new),
         }
-        if self.await_mark(connection, new.mark_after(None)) <= self.now
-            && let Some(step) = L::Step::new(connection, generation)
-        {
+        if let Some(step) = new.step(connection, due) {
             // Not before all attempts of this instant are made.
-            self.at_once.push(Due::Next(step));
+            self.schedule(due, Due::Next(step));
         }
-    }
-
-    /// Lets a connection that is followed come to `mark`, by the queue if that is later than now; gives the
-    /// time.
-    #[inline]
-    fn await_mark(&mut self, connection: ConnectionId, mark: Mark) -> SimTime {
-        let entry = &mut self.connections[connection as usize];
-        entry.next = mark;
-        let due = entry.life.at(mark);
-        if due > self.now
-            && due < SimTime::FAR_FUTURE
-            && let Some(step) = L::Step::new(connection, entry.generation)
-        {
-            self.queue.push(due, Due::Next(step));
-        }
-        due
     }
 
     #[inline(always)]
@@ -344,17 +329,21 @@ impl<L: Limit> Machine<L> {
 
     /// Brings a connection to the mark that it was scheduled for, and to all that follow at this instant.
     fn go_on(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
+        let now = self.now;
+        let entry = &mut self.connections[connection as usize];
         loop {
-            let entry = &mut self.connections[connection as usize];
-            let (ticket, mark) = (entry.ticket, entry.next);
-            if mark == Mark::Over || self.limit.reach(ticket, mark, self.now) == Fate::Gone {
-                return self.end(connection, self.now, observer);
+            let mark = entry.next;
+            if mark == Mark::Over || self.limit.reach(entry.ticket, mark, now) == Fate::Gone {
+                return self.end(connection, now, observer);
             }
             if mark == Mark::Takeable {
-                self.release(connection, self.now, observer);
+                entry.release(connection, now, observer);
             }
-            let next = self.connections[connection as usize].mark_after(Some(mark));
-            if self.await_mark(connection, next) > self.now {
+            let due = entry.go_to(entry.mark_from(mark.next()));
+            if due > now {
+                if let Some(step) = entry.step(connection, due) {
+                    self.queue.push(due, Due::Next(step));
+                }
                 return;
             }
         }
@@ -362,20 +351,11 @@ impl<L: Limit> Machine<L> {
 
     /// Nothing is left of a connection that was followed.
     fn end(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
-        self.release(connection, at, observer);
         let entry = &mut self.connections[connection as usize];
+        entry.release(connection, at, observer);
         entry.generation += 1;
         self.limit.free(entry.ticket, connection, at);
         self.vacant.push(connection);
-    }
-
-    /// The port of a connection can be had again: from now on it does not count as in use.
-    #[inline]
-    fn release(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
-        let entry = &mut self.connections[connection as usize];
-        if std::mem::replace(&mut entry.in_use, false) {
-            observer.released(&entry.release(connection, at));
-        }
     }
 }
 
@@ -399,12 +379,12 @@ impl<L: Reshape> Machine<L> {
 }
 
 impl<T> Connection<T> {
-    /// The first mark after `last` that matters: of those that the limit wants to be told of, one that comes
-    /// before the end.
+    /// The first mark from `first` on that matters: of those that the limit wants to be told of, one that
+    /// comes before the end.
     #[inline]
-    fn mark_after(&self, last: Option<Mark>) -> Mark {
+    fn mark_from(&self, first: Mark) -> Mark {
         let Life { bucket, takeable, over, .. } = self.life;
-        let wanted = |mark, matters: bool| last < Some(mark) && self.sees.has(mark) && matters;
+        let wanted = |mark: Mark, matters: bool| first <= mark && self.sees.has(mark) && matters;
         // A server may go into TIME-WAIT though the client's port is free at once.
         if wanted(Mark::FirstFin, true) {
             Mark::FirstFin
@@ -417,8 +397,29 @@ impl<T> Connection<T> {
         }
     }
 
+    /// Lets it come to `mark` next; gives the time.
+    #[inline]
+    fn go_to(&mut self, mark: Mark) -> SimTime {
+        self.next = mark;
+        self.life.at(mark)
+    }
+
+    /// Its next step, if it ever comes to it.
+    #[inline]
+    fn step<S: Step>(&self, connection: ConnectionId, due: SimTime) -> Option<S> {
+        if due == SimTime::FAR_FUTURE { None } else { S::new(connection, self.generation) }
+    }
+
+    /// Its port can be had again: from now on it does not count as in use.
+    #[inline]
+    fn release(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
+        if std::mem::replace(&mut self.in_use, false) {
+            observer.released(&self.release_at(connection, at));
+        }
+    }
+
     /// What an observer is told when its port can be had again.
-    fn release(&self, connection: ConnectionId, at: SimTime) -> Release {
+    fn release_at(&self, connection: ConnectionId, at: SimTime) -> Release {
         let Self { client, pool, port, life, .. } = *self;
         Release { at, connection, client, pool, port, life: Some(life) }
     }

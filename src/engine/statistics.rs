@@ -2,7 +2,7 @@
 //! entered in the tally of its host.
 
 use super::observe::{Observer, Opening, Release};
-use super::uncounted::{Ended, LastTaken, Opened, Uncounted};
+use super::uncounted::{Begun, Ended, LastTaken, Uncounted};
 use crate::model::{PoolId, Refused};
 use crate::stats::{BinCursor, HostTally, Window};
 use crate::units::SimTime;
@@ -134,7 +134,7 @@ impl Observer for Statistics<'_> {
         // TIME-WAIT is all that follows where a connection is settled and passes through nothing else.
         let followed_by_time_wait = opening.settled && !self.stages;
         let release = if followed_by_time_wait { life.takeable } else { life.first_fin };
-        self.uncounted.opened(Opened {
+        self.uncounted.begun(Begun {
             at: at.as_nanos(),
             answered: life.answered.as_nanos(),
             close: life.first_fin.as_nanos(),

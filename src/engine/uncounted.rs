@@ -11,7 +11,7 @@ use crate::units::SimTime;
 
 /// A connection that opened, all times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Opened {
+pub struct Begun {
     /// When it opened.
     pub at: u64,
     /// When it is answered, or given up.
@@ -58,7 +58,7 @@ pub struct Uncounted {
     cursor: BinCursor,
     /// May an answer come later than the opening, or the second FIN later than the first?
     stages: bool,
-    opened: Vec<Opened>,
+    begun: Vec<Begun>,
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
     ended: Vec<Ended>,
@@ -78,7 +78,7 @@ impl Uncounted {
             clock: ReuseClock::new(window),
             cursor: BinCursor::default(),
             stages,
-            opened: Vec::with_capacity(ENTRIES),
+            begun: Vec::with_capacity(ENTRIES),
             in_vain: Vec::with_capacity(ENTRIES),
             ended: Vec::new(),
             last_taken,
@@ -98,8 +98,8 @@ impl Uncounted {
 
     /// A connection opened.
     #[inline(always)]
-    pub fn opened(&mut self, entry: Opened) {
-        self.opened.push(entry);
+    pub fn begun(&mut self, entry: Begun) {
+        self.begun.push(entry);
     }
 
     /// A connection ended.
@@ -110,7 +110,7 @@ impl Uncounted {
 
     /// Enters everything in `tally`, if there might not be room for another batch.
     pub fn count_if_due(&mut self, tally: &mut HostTally) {
-        if self.opened.len().max(self.in_vain.len()) + BATCH > ENTRIES {
+        if self.begun.len().max(self.in_vain.len()) + BATCH > ENTRIES {
             self.count(tally);
         }
     }
@@ -124,12 +124,12 @@ impl Uncounted {
         for &probes in &self.in_vain {
             tally.limit.probes.record(probes);
         }
-        for entry in self.opened.iter().filter(|entry| entry.attempted) {
+        for entry in self.begun.iter().filter(|entry| entry.attempted) {
             if self.window.is_steady(SimTime::from_nanos(entry.at)) {
                 tally.limit.probes.record(entry.probes);
             }
         }
-        for entry in &self.opened {
+        for entry in &self.begun {
             tally.bins.open(&mut self.cursor, entry.at);
             tally.bins.close(entry.close);
         }
@@ -137,18 +137,18 @@ impl Uncounted {
             // The same for one client, whose sums stay in registers.
             [only] => {
                 let mut sums = Sums::default();
-                self.opened.iter().for_each(|entry| sums.add(self.window, entry));
+                self.begun.iter().for_each(|entry| sums.add(self.window, entry));
                 sums.enter(only);
             }
             clients => {
-                for entry in &self.opened {
+                for entry in &self.begun {
                     let mut sums = Sums::default();
                     sums.add(self.window, entry);
                     sums.enter(&mut clients[usize::from(entry.client)]);
                 }
             }
         }
-        for entry in &self.opened {
+        for entry in &self.begun {
             let tick = self.clock.ticks(entry.at) + 1;
             let before = std::mem::replace(&mut self.last_taken[entry.place as usize], tick);
             if before != 0 && self.window.is_steady(SimTime::from_nanos(entry.at)) {
@@ -160,12 +160,12 @@ impl Uncounted {
         }
         self.count_ended(tally);
         self.in_vain.clear();
-        self.opened.clear();
+        self.begun.clear();
     }
 
     /// Enters what connections did before they were answered.
     fn count_stages(&self, tally: &mut HostTally) {
-        for &Opened { at, answered, client, .. } in &self.opened {
+        for &Begun { at, answered, client, .. } in &self.begun {
             tally.bins.answer(answered);
             let spent = self.window.clip(answered) - self.window.clip(at);
             tally.clients[usize::from(client)].connecting += u128::from(spent);
@@ -198,7 +198,7 @@ struct Sums {
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, window: Window, entry: &Opened) {
+    fn add(&mut self, window: Window, entry: &Begun) {
         let close = window.clip(entry.close);
         let steady = window.is_steady(SimTime::from_nanos(entry.at));
         self.opened += u64::from(steady & entry.attempted);

@@ -17,10 +17,12 @@ pub struct Left {
     exhaustion: Exhaustion,
     /// By bit: can some client's `connect()` get it?
     reached: Vec<bool>,
-    /// Ports that are open to `connect()`.
-    open: u32,
+    /// Bits from this one on are of the other parity, where the layout tells them apart.
+    high_bits: u32,
+    /// Ports that are open to `connect()`, by half.
+    open: [u32; 2],
     /// Those of them that are held, row by row.
-    held: Vec<u32>,
+    held: Vec<[u32; 2]>,
     /// No row holds more.
     most_held: u32,
     /// Rows that have none left.
@@ -37,14 +39,21 @@ pub struct Left {
 impl Left {
     /// Ports of a machine on which nobody has connected yet.
     #[must_use]
-    pub fn new(plan: PoolPlan, callers: &[Caller], buckets: &Buckets, from: SimTime) -> Self {
+    pub fn new(
+        plan: PoolPlan,
+        callers: &[Caller],
+        buckets: &Buckets,
+        high_bits: u32,
+        from: SimTime,
+    ) -> Self {
         let (bits, pools) = (buckets.bits(), plan.pools() as usize);
         let rows = plan.connect_pools() as usize;
         let unbound = || callers.iter().filter(|caller| !caller.binds.is_bound());
         let reached: Vec<bool> =
             (0..bits as usize).map(|bit| unbound().any(|caller| caller.reaches[bit])).collect();
         let is_open = |bit: &u32| reached[*bit as usize] && buckets.for_connect.is_set(0, *bit);
-        let open = (0..bits).filter(is_open).count() as u32;
+        let mut open = [0, 0];
+        (0..bits).filter(is_open).for_each(|bit| open[usize::from(bit >= high_bits)] += 1);
         let addresses = pools - rows;
         let may_bind = |source: usize, bit: u32| {
             callers.iter().any(|caller| caller.may_bind(bit, source as u32, buckets))
@@ -54,17 +63,18 @@ impl Left {
         let count = |row: &[bool]| row.iter().filter(|&&left| left).count() as u32;
         let for_bind: Vec<u32> = is_for_bind.chunks(bits as usize).map(count).collect();
         let mut exhaustion = Exhaustion::new(pools, from);
-        let none = (0..rows).filter(|_| open == 0);
+        let none = (0..rows).filter(|_| open == [0, 0]);
         let none_for_bind = (0..addresses).filter(|&source| for_bind[source] == 0);
         none.chain(none_for_bind.map(|source| rows + source))
             .for_each(|pool| exhaustion.begin(pool, SimTime::START));
         Self {
             exhaustion,
             reached,
+            high_bits,
             open,
-            held: vec![0; rows],
+            held: vec![[0, 0]; rows],
             most_held: 0,
-            exhausted_rows: if open == 0 { rows as u32 } else { 0 },
+            exhausted_rows: if open == [0, 0] { rows as u32 } else { 0 },
             first_bound: rows,
             for_bind,
             is_for_bind,
@@ -72,14 +82,21 @@ impl Left {
         }
     }
 
+    #[inline]
+    fn half(&self, bit: u32) -> usize {
+        usize::from(bit >= self.high_bits)
+    }
+
     /// The port of `bit`, which is open to `connect()`, is held towards `row` from `at` on.
+    #[inline]
     pub fn taken(&mut self, row: u32, bit: u32, at: SimTime) {
         if !self.reached[bit as usize] {
             return;
         }
+        let half = self.half(bit);
         let held = &mut self.held[row as usize];
-        *held += 1;
-        self.most_held = self.most_held.max(*held);
+        held[half] += 1;
+        self.most_held = self.most_held.max(held[0] + held[1]);
         if *held == self.open {
             self.exhaustion.begin(row as usize, at);
             self.exhausted_rows += 1;
@@ -87,16 +104,18 @@ impl Left {
     }
 
     /// The port of `bit`, which is open to `connect()`, is not held towards `row` any more.
+    #[inline]
     pub fn given_up(&mut self, row: u32, bit: u32, at: SimTime) {
         if !self.reached[bit as usize] {
             return;
         }
+        let half = self.half(bit);
         let held = &mut self.held[row as usize];
         if *held == self.open {
             self.exhaustion.end(row as usize, at);
             self.exhausted_rows -= 1;
         }
-        *held -= 1;
+        held[half] -= 1;
     }
 
     /// Somebody has bound the port of `bit`; it `is_used` by plain sockets too, or not.
@@ -104,13 +123,14 @@ impl Left {
         if !self.reached[bit as usize] {
             return;
         }
-        self.open -= 1;
-        if !is_used && self.open > self.most_held {
+        let half = self.half(bit);
+        self.open[half] -= 1;
+        if !is_used && self.open[0] + self.open[1] > self.most_held {
             return;
         }
         for (row, held) in self.held.iter_mut().enumerate() {
             if !tuples.is_set(row, bit) {
-                *held -= 1;
+                held[half] -= 1;
             } else if *held == self.open {
                 self.exhaustion.begin(row, at);
                 self.exhausted_rows += 1;
@@ -123,27 +143,30 @@ impl Left {
         if !self.reached[bit as usize] {
             return;
         }
+        let half = self.half(bit);
         if is_used || self.exhausted_rows > 0 {
             for (row, held) in self.held.iter_mut().enumerate() {
                 if !tuples.is_set(row, bit) {
-                    *held += 1;
-                    self.most_held = self.most_held.max(*held);
+                    held[half] += 1;
+                    self.most_held = self.most_held.max(held[0] + held[1]);
                 } else if *held == self.open {
                     self.exhaustion.end(row, at);
                     self.exhausted_rows -= 1;
                 }
             }
         }
-        self.open += 1;
+        self.open[half] += 1;
     }
 
     /// Has some client's `bind()` the port of `bit` left on address number `source`?
+    #[inline]
     #[must_use]
     pub fn is_for_bind(&self, bit: u32, source: u32) -> bool {
         self.is_for_bind[source as usize * self.bits + bit as usize]
     }
 
     /// Whether some client's `bind()` has the port of `bit` left on address number `source`.
+    #[inline]
     pub fn set_for_bind(&mut self, bit: u32, source: u32, left: bool, at: SimTime) {
         let source = source as usize;
         let was = std::mem::replace(&mut self.is_for_bind[source * self.bits + bit as usize], left);
@@ -165,10 +188,12 @@ impl Left {
         }
     }
 
-    /// Has `connect()` no port left towards `row`?
+    /// Which halves of the range `connect()` has used up towards `row`.
+    #[inline]
     #[must_use]
-    pub fn is_exhausted(&self, row: u32) -> bool {
-        self.held[row as usize] == self.open
+    pub fn exhausted(&self, row: u32) -> [bool; 2] {
+        let [low, high] = self.held[row as usize];
+        [low == self.open[0], high == self.open[1]]
     }
 
     /// Nanoseconds that pools had no port left until `end`, summed over the pools.

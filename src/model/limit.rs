@@ -152,6 +152,19 @@ pub enum Mark {
     Over,
 }
 
+impl Mark {
+    /// The one after it; the last has none after it and is its own.
+    #[inline]
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::FirstFin => Self::Bucket,
+            Self::Bucket => Self::Takeable,
+            Self::Takeable | Self::Over => Self::Over,
+        }
+    }
+}
+
 /// Marks that a limit wants to be told of, beside the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks(u8);

@@ -68,9 +68,10 @@ impl PortNumbers {
         self.range.min_ephemeral() + self.layout.offset(bit, self.num_ephemeral()) as u16
     }
 
-    /// The layout of the range.
+    /// The first bit of the second half of a layout by parity; all bits of the range lie below it in others.
     #[must_use]
-    pub const fn layout(&self) -> Layout {
-        self.layout
+    pub fn high_bits(&self) -> u32 {
+        let n = self.num_ephemeral();
+        if self.layout == Layout::ByParity { n.div_ceil(2) } else { n }
     }
 }

@@ -92,8 +92,8 @@ struct View<'a> {
     row: usize,
     mask: Option<&'a Bitmaps>,
     num_ephemeral: u32,
-    /// Is none left, where that is known?
-    exhausted: Option<bool>,
+    /// Which halves of the range have none left, where that is known.
+    exhausted: Option<[bool; 2]>,
 }
 
 impl FreePorts for View<'_> {
@@ -114,11 +114,14 @@ impl FreePorts for View<'_> {
     }
 
     fn is_known_full(&self) -> bool {
-        self.exhausted.unwrap_or_else(|| self.first_free(0, self.num_ephemeral).is_none())
+        match self.exhausted {
+            Some(halves) => halves == [true, true],
+            None => self.first_free(0, self.num_ephemeral).is_none(),
+        }
     }
 
-    fn is_known_exhausted(&self, _: bool) -> bool {
-        self.exhausted == Some(true)
+    fn is_known_exhausted(&self, high: bool) -> bool {
+        self.exhausted.is_some_and(|halves| halves[usize::from(high)])
     }
 }
 
@@ -144,7 +147,7 @@ impl Sockets {
         let mut buckets =
             Buckets::new(bits, addresses, &reserved, relaxes, host.tcp.buckets_reopen);
         squat(host, plan.sources(), &numbers, &mut buckets);
-        let left = Left::new(plan, &callers, &buckets, from);
+        let left = Left::new(plan, &callers, &buckets, numbers.high_bits(), from);
         let binders = binders(&callers);
         // Where nobody binds, what is closed to connect() stays so: it is closed in every row then.
         let closed =
@@ -205,7 +208,7 @@ impl Sockets {
             row: row as usize,
             mask: (!self.binders.is_empty()).then_some(&self.buckets.for_connect),
             num_ephemeral: self.numbers.num_ephemeral(),
-            exhausted: part.is_none().then(|| self.left.is_exhausted(row)),
+            exhausted: part.is_none().then(|| self.left.exhausted(row)),
         };
         match (&mut self.connect, part) {
             (Selector::LinuxConnect(linux), Some(part)) => {
@@ -315,8 +318,11 @@ impl Sockets {
     fn recount(&mut self, bit: u32, source: u32, is_new: bool, at: SimTime) {
         // With more users it is not left to more of them, nor with fewer to fewer.
         if self.left.is_for_bind(bit, source) == is_new {
-            let may_bind = |&one: &usize| self.callers[one].may_bind(bit, source, &self.buckets);
-            let left = self.binders.iter().any(may_bind);
+            let may_bind = |one: usize| self.callers[one].may_bind(bit, source, &self.buckets);
+            let left = match self.binders[..] {
+                [only] => may_bind(only),
+                ref many => many.iter().any(|&one| may_bind(one)),
+            };
             self.left.set_for_bind(bit, source, left, at);
         }
     }

@@ -15,7 +15,7 @@ use super::exhaustion::Exhaustion;
 use super::limit::{ConnectionId, Fate, Holder, Limit, Mark, Marks, Refusal, Refused, Taken};
 use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
-use super::selection::{FreePorts, Layout, Selector};
+use super::selection::{FreePorts, Selector};
 use super::{Attempt, Host, ReuseKey};
 use crate::units::SimTime;
 
@@ -82,7 +82,7 @@ impl PortSpace {
         let mut lost: Vec<u32> = host.unusable().map(|port| numbers.bit(port)).collect();
         lost.sort_unstable();
         lost.dedup();
-        let high_bits = if numbers.layout() == Layout::ByParity { n.div_ceil(2) } else { n };
+        let high_bits = numbers.high_bits();
         let lost_low = lost.iter().filter(|&&bit| bit < high_bits).count() as u32;
         let lost_high = lost.len() as u32 - lost_low;
         let count = [high_bits - lost_low, n - high_bits - lost_high];
