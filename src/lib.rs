@@ -30,6 +30,7 @@
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
+//! | [`platform`] | what a kernel does, by its version: one table of dated facts |
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
 //! | [`theory`] | Erlang B, Engset, fluid filling: pure arithmetic |
 //! | [`model`] | ports, ranges, pools, selection, holds; the world that is simulated |
@@ -47,6 +48,7 @@ pub mod host;
 pub mod kernel;
 pub mod model;
 pub mod numbers;
+pub mod platform;
 pub mod record;
 pub mod replicate;
 pub mod report;

@@ -167,6 +167,8 @@ fn hosts() -> impl Strategy<Value = Host> {
     let selection = prop::sample::select(vec![
         SelectionKind::Linux,
         SelectionKind::LinuxSharedHint,
+        SelectionKind::LinuxEvenStart,
+        SelectionKind::LinuxInOrder,
         SelectionKind::SimpleRandomization,
         SelectionKind::AnotherSimpleRandomization,
         SelectionKind::SimpleHash,

@@ -1,22 +1,28 @@
 //! `portsim presets`: what is built in, each value with its source.
 
-use portsim::scenario::{Preset, presets as built_in};
+use portsim::platform::Linux;
+use portsim::scenario::{Preset, PresetValue, preset, presets as built_in};
 
 use super::Status;
 use super::args::PresetsArgs;
 use super::terminal::{self, BOLD, Terminal, styled, wrap};
 
-/// Lists all presets, or shows one with the source of every value.
+/// Lists the presets that have a name of their own, or shows one with the source of every value.
 pub fn presets(args: &PresetsArgs) -> Status {
     let mut terminal = Terminal::new(false);
     let width = terminal::width();
     match &args.name {
         None => {
-            let listed: Vec<String> = built_in().iter().map(|p| overview(p, width)).collect();
-            terminal.print(&listed.join("\n"));
-            terminal.print("\n`portsim presets NAME` shows the source of every value.\n");
+            let mut newer = None;
+            let listed = built_in().into_iter().map(|preset| {
+                let text = overview(preset, newer.filter(|_| preset.kernel.is_some()), width);
+                newer = Some(preset);
+                text
+            });
+            terminal.print(&listed.collect::<Vec<String>>().join("\n"));
+            terminal.print(&footer(width));
         }
-        Some(name) => match built_in().iter().find(|preset| preset.name == *name) {
+        Some(name) => match preset(name) {
             Some(preset) => terminal.print(&in_full(preset, width)),
             None => {
                 terminal::error(unknown(name));
@@ -27,18 +33,40 @@ pub fn presets(args: &PresetsArgs) -> Status {
     terminal.status()
 }
 
+/// What else there is.
+fn footer(width: usize) -> String {
+    let (oldest, newest) = (Linux::OLDEST, Linux::NEWEST);
+    let text = format!(
+        "Every version of Linux from {oldest} to {newest} has a preset, for example linux-5.13; those listed \
+         after `linux` show what differs from the one above. `portsim presets NAME` shows the source of every \
+         value."
+    );
+    format!("\n{}\n", wrap(&text, width, 0))
+}
+
 fn unknown(name: &str) -> String {
     let names: Vec<&str> = built_in().iter().map(|preset| preset.name.as_str()).collect();
     let likeness = |known: &&&str| (strsim::jaro_winkler(known, name) * 1e6) as u64;
     let nearest = names.iter().filter(|known| likeness(known) > 750_000).max_by_key(likeness);
-    let hint = nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    let hint = match (Linux::instead_of(name), nearest) {
+        (Some(instead), _) => format!("; {instead}"),
+        (None, Some(name)) => format!("; did you mean `{name}`?"),
+        (None, None) => String::new(),
+    };
     let name = terminal::tame(name);
     format!("there is no preset `{name}`{hint} (there are {})", names.join(", "))
 }
 
-fn overview(preset: &Preset, width: usize) -> String {
+/// The values of a preset, without those that it has in common with a newer one listed above.
+fn overview(preset: &Preset, newer: Option<&Preset>, width: usize) -> String {
     let mut text = format!("{}  {}\n", styled(BOLD, &preset.name), preset.title);
-    for value in &preset.values {
+    let as_in_newer = |told: &&PresetValue| {
+        let same = |value: &PresetValue| {
+            (&value.key, &value.value, value.verified) == (&told.key, &told.value, told.verified)
+        };
+        newer.is_some_and(|newer| newer.values.iter().any(same))
+    };
+    for value in preset.values.iter().filter(|value| !as_in_newer(value)) {
         let sure = if value.verified { "" } else { "  (not verified)" };
         let line = format!("  {} = {}{sure}", value.key, value.value);
         text.push_str(&format!("{}\n", wrap(&line, width, 6)));
@@ -68,14 +96,22 @@ mod tests {
     fn a_mistyped_preset_is_told_with_the_nearest() {
         assert!(unknown("linus").contains("did you mean `linux`?"));
         assert!(!unknown("qqq").contains("did you mean"));
+        assert!(unknown("linux-9.9").contains("preset = \"linux\""));
     }
 
     #[test]
     fn what_is_not_verified_is_marked_in_the_list_too() {
         for preset in built_in() {
             let unsure = preset.values.iter().filter(|value| !value.verified).count();
-            assert_eq!(overview(preset, 80).matches("(not verified)").count(), unsure);
+            assert_eq!(overview(preset, None, 80).matches("(not verified)").count(), unsure);
         }
+    }
+
+    #[test]
+    fn an_older_linux_shows_what_differs_from_the_newer_one_above() {
+        let text = overview(preset("linux-6.12").unwrap(), preset("linux"), 80);
+        assert!(text.contains("  tw_reuse_clock = \"1 s\""), "{text}");
+        assert!(!text.contains("time_wait"), "{text}");
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl<'a> Session<'a> {
         }
         let hz = hz.unwrap_or(Kernel::MEASURED.hz);
         let version = info.and_then(|info| info.version()).unwrap_or(Kernel::MEASURED.version);
+        if version != version.nearest_known() {
+            let taken = version.nearest_known();
+            terminal::talk(&format!(
+                "note: Linux {version} is not known; the model is that of {taken}"
+            ));
+        }
         let kernel = Kernel { version, hz };
         Self { args, cases, sandbox, output, release, kernel, terminal: Terminal::new(args.quiet) }
     }

@@ -1,5 +1,7 @@
 //! Which Linux kernel this is.
 
+use crate::platform::Linux;
+
 /// The Linux kernel of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelInfo {
@@ -14,18 +16,10 @@ pub struct KernelInfo {
 }
 
 impl KernelInfo {
-    /// Its version, `(6, 18)`, where the release begins with one.
-    ///
-    /// ```
-    /// use portsim::host::KernelInfo;
-    /// let info = KernelInfo { release: "5.15.0-91-generic".to_owned(), hz: None };
-    /// assert_eq!(info.version(), Some((5, 15)));
-    /// ```
+    /// Its version, where the release begins with one.
     #[must_use]
-    pub fn version(&self) -> Option<(u16, u16)> {
-        let mut parts = self.release.split(|letter: char| !letter.is_ascii_digit());
-        let mut number = || parts.next()?.parse().ok();
-        Some((number()?, number()?))
+    pub fn version(&self) -> Option<Linux> {
+        Linux::of_release(&self.release)
     }
 }
 

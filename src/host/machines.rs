@@ -9,7 +9,7 @@ use crate::model::{PortRange, PortSet, ReuseKey};
 pub fn system() -> System {
     System {
         name: "Linux 6.18.44".to_owned(),
-        preset: "linux",
+        preset: "linux".to_owned(),
         range: PortRange::new(40_000, 40_999).unwrap(),
         reserved: PortSet::default(),
         reuse_key: ReuseKey::FourTuple,

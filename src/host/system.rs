@@ -11,7 +11,7 @@ pub struct System {
     /// `Linux 6.18.44`.
     pub name: String,
     /// The preset of a scenario that comes nearest to it.
-    pub preset: &'static str,
+    pub preset: String,
     /// The dynamic range: where `connect()` takes source ports from.
     pub range: PortRange,
     /// Ports of the range that are never chosen.

@@ -1,7 +1,7 @@
 //! The settings of a host's TCP and of its clients' sockets that decide which ports are free.
 //!
 //! Names are those of Linux's sysctls and socket options (`Documentation/networking/ip-sysctl.rst`,
-//! `ip(7)`, `socket(7)`); the defaults are those of Linux 6.18.
+//! `ip(7)`, `socket(7)`). What each version of Linux has of them is told in `platform`.
 
 use super::{PortRange, PortSet};
 use crate::units::SimDuration;
@@ -33,23 +33,6 @@ pub struct TcpSettings {
     pub buckets_reopen: bool,
     /// Is a range of IP_LOCAL_PORT_RANGE walked port by port (since 6.8), and not by parity?
     pub narrow_range_by_one: bool,
-}
-
-impl Default for TcpSettings {
-    fn default() -> Self {
-        Self {
-            tw_reuse: TwReuse::Loopback,
-            tw_reuse_delay: SimDuration::from_secs(1),
-            tw_reuse_clock: SimDuration::from_millis(1),
-            timestamps: true,
-            max_tw_buckets: None,
-            fin_timeout: SimDuration::from_secs(60),
-            syn: SynTimeout::Linux { retries: 6, linear_timeouts: 4 },
-            autobind_reuse: false,
-            buckets_reopen: true,
-            narrow_range_by_one: true,
-        }
-    }
 }
 
 /// `net.ipv4.tcp_tw_reuse`.

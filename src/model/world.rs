@@ -74,7 +74,7 @@ impl Host {
     /// Does it choose ports as Linux does?
     #[must_use]
     pub const fn is_linux(&self) -> bool {
-        matches!(self.selection, SelectionKind::Linux | SelectionKind::LinuxSharedHint)
+        self.selection.is_linux()
     }
 }
 
@@ -337,10 +337,17 @@ pub enum SelectionKind {
     /// (`__inet_hash_connect`); `bind()` draws a fresh start and prefers the other parity
     /// (`inet_csk_find_open_port`).
     Linux,
-    /// Linux 4.2 to 5.11: parity as above, but one counter for all destinations, which moves by no more
+    /// Linux 4.6 to 5.11: parity as above, but one counter for all destinations, which moves by no more
     /// than what was walked over and 2, and starts that are never drawn anew
     /// (`net/ipv4/inet_hashtables.c:__inet_hash_connect` of 4.18, `static u32 hint`).
     LinuxSharedHint,
+    /// Linux 4.2 to 4.5: that counter, and a start at a port of the lowest one's parity, from which
+    /// `connect()` walks port by port; `bind()` walks up from a random port (the same of 4.4, and
+    /// `net/ipv4/inet_connection_sock.c:inet_csk_get_port`).
+    LinuxEvenStart,
+    /// Linux before 4.2: the same, but the start may have either parity (the same of 3.13). It is RFC
+    /// 6056 algorithm 3 for `connect()` and algorithm 1 for `bind()`.
+    LinuxInOrder,
     /// RFC 6056 section 3.3.1, algorithm 1.
     SimpleRandomization,
     /// RFC 6056 section 3.3.2, algorithm 2.
@@ -353,4 +360,15 @@ pub enum SelectionKind {
     RandomIncrements,
     /// The next higher port, wrapping: one counter for the host (macOS).
     Sequential,
+}
+
+impl SelectionKind {
+    /// Is it one of Linux's?
+    #[must_use]
+    pub const fn is_linux(self) -> bool {
+        matches!(
+            self,
+            Self::Linux | Self::LinuxSharedHint | Self::LinuxEvenStart | Self::LinuxInOrder
+        )
+    }
 }

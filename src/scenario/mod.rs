@@ -50,7 +50,7 @@ mod walk;
 pub use expect::{Bound, Expectation, Metric, Scope};
 pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
-pub use preset::{Preset, PresetValue, presets};
+pub use preset::{Preset, PresetValue, preset, presets};
 pub use problem::{Place, Problem, Problems};
 pub use quantity::span as duration;
 

@@ -1,23 +1,45 @@
-//! Platform presets: data files, every value with its source and the date at which it was true.
+//! Platform presets: every value with its source and the date at which it was true.
+//!
+//! Those of Linux are the table of facts at a version, so that there is one for every version; those of
+//! other systems are data files.
 
-use std::fmt;
 use std::sync::OnceLock;
 
 use toml::de::DeTable;
 
+use super::problem::Problem;
 use super::source::Span;
 use super::tree::{Entry, Node, Table, Value};
+use crate::model::{ReuseKey, SelectionKind};
+use crate::platform::{self, Fact, Kind, Linux};
 
-/// The data files, in the order in which they are listed.
-const FILES: [(&str, &str); 8] = [
-    ("linux", include_str!("presets/linux.toml")),
-    ("linux-6.6", include_str!("presets/linux-6.6.toml")),
-    ("linux-5.15", include_str!("presets/linux-5.15.toml")),
-    ("linux-4.18", include_str!("presets/linux-4.18.toml")),
+/// The data files of systems other than Linux, in the order in which they are listed.
+const FILES: [(&str, &str); 4] = [
     ("windows", include_str!("presets/windows.toml")),
     ("macos", include_str!("presets/macos.toml")),
     ("freebsd", include_str!("presets/freebsd.toml")),
     ("iana", include_str!("presets/iana.toml")),
+];
+
+/// What the ways of choosing a port are called.
+pub(super) const SELECTIONS: [(&str, SelectionKind); 10] = [
+    ("linux", SelectionKind::Linux),
+    ("linux-4.6", SelectionKind::LinuxSharedHint),
+    ("linux-4.2", SelectionKind::LinuxEvenStart),
+    ("linux-3.10", SelectionKind::LinuxInOrder),
+    ("simple_randomization", SelectionKind::SimpleRandomization),
+    ("another_simple_randomization", SelectionKind::AnotherSimpleRandomization),
+    ("simple_hash", SelectionKind::SimpleHash),
+    ("double_hash", SelectionKind::DoubleHash),
+    ("random_increments", SelectionKind::RandomIncrements),
+    ("sequential", SelectionKind::Sequential),
+];
+
+/// What the keys of reuse are called.
+pub(super) const REUSE_KEYS: [(&str, ReuseKey); 3] = [
+    ("four-tuple", ReuseKey::FourTuple),
+    ("source-address", ReuseKey::SourceAddress),
+    ("host", ReuseKey::Host),
 ];
 
 /// A platform's defaults.
@@ -27,28 +49,11 @@ pub struct Preset {
     pub name: String,
     /// One line that says what it describes.
     pub title: String,
-    /// Its values, in the order of the data file.
+    /// Its values, in the order in which they are shown.
     pub values: Vec<PresetValue>,
     /// The version of Linux that it describes; `None` for another system.
-    pub(super) kernel: Option<Kernel>,
+    pub kernel: Option<Linux>,
     nodes: Table,
-}
-
-/// A version of Linux: 6, 18.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Kernel(pub u16, pub u16);
-
-impl Kernel {
-    fn of(text: &str) -> Option<Self> {
-        let (major, minor) = text.split_once('.')?;
-        Some(Self(major.parse().ok()?, minor.parse().ok()?))
-    }
-}
-
-impl fmt::Display for Kernel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0, self.1)
-    }
 }
 
 /// One value of a preset, and why it is believed.
@@ -74,24 +79,105 @@ impl Preset {
     pub(super) fn node(&self, key: &str) -> Option<&Node> {
         self.nodes.get(key).map(|entry| &entry.node)
     }
+
+    /// The complaint that its kernel has no `what` (a sysctl, a socket option), where it has not.
+    pub(super) fn lacks(&self, what: &str, at: Span) -> Option<Problem> {
+        let kernel = self.kernel.filter(|kernel| !kernel.has(what))?;
+        let since = Linux::first_with(what).filter(|since| *since > kernel)?;
+        let message = format!("Linux {kernel} has no {what}: it came with {since}");
+        Some(Problem::at(at, message).label(format!("not in preset `{}`", self.name)))
+    }
 }
 
-/// All presets that are built in.
-///
-/// ```
-/// let linux = &portsim::scenario::presets()[0];
-/// let ports = linux.values.iter().find(|value| value.key == "ports").unwrap();
-/// assert_eq!((linux.name.as_str(), ports.value.as_str()), ("linux", "\"32768-60999\""));
-/// ```
+/// The presets that have a name of their own: the newest Linux, those versions of it that people run for
+/// years, and other systems. Every other version of Linux has one too ([`preset`]).
 #[must_use]
-pub fn presets() -> &'static [Preset] {
-    static PRESETS: OnceLock<Vec<Preset>> = OnceLock::new();
-    PRESETS.get_or_init(|| FILES.iter().map(|(name, text)| read(name, text)).collect())
+pub fn presets() -> Vec<&'static Preset> {
+    let linux = std::iter::once(Linux::NEWEST).chain(Linux::well_known()).map(of_linux);
+    linux.chain(others()).collect()
 }
 
 /// The preset called `name`.
-pub(super) fn find(name: &str) -> Option<&'static Preset> {
-    presets().iter().find(|preset| preset.name == name)
+///
+/// ```
+/// let linux = portsim::scenario::preset("linux-5.4").unwrap();
+/// let ports = linux.values.iter().find(|value| value.key == "ports").unwrap();
+/// assert_eq!(ports.value, "\"32768-60999\"");
+/// ```
+#[must_use]
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    let linux = Linux::of_preset(name).map(of_linux);
+    linux.or_else(|| others().iter().find(|preset| preset.name == name))
+}
+
+fn others() -> &'static [Preset] {
+    static OTHERS: OnceLock<Vec<Preset>> = OnceLock::new();
+    OTHERS.get_or_init(|| FILES.iter().map(|(name, text)| read(name, text)).collect())
+}
+
+/// The preset of a known version of Linux, put together when it is first asked for.
+fn of_linux(kernel: Linux) -> &'static Preset {
+    static PRESETS: OnceLock<Vec<(Linux, OnceLock<Preset>)>> = OnceLock::new();
+    let all =
+        PRESETS.get_or_init(|| Linux::known().map(|known| (known, OnceLock::new())).collect());
+    let (_, preset) = all.iter().find(|(known, _)| *known == kernel).expect("a known version");
+    preset.get_or_init(|| {
+        let told = |fact: &&Fact| !matches!(fact.kind, Kind::There | Kind::Gone);
+        let facts: Vec<&Fact> = kernel.facts().filter(told).collect();
+        let entry = |fact: &&Fact| Entry {
+            key: fact.key.to_owned(),
+            key_at: Span::BUILT_IN,
+            node: Node { value: value(fact.value), at: Span::BUILT_IN },
+        };
+        Preset {
+            name: kernel.preset(),
+            title: kernel.title(),
+            values: facts.iter().map(|fact| told_of(fact, kernel)).collect(),
+            kernel: Some(kernel),
+            nodes: Table { entries: facts.iter().map(entry).collect() },
+        }
+    })
+}
+
+/// What a fact says, as the reader of the key takes it.
+fn value(value: platform::Value) -> Value {
+    fn word<T: PartialEq>(words: &[(&str, T)], meant: &T) -> Value {
+        let word = words.iter().find(|(_, meaning)| meaning == meant);
+        Value::Text(word.expect("every value has a word").0.to_owned())
+    }
+    match value {
+        platform::Value::Nothing => unreachable!("presets tell values"),
+        platform::Value::Number(number) => Value::Integer(Some(number.into())),
+        platform::Value::Flag(flag) => Value::Boolean(flag),
+        platform::Value::Span(span) => Value::Text(span.to_string()),
+        platform::Value::Ports(low, high) => Value::Text(format!("{low}-{high}")),
+        platform::Value::Selection(kind) => word(&SELECTIONS, &kind),
+        platform::Value::ReuseKey(key) => word(&REUSE_KEYS, &key),
+    }
+}
+
+/// A fact as a preset of `kernel` shows it.
+fn told_of(fact: &Fact, kernel: Linux) -> PresetValue {
+    let measured = fact.is_measured_on(kernel);
+    let (source, note) = (fact.source, fact.note);
+    PresetValue {
+        key: fact.key.to_owned(),
+        value: match value(fact.value) {
+            Value::Text(text) => format!("\"{text}\""),
+            Value::Integer(Some(number)) => number.to_string(),
+            other => format!("{}", other == Value::Boolean(true)),
+        },
+        source: match measured {
+            true => format!("Linux {kernel} {source}; measured"),
+            false => format!("Linux {source}"),
+        },
+        as_of: fact.as_of.to_owned(),
+        verified: fact.is_verified_for(kernel),
+        note: match measured || fact.measured.is_empty() {
+            true => note.to_owned(),
+            false => format!("{note}; not measured on this kernel"),
+        },
+    }
 }
 
 /// Reads a data file of ours.
@@ -103,7 +189,6 @@ fn read(name: &str, text: &str) -> Preset {
     let root = Table::from_toml(tree.get_ref(), 0, 0);
     let line = |key: &str| root.get(key).and_then(|entry| entry.node.as_text());
     let title = line("title").unwrap_or_default();
-    let kernel = line("kernel").and_then(Kernel::of);
     let mut values = Vec::new();
     let mut nodes = Table::default();
     for entry in root.entries.iter().filter(|entry| entry.node.as_table().is_some()) {
@@ -129,7 +214,7 @@ fn read(name: &str, text: &str) -> Preset {
             node: without_place(value.node.clone()),
         });
     }
-    Preset { name: name.to_owned(), title: title.to_owned(), values, kernel, nodes }
+    Preset { name: name.to_owned(), title: title.to_owned(), values, kernel: None, nodes }
 }
 
 /// The node, whose place would point into a text that the person never wrote.
@@ -198,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn every_version_of_linux_is_a_preset_and_makes_the_host_that_the_table_says() {
+        for kernel in Linux::known() {
+            let host = made(&kernel.preset());
+            assert_eq!(host.tcp, kernel.tcp(), "{kernel}");
+            assert_eq!(host.selection, kernel.selection(), "{kernel}");
+            assert_eq!(host.reuse_key, kernel.reuse_key(), "{kernel}");
+            assert_eq!(host.time_wait, kernel.time_wait(), "{kernel}");
+            assert_eq!(host.timer_grid, kernel.timer_grid(250), "{kernel}");
+        }
+    }
+
+    #[test]
     fn linux_is_as_measured_on_6_18() {
         let walk = Walk::default();
         let host = read_host::implicit(&walk, "host").unwrap().host;
@@ -207,33 +304,25 @@ mod tests {
         assert_eq!(host.selection, SelectionKind::Linux);
         assert_eq!(host.reuse_key, ReuseKey::FourTuple);
         assert_eq!((host.count, host.addresses), (1, 1));
-        assert_eq!(host.tcp, TcpSettings::default());
+        let measured = TcpSettings {
+            tw_reuse: TwReuse::Loopback,
+            tw_reuse_delay: SimDuration::from_secs(1),
+            tw_reuse_clock: SimDuration::from_millis(1),
+            timestamps: true,
+            max_tw_buckets: None,
+            fin_timeout: SimDuration::from_secs(60),
+            syn: SynTimeout::Linux { retries: 6, linear_timeouts: 4 },
+            autobind_reuse: false,
+            buckets_reopen: true,
+            narrow_range_by_one: true,
+        };
+        assert_eq!(host.tcp, measured);
         assert_eq!(host.search_cost, None);
     }
 
     /// The host that the preset `name` makes.
     fn made(name: &str) -> Host {
-        read_host::of_preset(&Walk::default(), find(name).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn older_kernels_differ_in_what_their_presets_say() {
-        let usual = TcpSettings::default();
-        let second = SimDuration::from_secs(1);
-        let seconds = TcpSettings {
-            tw_reuse_delay: SimDuration::ZERO,
-            tw_reuse_clock: second,
-            buckets_reopen: false,
-            narrow_range_by_one: false,
-            ..usual
-        };
-        assert_eq!(made("linux-6.6").tcp, seconds);
-        let syn = SynTimeout::Linux { retries: 6, linear_timeouts: 0 };
-        assert_eq!(made("linux-5.15").tcp, TcpSettings { syn, ..seconds });
-        let old = TcpSettings { syn, tw_reuse: TwReuse::Never, tw_reuse_delay: second, ..seconds };
-        assert_eq!(made("linux-4.18").tcp, old);
-        assert_eq!(made("linux-4.18").selection, SelectionKind::LinuxSharedHint);
-        assert_eq!(made("linux-5.15").selection, SelectionKind::Linux);
+        read_host::of_preset(&Walk::default(), preset(name).unwrap()).unwrap()
     }
 
     #[test]
@@ -250,7 +339,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_windows_is_marked() {
-        let windows = find("windows").unwrap();
+        let windows = preset("windows").unwrap();
         let selection = windows.values.iter().find(|value| value.key == "selection").unwrap();
         assert!(!selection.verified);
         let time_wait = windows.values.iter().find(|value| value.key == "time_wait").unwrap();

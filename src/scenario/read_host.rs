@@ -1,6 +1,6 @@
 //! `[host.NAME]`: a preset, and what overrides it.
 
-use super::preset::{self, Preset};
+use super::preset::{self, Preset, REUSE_KEYS, SELECTIONS};
 use super::problem::Problem;
 use super::read_ports::{listeners, port_set, range, sysctl_range};
 use super::source::Span;
@@ -8,7 +8,8 @@ use super::suggest::{instead, shown};
 use super::sysctl;
 use super::tree::{Entry, Node, Table};
 use super::walk::Walk;
-use crate::model::{Host, PortRange, PortSet, ReuseKey, SelectionKind, Squatter, TimerGrid};
+use crate::model::{Host, PortRange, PortSet, Squatter, TimerGrid};
+use crate::platform::Linux;
 
 /// The keys of `[host.NAME]`; sysctls may be written there by their whole names too.
 pub(super) const KEYS: [&str; 27] = [
@@ -44,23 +45,6 @@ pub(super) const KEYS: [&str; 27] = [
 /// The preset of a host that names none.
 const USUAL_PRESET: &str = "linux";
 
-const SELECTIONS: [(&str, SelectionKind); 8] = [
-    ("linux", SelectionKind::Linux),
-    ("linux-4.2", SelectionKind::LinuxSharedHint),
-    ("simple_randomization", SelectionKind::SimpleRandomization),
-    ("another_simple_randomization", SelectionKind::AnotherSimpleRandomization),
-    ("simple_hash", SelectionKind::SimpleHash),
-    ("double_hash", SelectionKind::DoubleHash),
-    ("random_increments", SelectionKind::RandomIncrements),
-    ("sequential", SelectionKind::Sequential),
-];
-
-const REUSE_KEYS: [(&str, ReuseKey); 3] = [
-    ("four-tuple", ReuseKey::FourTuple),
-    ("source-address", ReuseKey::SourceAddress),
-    ("host", ReuseKey::Host),
-];
-
 /// A host and the preset below it; its clients come later.
 #[derive(Debug)]
 pub(super) struct ReadHost {
@@ -78,10 +62,10 @@ pub(super) fn host(walk: &Walk, entry: &Entry) -> Option<ReadHost> {
     };
     let preset = match written.get("preset") {
         Some(entry) => named_preset(walk, &entry.node),
-        None => preset::find(USUAL_PRESET),
+        None => preset::preset(USUAL_PRESET),
     };
     // With an unknown preset, what the host itself says is still checked.
-    let assumed = preset.or_else(|| preset::find(USUAL_PRESET))?;
+    let assumed = preset.or_else(|| preset::preset(USUAL_PRESET))?;
     let table = sysctl::native(walk, written, assumed);
     walk.known_keys(&table, &name, &KEYS);
     let fields = Fields { walk, table: &table, preset: assumed };
@@ -97,7 +81,7 @@ pub(super) fn host(walk: &Walk, entry: &Entry) -> Option<ReadHost> {
 
 /// The host of a file that has none.
 pub(super) fn implicit(walk: &Walk, name: &str) -> Option<ReadHost> {
-    let preset = preset::find(USUAL_PRESET)?;
+    let preset = preset::preset(USUAL_PRESET)?;
     let host = Fields { walk, table: &Table::default(), preset }.read(name)?;
     Some(ReadHost { host, preset })
 }
@@ -110,14 +94,15 @@ pub(super) fn of_preset(walk: &Walk, preset: &'static Preset) -> Option<Host> {
 
 fn named_preset(walk: &Walk, node: &Node) -> Option<&'static Preset> {
     let name = walk.text(node, "preset", "for example preset = \"linux\"")?;
-    let found = preset::find(&name);
+    let found = preset::preset(&name);
     if found.is_none() {
+        let message = format!("there is no preset `{}`", shown(&name));
         let names: Vec<&str> =
             preset::presets().iter().map(|preset| preset.name.as_str()).collect();
-        let message = format!("there is no preset `{}`", shown(&name));
+        let help = Linux::instead_of(&name).unwrap_or_else(|| instead(&name, &names, "preset"));
         let problem = Problem::at(node.at, message)
             .label("not known")
-            .help(instead(&name, &names, "preset"))
+            .help(help)
             .help("`portsim presets` shows them all");
         walk.report(problem);
     }

@@ -1,6 +1,5 @@
 //! How a client comes by its ports: the call, and the options of its sockets.
 
-use super::preset::Kernel;
 use super::problem::Problem;
 use super::read_host::ReadHost;
 use super::read_ports::{port_set, range};
@@ -10,9 +9,6 @@ use crate::model::{Binds, PortRange, PortSet, SocketOptions};
 
 const BINDS: [(&str, Binds); 3] =
     [("connect", Binds::Connect), ("bind", Binds::Bind), ("bind-no-port", Binds::BindNoPort)];
-
-/// The first kernel that has IP_LOCAL_PORT_RANGE (`net/ipv4/ip_sockglue.c:do_ip_setsockopt`).
-const FIRST_PORT_RANGE: Kernel = Kernel(6, 3);
 
 /// A client's table, and the host that it runs on where that could be read.
 pub(super) struct Socket<'a> {
@@ -55,7 +51,17 @@ impl Socket<'_> {
                 self.walk.wrong_kind(node, "binds", "a word or a table", help);
                 None
             }
-            _ => Some((self.walk.choice(node, "binds", &BINDS)?, PortSet::default())),
+            _ => {
+                let binds = self.walk.choice(node, "binds", &BINDS)?;
+                let lacks = |host: &ReadHost| host.preset.lacks("IP_BIND_ADDRESS_NO_PORT", node.at);
+                let lacking = self.host.filter(|_| binds == Binds::BindNoPort).and_then(lacks);
+                if let Some(problem) = lacking {
+                    let help = "binds = \"bind\" is what it can do; preset = \"linux\" is newer";
+                    self.walk.report(problem.help(help));
+                    return None;
+                }
+                Some((binds, PortSet::default()))
+            }
         }
     }
 
@@ -120,14 +126,9 @@ impl Socket<'_> {
             return None;
         }
         let Some(host) = self.host else { return Some(Some(range)) };
-        if let Some(kernel) = host.preset.kernel.filter(|kernel| *kernel < FIRST_PORT_RANGE) {
-            let message = format!(
-                "Linux {kernel} has no IP_LOCAL_PORT_RANGE: it came with {FIRST_PORT_RANGE}"
-            );
-            let problem = Problem::at(node.at, message)
-                .label(format!("not in preset `{}`", host.preset.name))
-                .help("take port_range out, or give the host a newer kernel: preset = \"linux\"");
-            walk.report(problem);
+        if let Some(problem) = host.preset.lacks("IP_LOCAL_PORT_RANGE", node.at) {
+            let help = "take port_range out, or give the host a newer kernel: preset = \"linux\"";
+            walk.report(problem.help(help));
             return None;
         }
         warn_of_outside(walk, node, range, host.host.ports);

@@ -5,36 +5,26 @@
 //! configuration can be pasted as it is.
 
 use super::pasted::root_of;
-use super::preset::{Kernel, Preset};
+use super::preset::Preset;
 use super::problem::Problem;
 use super::source::Span;
 use super::suggest::shown;
 use super::tree::{Entry, Node, Table, Value};
 use super::walk::Walk;
+use crate::platform::Linux;
 
-/// A sysctl below `net.ipv4` that decides which ports are free; its key has the same name.
-struct Known {
-    name: &'static str,
-    /// The first kernel that has it, where not all do that are modelled.
-    since: Option<Kernel>,
-}
-
-const fn always(name: &'static str) -> Known {
-    Known { name, since: None }
-}
-
-/// Linux 6.18 `Documentation/networking/ip-sysctl.rst`.
-const KNOWN: [Known; 10] = [
-    always("ip_local_port_range"),
-    always("ip_local_reserved_ports"),
-    always("tcp_tw_reuse"),
-    Known { name: "tcp_tw_reuse_delay", since: Some(Kernel(6, 14)) },
-    always("tcp_timestamps"),
-    always("tcp_max_tw_buckets"),
-    always("tcp_fin_timeout"),
-    always("tcp_syn_retries"),
-    Known { name: "tcp_syn_linear_timeouts", since: Some(Kernel(6, 5)) },
-    Known { name: "ip_autobind_reuse", since: Some(Kernel(5, 7)) },
+/// The sysctls below `net.ipv4` that decide which ports are free; their keys have the same names.
+const KNOWN: [&str; 10] = [
+    "ip_local_port_range",
+    "ip_local_reserved_ports",
+    "tcp_tw_reuse",
+    "tcp_tw_reuse_delay",
+    "tcp_timestamps",
+    "tcp_max_tw_buckets",
+    "tcp_fin_timeout",
+    "tcp_syn_retries",
+    "tcp_syn_linear_timeouts",
+    "ip_autobind_reuse",
 ];
 
 /// Keys that say what differs between versions of Linux.
@@ -62,7 +52,7 @@ pub(super) fn native(walk: &Walk, table: &Table, preset: &Preset) -> Table {
         return keys;
     };
     for setting in settings {
-        if let Some(entry) = judged(walk, setting) {
+        if let Some(entry) = judged(walk, setting, kernel) {
             add(walk, &mut keys, entry);
         }
     }
@@ -74,7 +64,7 @@ pub(super) fn native(walk: &Walk, table: &Table, preset: &Preset) -> Table {
             settle(walk, &mut keys, other, entry);
         }
     }
-    keys.entries.retain(|entry| is_in(walk, entry, kernel, preset));
+    keys.entries.retain(|entry| is_in(walk, entry, preset));
     keys
 }
 
@@ -139,22 +129,22 @@ fn lines(walk: &Walk, entry: &Entry) -> Vec<Entry> {
 }
 
 /// The key that `setting` stands for; what it is otherwise is said.
-fn judged(walk: &Walk, setting: Entry) -> Option<Entry> {
+fn judged(walk: &Walk, setting: Entry, kernel: Linux) -> Option<Entry> {
     let name = &setting.key;
     let last = name.rsplit('.').next().unwrap_or(name);
-    let known = KNOWN.iter().find(|known| known.name == last);
+    let known = KNOWN.into_iter().find(|known| *known == last);
     if let Some(known) = known.filter(|_| name.strip_prefix("net.ipv4.") == Some(last)) {
-        let node = number(known.name, setting.node);
-        return Some(Entry { key: known.name.to_owned(), node, ..setting });
+        let node = number(known, setting.node);
+        return Some(Entry { key: known.to_owned(), node, ..setting });
     }
-    if let Some(meant) = known.map(|known| known.name).or_else(|| nearly(name, last)) {
+    if let Some(meant) = known.or_else(|| nearly(name, last)) {
         let problem = Problem::at(setting.key_at, format!("there is no sysctl `{}`", shown(name)))
             .label("not known")
             .help(format!("did you mean net.ipv4.{meant}?"));
         walk.report(problem);
         return None;
     }
-    let (reason, help) = left_out(name, last);
+    let (reason, help) = left_out(name, last, kernel);
     let problem = Problem::at(setting.key_at, format!("`{}` {reason}", shown(name)))
         .label("left out")
         .help_maybe(help);
@@ -163,7 +153,10 @@ fn judged(walk: &Walk, setting: Entry) -> Option<Entry> {
 }
 
 /// Why a sysctl changes nothing here, and what to do instead.
-fn left_out(name: &str, last: &str) -> (&'static str, Option<&'static str>) {
+fn left_out(name: &str, last: &str, kernel: Linux) -> (&'static str, Option<&'static str>) {
+    if last == "tcp_tw_recycle" && kernel.has(last) {
+        return ("is not modelled, and never went well behind a NAT; left out", None);
+    }
     if last == "tcp_tw_recycle" {
         let help = "what is left for outgoing connections is net.ipv4.tcp_tw_reuse = 1";
         return ("was removed in Linux 4.12 and does nothing", Some(help));
@@ -190,11 +183,10 @@ fn left_out(name: &str, last: &str) -> (&'static str, Option<&'static str>) {
 
 /// The sysctl that was probably meant by one below `net`.
 fn nearly(name: &str, last: &str) -> Option<&'static str> {
-    let meant = |known: &&Known| {
-        strsim::osa_distance(last, known.name) <= 2 || last.len() >= 8 && known.name.ends_with(last)
+    let meant = |known: &&str| {
+        strsim::osa_distance(last, known) <= 2 || last.len() >= 8 && known.ends_with(last)
     };
-    let known = KNOWN.iter().find(meant).filter(|_| name.starts_with("net."))?;
-    Some(known.name)
+    KNOWN.into_iter().find(meant).filter(|_| name.starts_with("net."))
 }
 
 /// The value of a sysctl is text to the kernel, and a number to the reader of its key.
@@ -241,18 +233,14 @@ fn settle(walk: &Walk, keys: &mut Table, key: &str, other: Entry) {
 }
 
 /// Has the preset's kernel this key? What was asked of one that has it not is reported.
-fn is_in(walk: &Walk, entry: &Entry, kernel: Kernel, preset: &Preset) -> bool {
-    let since = KNOWN.iter().find(|known| known.name == entry.key).and_then(|known| known.since);
+fn is_in(walk: &Walk, entry: &Entry, preset: &Preset) -> bool {
     let instead = match entry.key.as_str() {
         "connect_timeout" => "tcp_syn_retries",
         "fin_wait_2" => "tcp_fin_timeout",
         _ => "",
     };
-    let problem = if let Some(since) = since.filter(|since| *since > kernel) {
-        let message = format!("Linux {kernel} has no {}: it came with {since}", entry.key);
-        Problem::at(entry.key_at, message)
-            .label(format!("not in preset `{}`", preset.name))
-            .help("take it out, or take a newer kernel: preset = \"linux\"")
+    let problem = if let Some(problem) = preset.lacks(&entry.key, entry.key_at) {
+        problem.help("take it out, or take a newer kernel: preset = \"linux\"")
     } else if !instead.is_empty() {
         let message = format!("`{}` is not a setting of Linux", entry.key);
         Problem::at(entry.key_at, message)
@@ -274,7 +262,7 @@ fn usual(preset: &Preset, key: &str) -> String {
 fn refuse(walk: &Walk, keys: &mut Table, settings: &[Entry], preset: &Preset) {
     let is_linux = |entry: &Entry| {
         let key = entry.key.as_str();
-        KNOWN.iter().any(|known| known.name == key) || OF_VERSIONS.contains(&key)
+        KNOWN.contains(&key) || OF_VERSIONS.contains(&key)
     };
     let (linux, others) = keys.entries.drain(..).partition(is_linux);
     keys.entries = others;

@@ -5,13 +5,14 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::case::{Call, Close, Destinations, How, Setup};
-use super::predict::{Draw, Kernel};
+use super::predict::Draw;
 use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
     Arrivals, Attempt, Binds, Client, Distribution, Ending, Host, Life, PoolPlan, PortRange,
-    PortSet, Remote, ReuseKey, SearchCost, SelectionKind, SocketOptions, Sockets, SynTimeout,
-    Target, TcpSettings, TimerGrid, Timers, Tuple, TwReuse, Will,
+    PortSet, Remote, SearchCost, SocketOptions, Sockets, SynTimeout, Target, TcpSettings, Timers,
+    Tuple, TwReuse, Will,
 };
+use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};
 
 /// `host` of a world that is set up as `setup` says, with one client for each of `hows`.
@@ -19,6 +20,7 @@ use crate::units::{SimDuration, SimTime};
 /// # Panics
 /// When the range is none.
 pub(super) fn host(setup: &Setup, draw: Draw, sources: u32, hows: &[How]) -> Host {
+    let linux = draw.kernel.version;
     let highest = u32::from(setup.lo) + setup.n - 1;
     let ports = u16::try_from(highest).ok().and_then(|highest| PortRange::new(setup.lo, highest));
     Host {
@@ -29,23 +31,19 @@ pub(super) fn host(setup: &Setup, draw: Draw, sources: u32, hows: &[How]) -> Hos
         reserved: port_set(&setup.reserved),
         listeners: PortSet::default(),
         squatters: Vec::new(),
-        time_wait: SimDuration::from_secs(60),
-        timer_grid: TimerGrid::LinuxWheel { hz: draw.kernel.hz },
-        selection: if draw.kernel.version < (5, 12) {
-            SelectionKind::LinuxSharedHint
-        } else {
-            SelectionKind::Linux
-        },
-        reuse_key: ReuseKey::FourTuple,
-        tcp: tcp(setup, draw.kernel),
+        time_wait: linux.time_wait(),
+        timer_grid: linux.timer_grid(draw.kernel.hz),
+        selection: linux.selection(),
+        reuse_key: linux.reuse_key(),
+        tcp: tcp(setup, linux),
         search_cost: None::<SearchCost>,
         clients: hows.iter().enumerate().map(|(number, how)| client(number, how)).collect(),
     }
 }
 
 /// The sysctls of a setup on a kernel; what it leaves out has that kernel's default.
-fn tcp(setup: &Setup, kernel: Kernel) -> TcpSettings {
-    let usual = of_version(kernel.version);
+fn tcp(setup: &Setup, linux: Linux) -> TcpSettings {
+    let usual = linux.tcp();
     TcpSettings {
         tw_reuse: match setup.tw_reuse {
             0 => TwReuse::Never,
@@ -60,28 +58,10 @@ fn tcp(setup: &Setup, kernel: Kernel) -> TcpSettings {
         fin_timeout: setup
             .fin_timeout
             .map_or(usual.fin_timeout, |timeout| SimDuration::from_secs(timeout.into())),
-        autobind_reuse: setup.autobind_reuse != 0,
-        ..usual
-    }
-}
-
-/// The rules of one version of Linux, as the presets have them.
-fn of_version(version: (u16, u16)) -> TcpSettings {
-    let since = |major, minor| version >= (major, minor);
-    let usual = TcpSettings::default();
-    let second = SimDuration::from_secs(1);
-    // tcp_twsk_unique: an age of more than `tcp_tw_reuse_delay` in milliseconds; before 6.14 another
-    // second than then; before 4.19 another than the one after that.
-    let (tw_reuse_delay, tw_reuse_clock) = match version {
-        _ if since(6, 14) => (usual.tw_reuse_delay, usual.tw_reuse_clock),
-        _ if since(4, 19) => (SimDuration::ZERO, second),
-        _ => (second, second),
-    };
-    TcpSettings {
-        tw_reuse_delay,
-        tw_reuse_clock,
-        narrow_range_by_one: since(6, 8),
-        buckets_reopen: since(6, 18),
+        autobind_reuse: match linux.has("ip_autobind_reuse") {
+            true => setup.autobind_reuse != 0,
+            false => usual.autobind_reuse,
+        },
         ..usual
     }
 }
@@ -209,5 +189,32 @@ impl Script {
     /// Ends a connection.
     pub fn close(&mut self, opened: Opened, close: Close) {
         self.machine.close(opened.connection, ending(close), &mut Unobserved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::predict::Kernel;
+    use super::*;
+
+    /// `validate` and `run` take a kernel for the same.
+    #[test]
+    fn the_machine_of_an_experiment_is_what_the_preset_of_its_kernel_makes() {
+        for version in Linux::known() {
+            let text = format!(
+                "[host.here]\npreset = \"linux-{version}\"\n[client.any]\nlifetime = \"0 s\"\n\
+                 arrivals = {{ process = \"poisson\", rate = \"1 / s\" }}\n"
+            );
+            let read = crate::scenario::parse("here", "here.toml", text, &[]).unwrap();
+            let preset = &read.world.hosts[0];
+            let kernel = Kernel { version, hz: 250 };
+            let setup = Setup { tw_reuse: preset.tcp.tw_reuse as u8, ..Setup::new(40_000, 50) };
+            let machine = host(&setup, Draw { phase: 0.5, seed: 1, kernel }, 1, &[]);
+            assert_eq!(machine.tcp, preset.tcp, "{version}");
+            assert_eq!(machine.selection, preset.selection, "{version}");
+            assert_eq!(machine.time_wait, preset.time_wait, "{version}");
+            assert_eq!(machine.timer_grid, preset.timer_grid, "{version}");
+            assert_eq!(machine.reuse_key, preset.reuse_key, "{version}");
+        }
     }
 }

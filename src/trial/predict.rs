@@ -10,6 +10,7 @@ use super::machine::{Script, ending, host, with_syn};
 use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 use crate::engine::Opened;
 use crate::model::{Ending, PortSet, Squatter, SquatterAddress};
+use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};
 
 /// What is not known of a machine: where its timers lie, and its random numbers.
@@ -26,15 +27,15 @@ pub struct Draw {
 /// What the model has to know of a kernel: which rules it follows, and how coarse its timers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// Its version, `(6, 18)`.
-    pub version: (u16, u16),
+    /// Its version.
+    pub version: Linux,
     /// Jiffies a second.
     pub hz: u32,
 }
 
 impl Kernel {
     /// The kernel that the model was measured on.
-    pub const MEASURED: Self = Self { version: (6, 18), hz: 250 };
+    pub const MEASURED: Self = Self { version: Linux::NEWEST, hz: 250 };
 }
 
 impl Draw {

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use super::super::kernel_info::{KernelInfo, kernel_info};
 use super::super::{Setting, System, TakeOver, Unreadable};
-use crate::model::{PortRange, PortSet, ReuseKey, SynTimeout, TimerGrid, TimerWheel};
+use crate::model::{PortRange, PortSet, SynTimeout, TimerGrid, TimerWheel};
 use crate::numbers::{count, plural, span};
+use crate::platform::{Linux, Value};
 use crate::units::{SimDuration, SimTime};
 
-/// Linux 6.18 include/net/tcp.h:TCP_TIMEWAIT_LEN, no sysctl.
-const TIME_WAIT: Duration = Duration::from_secs(60);
-/// What the presets say, and is taken where the kernel does not say.
-const USUAL_HZ: u32 = 250;
+/// What the kernel lists since some version.
+const LISTED: &str = "sock_diag of bound sockets";
 
 /// The settings of the network namespace that this thread is in.
 pub(crate) fn system() -> Result<System, Unreadable> {
@@ -34,22 +33,23 @@ impl Sysctls<'_> {
     fn system(&self) -> Result<System, Unreadable> {
         let range = self.range()?;
         let reserved = self.reserved();
-        let hz = self.hz();
-        let step = TimerGrid::LinuxWheel { hz }.step(SimDuration::from_secs(TIME_WAIT.as_secs()));
+        let linux = self.linux();
+        let time_wait = linux.time_wait();
+        let nanos = |span: SimDuration| Duration::from_nanos(span.as_nanos());
         let mut system = System {
             name: format!("Linux {}", self.kernel.release),
-            preset: preset(self.kernel.version()),
+            preset: linux.preset(),
             range,
             reserved,
-            reuse_key: ReuseKey::FourTuple,
-            time_wait: TIME_WAIT,
-            grid: Duration::from_nanos(step.as_nanos()),
+            reuse_key: linux.reuse_key(),
+            time_wait: nanos(time_wait),
+            grid: nanos(self.timer_grid().step(time_wait)),
             take_over: self.take_over(),
             settings: Vec::new(),
             keys: Vec::new(),
             unseen: self.unseen(),
         };
-        self.tell(&mut system, hz);
+        self.tell(&mut system);
         Ok(system)
     }
 
@@ -76,21 +76,32 @@ impl Sysctls<'_> {
         parts.flatten().collect()
     }
 
-    fn hz(&self) -> u32 {
-        self.kernel.hz.unwrap_or(USUAL_HZ)
+    /// The version that it is taken for: the nearest known one, or the newest where it names none.
+    fn linux(&self) -> Linux {
+        self.kernel.version().map_or(Linux::NEWEST, Linux::nearest_known)
+    }
+
+    fn timer_grid(&self) -> TimerGrid {
+        let usual = self.linux().usual_hz();
+        self.kernel.hz.or(usual).map_or(TimerGrid::Exact, |hz| self.linux().timer_grid(hz))
     }
 
     fn number(&self, name: &str) -> Option<u64> {
         (self.read)(name).ok()?.trim().parse().ok()
     }
 
-    /// net/ipv4/tcp_ipv4.c:tcp_twsk_unique, Linux 6.18; before 6.14 the second had to change, which takes
-    /// a second at most.
+    /// net/ipv4/tcp_ipv4.c:tcp_twsk_unique, Linux 6.18; where there is no sysctl, clocks of whole seconds
+    /// are compared, which adds a second at most.
     fn take_over(&self) -> TakeOver {
         if self.number("tcp_timestamps") == Some(0) {
             return TakeOver::Never;
         }
-        let delay = Duration::from_millis(self.number("tcp_tw_reuse_delay").unwrap_or(1_000));
+        let delay = self.number("tcp_tw_reuse_delay").unwrap_or_else(|| {
+            let tcp = self.linux().tcp();
+            let seconds = tcp.tw_reuse_delay.as_nanos() + tcp.tw_reuse_clock.as_nanos();
+            seconds / 1_000_000_000 * 1_000
+        });
+        let delay = Duration::from_millis(delay);
         match self.number("tcp_tw_reuse") {
             Some(1) => TakeOver::After(delay),
             Some(2) => TakeOver::LoopbackAfter(delay),
@@ -105,18 +116,21 @@ impl Sysctls<'_> {
              connect() chose; such a port is lost to every destination, not only to its own."
                 .to_owned(),
         ];
-        if self.kernel.version().is_some_and(|version| version < (6, 8)) {
-            unseen.push(
-                "Kernels before 6.8 do not list sockets that are bound and neither listen nor are \
+        let linux = self.linux();
+        if let Some(since) = Linux::first_with(LISTED).filter(|_| !linux.has(LISTED)) {
+            unseen.push(format!(
+                "Kernels before {since} do not list sockets that are bound and neither listen nor are \
                  connected."
-                    .to_owned(),
-            );
+            ));
+        }
+        if self.kernel.version().is_some_and(|version| version != linux) {
+            unseen.push(format!("This kernel is not known: it is taken for Linux {linux}."));
         }
         unseen
     }
 
     /// Every setting with its meaning, and as a scenario's key where it is not the preset's own.
-    fn tell(&self, system: &mut System, hz: u32) {
+    fn tell(&self, system: &mut System) {
         let (range, lasts) = (system.range, lasts(system));
         let mut add = |name, value: String, meaning: String| {
             system.settings.push(Setting { name, value, meaning });
@@ -144,21 +158,25 @@ impl Sysctls<'_> {
                 add(sysctl.full, format!("{value}{}", sysctl.unit), meaning);
             }
         }
-        self.keys(system, hz);
+        self.keys(system);
     }
 
     /// What a scenario has to say so that it is this machine.
-    fn keys(&self, system: &mut System, hz: u32) {
+    fn keys(&self, system: &mut System) {
         system.keys.push(("ports", format!("\"{}\"", system.range)));
         if !system.reserved.ports().is_empty() {
             let text = (self.read)("ip_local_reserved_ports").unwrap_or_default();
             system.keys.push(("ip_local_reserved_ports", format!("\"{}\"", text.trim())));
         }
-        if hz != USUAL_HZ {
+        let linux = self.linux();
+        if let (Some(hz), Some(usual)) = (self.kernel.hz, linux.usual_hz())
+            && hz != usual
+        {
             system.keys.push(("hz", hz.to_string()));
         }
-        for sysctl in SYSCTLS {
-            if let Some(value) = self.number(sysctl.name).filter(|value| *value != sysctl.usual) {
+        for sysctl in SYSCTLS.iter().filter(|sysctl| linux.has(sysctl.name)) {
+            let value = self.number(sysctl.name);
+            if let Some(value) = value.filter(|value| Some(*value) != sysctl.usual(linux)) {
                 system.keys.push((sysctl.name, value.to_string()));
             }
         }
@@ -168,6 +186,9 @@ impl Sysctls<'_> {
 /// `60 s to 62.0 s`.
 fn lasts(system: &System) -> String {
     let (least, grid) = (system.time_wait.as_secs_f64(), system.grid.as_secs_f64());
+    if system.grid.is_zero() {
+        return span(least);
+    }
     format!("{} to {}", span(least), span(least + grid))
 }
 
@@ -176,10 +197,20 @@ struct Sysctl {
     name: &'static str,
     full: &'static str,
     unit: &'static str,
-    /// What the presets say of it.
-    usual: u64,
     /// What a value means; nothing where it is not worth a line.
     meaning: fn(u64, &Sysctls) -> Option<String>,
+}
+
+impl Sysctl {
+    /// The default of a version of Linux, as the sysctl has it; `None` where that depends on the machine.
+    fn usual(&self, linux: Linux) -> Option<u64> {
+        match linux.fact(self.name)?.value {
+            Value::Number(number) => Some(number.into()),
+            Value::Span(span) if self.unit == " ms" => Some(span.as_nanos() / 1_000_000),
+            Value::Span(span) => Some(span.as_nanos() / 1_000_000_000),
+            _ => None,
+        }
+    }
 }
 
 /// Documentation/networking/ip-sysctl.rst, Linux 6.18.
@@ -188,7 +219,6 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_tw_reuse",
         full: "net.ipv4.tcp_tw_reuse",
         unit: "",
-        usual: 2,
         meaning: |value, sysctls| {
             Some(match (value, sysctls.take_over()) {
                 (1 | 2, TakeOver::Never) => {
@@ -211,7 +241,6 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_tw_reuse_delay",
         full: "net.ipv4.tcp_tw_reuse_delay",
         unit: " ms",
-        usual: 1_000,
         meaning: |value, _| {
             (value != 1_000).then(|| "how old a TIME-WAIT must be to be taken over".to_owned())
         },
@@ -220,7 +249,6 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_timestamps",
         full: "net.ipv4.tcp_timestamps",
         unit: "",
-        usual: 1,
         meaning: |value, _| {
             (value == 0).then(|| "off: no port can be taken out of TIME-WAIT".to_owned())
         },
@@ -229,7 +257,6 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_fin_timeout",
         full: "net.ipv4.tcp_fin_timeout",
         unit: " s",
-        usual: 60,
         meaning: |_, _| {
             Some(
                 "how long FIN-WAIT-2 waits for a server that never closes; TIME-WAIT is another timer"
@@ -241,8 +268,6 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_max_tw_buckets",
         full: "net.ipv4.tcp_max_tw_buckets",
         unit: "",
-        // Depends on the machine's memory; a scenario has no limit unless told.
-        usual: u64::MAX,
         meaning: |value, _| {
             let most = plural(value, "TIME-WAIT", "TIME-WAITs");
             Some(format!("with {most} on the machine, a further one ends at once"))
@@ -252,10 +277,9 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_syn_retries",
         full: "net.ipv4.tcp_syn_retries",
         unit: "",
-        usual: 6,
         meaning: |value, sysctls| {
             let linear = sysctls.number("tcp_syn_linear_timeouts").unwrap_or(0);
-            let after = syn_timeout(value, linear, sysctls.hz())?;
+            let after = syn_timeout(value, linear, sysctls)?;
             let after = count(after.round() as u64);
             Some(format!("a connection that nobody answers holds its port for about {after} s"))
         },
@@ -264,14 +288,12 @@ const SYSCTLS: [Sysctl; 8] = [
         name: "tcp_syn_linear_timeouts",
         full: "net.ipv4.tcp_syn_linear_timeouts",
         unit: "",
-        usual: 4,
         meaning: |_, _| None,
     },
     Sysctl {
         name: "ip_autobind_reuse",
         full: "net.ipv4.ip_autobind_reuse",
         unit: "",
-        usual: 0,
         meaning: |value, _| {
             (value != 0).then(|| {
                 "bind() to port 0 shares ports among sockets with SO_REUSEADDR when none is free"
@@ -282,24 +304,13 @@ const SYSCTLS: [Sysctl; 8] = [
 ];
 
 /// Seconds until a SYN is given up, by the timers' grid.
-fn syn_timeout(retries: u64, linear: u64, hz: u32) -> Option<f64> {
+fn syn_timeout(retries: u64, linear: u64, sysctls: &Sysctls) -> Option<f64> {
     let syn = SynTimeout::Linux {
         retries: u8::try_from(retries).ok()?,
         linear_timeouts: u8::try_from(linear).ok()?,
     };
-    let grid = TimerGrid::LinuxWheel { hz };
-    let wheel = TimerWheel::new(grid, SimDuration::from_secs(TIME_WAIT.as_secs()), 0.5, 0);
+    let wheel = TimerWheel::new(sysctls.timer_grid(), sysctls.linux().time_wait(), 0.5, 0);
     Some(syn.given_up(wheel, SimTime::START).as_secs_f64())
-}
-
-/// The preset that is nearest to a kernel from below.
-fn preset(version: Option<(u16, u16)>) -> &'static str {
-    match version.unwrap_or((6, 18)) {
-        version if version >= (6, 14) => "linux",
-        version if version >= (6, 0) => "linux-6.6",
-        version if version >= (5, 0) => "linux-5.15",
-        _ => "linux-4.18",
-    }
 }
 
 /// A list of single ports can take so many bytes; all other values are short.
@@ -374,15 +385,59 @@ mod tests {
         assert!(of(&[("ip_local_port_range", "5")]).is_err());
     }
 
+    /// The usual settings of a kernel are the preset of its version and nothing more, and every one that
+    /// differs is a key that this preset takes.
     #[test]
-    fn an_old_kernel_has_the_preset_of_its_time() {
-        for (version, name) in [
-            ((6, 18), "linux"),
-            ((6, 8), "linux-6.6"),
-            ((5, 15), "linux-5.15"),
-            ((4, 18), "linux-4.18"),
-        ] {
-            assert_eq!(preset(Some(version)), name);
+    fn every_kernel_is_its_preset_and_what_differs_from_it() {
+        for linux in Linux::known() {
+            let usual =
+                |sysctl: &Sysctl| linux.has(sysctl.name).then(|| sysctl.usual(linux)).flatten();
+            let told = |change: u64| {
+                let read = |name: &str| {
+                    let sysctl = SYSCTLS.iter().find(|sysctl| sysctl.name == name);
+                    let value = sysctl.and_then(usual).map(|value| (value + change).to_string());
+                    let range = (name == "ip_local_port_range").then(|| "32768 60999".to_owned());
+                    value.or(range).ok_or_else(|| "not there".to_owned())
+                };
+                let kernel = KernelInfo { release: format!("{linux}.7-generic"), hz: Some(250) };
+                Sysctls { read: &read, kernel }.system().unwrap()
+            };
+            let system = told(0);
+            assert_eq!(system.preset, linux.preset());
+            assert_eq!(system.keys, [("ports", "\"32768-60999\"".to_owned())], "{linux}");
+            assert_eq!(system.time_wait.as_nanos() as u64, linux.time_wait().as_nanos(), "{linux}");
+            let mut differing: Vec<&str> =
+                told(1).keys.iter().map(|(key, _)| *key).skip(1).collect();
+            let sysctls = SYSCTLS.iter().filter(|sysctl| usual(sysctl).is_some());
+            assert!(sysctls.map(|sysctl| sysctl.name).eq(differing.drain(..)), "{linux}");
+            assert_eq!(system.unseen.len(), if linux < Linux(6, 8) { 2 } else { 1 }, "{linux}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_known_is_taken_for_the_nearest_and_says_so() {
+        let read = |_: &str| Ok("32768 60999".to_owned());
+        let kernel = KernelInfo { release: "7.2.1".to_owned(), hz: Some(1000) };
+        let system = Sysctls { read: &read, kernel }.system().unwrap();
+        assert_eq!(system.preset, "linux");
+        assert!(system.unseen.iter().any(|line| line.contains("taken for Linux 6.18")));
+    }
+
+    #[test]
+    fn where_seconds_are_compared_a_port_is_taken_over_a_second_or_two_later() {
+        for (release, seconds) in [("6.12.1", 1), ("4.19.2", 1), ("4.18.0", 2)] {
+            let read = |name: &str| match name {
+                "ip_local_port_range" => Ok("32768 60999".to_owned()),
+                "tcp_tw_reuse" | "tcp_timestamps" => Ok("1".to_owned()),
+                _ => Err("not there".to_owned()),
+            };
+            let kernel = KernelInfo { release: release.to_owned(), hz: Some(250) };
+            let system = Sysctls { read: &read, kernel }.system().unwrap();
+            assert_eq!(
+                system.take_over,
+                TakeOver::After(Duration::from_secs(seconds)),
+                "{release}"
+            );
         }
     }
 }

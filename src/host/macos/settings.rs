@@ -44,7 +44,7 @@ pub(super) fn system(text: &str) -> Result<System, String> {
     settings.push(random_setting(value(RANDOM), random));
     Ok(System {
         name: name(value(MACOS), value(DARWIN)),
-        preset: "macos",
+        preset: "macos".to_owned(),
         range,
         reserved: PortSet::default(),
         reuse_key: ReuseKey::Host,
@@ -172,7 +172,7 @@ kern.osrelease: 24.1.0
     #[test]
     fn a_mac_as_it_comes_is_the_preset() {
         let system = system(DEFAULTS).unwrap();
-        assert_eq!((system.name.as_str(), system.preset), ("macOS 15.1", "macos"));
+        assert_eq!((system.name.as_str(), system.preset.as_str()), ("macOS 15.1", "macos"));
         assert_eq!(system.range, PortRange::IANA_DYNAMIC);
         assert_eq!(system.time_wait, Duration::from_secs(30));
         assert_eq!(system.reuse_key, ReuseKey::Host);

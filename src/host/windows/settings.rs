@@ -41,7 +41,7 @@ pub(super) fn system(answers: &Answers) -> Result<System, String> {
     let shared = reuse.is_some_and(|(_, ports)| ports > 0);
     Ok(System {
         name: name(&answers.version),
-        preset: "windows",
+        preset: "windows".to_owned(),
         range,
         reserved: excluded.iter().flat_map(|part| ports(*part)).collect::<PortSet>(),
         reuse_key: if shared { ReuseKey::FourTuple } else { ReuseKey::SourceAddress },

@@ -1,4 +1,4 @@
-//! How Linux chooses: `connect()` and `bind()` to port 0, as of 6.18, and `connect()` as of 4.2.
+//! How Linux chooses: `connect()` and `bind()` to port 0, as of 6.18, and `connect()` before 5.12.
 //!
 //! Both walk every other port, from a start that differs between them: `connect()` continues a
 //! sequence of its own for each (source, destination) with random increments, `bind()` draws afresh
@@ -10,6 +10,7 @@ use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::part::{Narrow, Part, walk_in_order};
+use super::rfc6056::walk;
 use super::{Choice, FreePorts, Remainder, below, mix};
 use crate::units::{SimDuration, SimTime};
 
@@ -135,7 +136,7 @@ impl LinuxConnect {
     }
 }
 
-/// `connect()` of Linux 4.2 to 5.11: `net/ipv4/inet_hashtables.c:__inet_hash_connect` of 4.18, whose
+/// `connect()` of Linux 4.6 to 5.11: `net/ipv4/inet_hashtables.c:__inet_hash_connect` of 4.18, whose
 /// `static u32 hint` serves all destinations, on top of a keyed hash of each.
 #[derive(Clone, Copy, Debug)]
 pub struct LinuxSharedHint {
@@ -159,6 +160,40 @@ impl LinuxSharedHint {
         let (choice, walked) = parity_walk(ports, offset / 2, Parity::Low);
         if choice.bit.is_some() {
             self.hint = self.hint.wrapping_add(walked + STEP); // hint += i + 2
+        }
+        choice
+    }
+}
+
+/// `connect()` of Linux before 4.6: port by port, by one counter for all destinations on top of a keyed
+/// hash of each (`net/ipv4/inet_hashtables.c:__inet_hash_connect` of 3.13 and of 4.4, `static u32 hint`).
+#[derive(Clone, Copy, Debug)]
+pub struct LinuxInOrder {
+    /// Does it start at a port of the lowest one's parity, as since 4.2?
+    even: bool,
+    secret: u64,
+    hint: u32,
+}
+
+impl LinuxInOrder {
+    /// A chooser with a key of its own.
+    #[must_use]
+    pub fn new(even: bool, rng: &mut Xoshiro256PlusPlus) -> Self {
+        Self { even, secret: rng.next_u64(), hint: 0 }
+    }
+
+    /// Searches for a port for the (source, destination) that `key` stands for.
+    #[inline(never)]
+    pub fn choose(&mut self, key: u64, ports: &impl FreePorts) -> Choice {
+        let port_offset = (mix(self.secret ^ mix(key)) >> 32) as u32;
+        let offset = self.hint.wrapping_add(port_offset);
+        // `offset &= ~1` and i from 0; before 4.2 i from 1.
+        let start = if self.even { offset & !1 } else { offset.wrapping_add(1) };
+        let choice = walk(ports, start % ports.num_ephemeral());
+        if choice.bit.is_some() {
+            // `hint += (i + 2) & ~1`; before 4.2 `hint += i`: by either, what was looked at.
+            let moved = if self.even { (choice.probes + 1) & !1 } else { choice.probes };
+            self.hint = self.hint.wrapping_add(moved);
         }
         choice
     }
@@ -449,6 +484,48 @@ mod tests {
         for (delta, &count) in counts.iter().enumerate() {
             let expected = if delta > 0 && delta % 2 == 0 { 850..1150 } else { 0..1 };
             assert!(expected.contains(&count), "increment {delta} came {count} times");
+        }
+    }
+
+    /// The loops of 3.13 and 4.4, port by port: the ports of `count` connections to `keys` destinations
+    /// in turn, none of which is given back.
+    fn old_kernel_walk(even: bool, n: u32, secret: u64, keys: u64, count: u32) -> Vec<u32> {
+        let (mut hint, mut held) = (0_u32, std::collections::HashSet::new());
+        let mut ports = Vec::new();
+        for index in 0..u64::from(count) {
+            let key = index % keys;
+            let mut offset = hint.wrapping_add((mix(secret ^ mix(key)) >> 32) as u32);
+            if even {
+                offset &= !1;
+            }
+            let first = u32::from(!even);
+            let i = (first..n + first).find(|i| !held.contains(&((i + offset) % n))).unwrap();
+            ports.push((i + offset) % n);
+            held.insert((i + offset) % n);
+            hint = hint.wrapping_add(if even { (i + 2) & !1 } else { i });
+        }
+        ports
+    }
+
+    #[test]
+    fn before_4_6_the_search_by_subtraction_equals_the_kernels_loop() {
+        for (kind, even) in
+            [(SelectionKind::LinuxInOrder, false), (SelectionKind::LinuxEvenStart, true)]
+        {
+            for n in [1, 2, 3, 50, 51, 28_233] {
+                let mut rng = Xoshiro256PlusPlus::seed_from_u64(u64::from(n));
+                let secret = rng.clone().next_u64();
+                let mut chooser = Selector::for_connect(kind, n, &mut rng);
+                let mut row = Row(Bitmaps::full(1, n, &[]));
+                let count = n.min(300);
+                let chosen = (0..u64::from(count)).map(|index| {
+                    let choice = chooser.choose(index % 3, SimTime::START, &row, &mut rng);
+                    row.0.clear(0, choice.bit.unwrap());
+                    choice.bit.unwrap()
+                });
+                let chosen: Vec<u32> = chosen.collect();
+                assert_eq!(chosen, old_kernel_walk(even, n, secret, 3, count), "{kind:?} n={n}");
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod rfc6056;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-pub use linux::{LinuxBind, LinuxConnect, LinuxSharedHint};
+pub use linux::{LinuxBind, LinuxConnect, LinuxInOrder, LinuxSharedHint};
 pub use part::Part;
 pub use rfc6056::Rfc6056;
 
@@ -91,8 +91,10 @@ impl Layout {
 pub enum Selector {
     /// Linux `connect()`.
     LinuxConnect(LinuxConnect),
-    /// Linux `connect()` before 5.12.
+    /// Linux `connect()` of 4.6 to 5.11.
     LinuxSharedHint(LinuxSharedHint),
+    /// Linux `connect()` before 4.6.
+    LinuxInOrder(LinuxInOrder),
     /// Linux `bind()` to port 0.
     LinuxBind(LinuxBind),
     /// RFC 6056 algorithms, and the plain sequential one.
@@ -111,6 +113,8 @@ impl Selector {
         match kind {
             SelectionKind::Linux => Self::LinuxConnect(LinuxConnect::new(num_ephemeral, rng)),
             SelectionKind::LinuxSharedHint => Self::LinuxSharedHint(LinuxSharedHint::new(rng)),
+            SelectionKind::LinuxEvenStart => Self::LinuxInOrder(LinuxInOrder::new(true, rng)),
+            SelectionKind::LinuxInOrder => Self::LinuxInOrder(LinuxInOrder::new(false, rng)),
             other => Self::Rfc6056(Rfc6056::new(other, rng)),
         }
     }
@@ -120,6 +124,10 @@ impl Selector {
     pub fn for_bind(kind: SelectionKind, rng: &mut Xoshiro256PlusPlus) -> Self {
         match kind {
             SelectionKind::Linux | SelectionKind::LinuxSharedHint => Self::LinuxBind(LinuxBind),
+            // inet_csk_get_port before 4.6: up from a random port (`rover`).
+            kind if kind.is_linux() => {
+                Self::Rfc6056(Rfc6056::new(SelectionKind::SimpleRandomization, rng))
+            }
             other => Self::Rfc6056(Rfc6056::new(other, rng)),
         }
     }
@@ -136,6 +144,7 @@ impl Selector {
         match self {
             Self::LinuxConnect(linux) => linux.choose(key, now, ports, rng),
             Self::LinuxSharedHint(linux) => linux.choose(key, ports),
+            Self::LinuxInOrder(linux) => linux.choose(key, ports),
             Self::LinuxBind(linux) => linux.choose(ports, rng),
             Self::Rfc6056(rfc) => rfc.choose(key, ports, rng),
         }

@@ -37,8 +37,7 @@ impl Rfc6056 {
     /// When `kind` is one of Linux's, which are none of the RFC's.
     #[must_use]
     pub fn new(kind: SelectionKind, rng: &mut Xoshiro256PlusPlus) -> Self {
-        let of_linux = matches!(kind, SelectionKind::Linux | SelectionKind::LinuxSharedHint);
-        assert!(!of_linux, "Linux has choosers of its own");
+        assert!(!kind.is_linux(), "Linux has choosers of its own");
         let secret = rng.next_u64();
         let counters = if kind == SelectionKind::DoubleHash { TABLE_LENGTH } else { 1 };
         // Counters start anywhere, as on a machine that has been up for a while.
@@ -69,9 +68,7 @@ impl Rfc6056 {
                 self.walk_counter(index, (hash >> 32) as u32, ports)
             }
             SelectionKind::RandomIncrements => self.random_increments(ports, rng),
-            SelectionKind::Sequential | SelectionKind::Linux | SelectionKind::LinuxSharedHint => {
-                self.walk_counter(0, 0, ports)
-            }
+            _ => self.walk_counter(0, 0, ports),
         }
     }
 
@@ -115,7 +112,7 @@ impl Rfc6056 {
 }
 
 /// Looks at every port once, upwards from `start`, wrapping round.
-fn walk(ports: &impl FreePorts, start: u32) -> Choice {
+pub(super) fn walk(ports: &impl FreePorts, start: u32) -> Choice {
     let n = ports.num_ephemeral();
     if let Some(bit) = ports.first_free(start, n) {
         return Choice { bit: Some(bit), probes: bit - start + 1 };

@@ -89,7 +89,8 @@ fn what_differs_between_kernels_can_be_set_one_by_one() {
         host("tw_reuse_clock = \"1 s\"\nbuckets_reopen = false\nnarrow_range_by_one = false").tcp;
     assert_eq!(tcp.tw_reuse_clock, SimDuration::from_secs(1));
     assert!(!tcp.buckets_reopen && !tcp.narrow_range_by_one);
-    assert_eq!(host("selection = \"linux-4.2\"").selection, SelectionKind::LinuxSharedHint);
+    assert_eq!(host("selection = \"linux-4.6\"").selection, SelectionKind::LinuxSharedHint);
+    assert_eq!(host("selection = \"linux-4.2\"").selection, SelectionKind::LinuxEvenStart);
     refused("tw_reuse_clock = \"2 s\"", "\"2 s\"", "no kernel has", "\"1 ms\" for Linux 6.14");
     refused("buckets_reopen = 1", "1", "must be true or false", "buckets_reopen = true");
     refused("buckets_reopen = \"no\"", "\"no\"", "not text", "without quotes");
