@@ -1,6 +1,7 @@
 //! A version of Linux as the model takes it: the table's rows at that version, put together.
 
-use super::facts::{FACTS, Fact, Kind, Value};
+use super::fact::{Fact, Value};
+use super::facts::FACTS;
 use super::version::Linux;
 use crate::model::{ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse};
 use crate::units::SimDuration;
@@ -26,14 +27,13 @@ impl Linux {
     /// Has this version the sysctl, the socket option or whatever else `key` stands for?
     #[must_use]
     pub fn has(self, key: &str) -> bool {
-        self.fact(key).is_some_and(|fact| !matches!(fact.kind, Kind::Instead | Kind::Gone))
+        self.fact(key).is_some_and(Fact::is_there)
     }
 
     /// The first version that has what `key` stands for.
     #[must_use]
     pub fn first_with(key: &str) -> Option<Self> {
-        let there = |fact: &&Fact| !matches!(fact.kind, Kind::Instead | Kind::Gone);
-        FACTS.iter().filter(there).find(|fact| fact.key == key).map(|fact| fact.since)
+        FACTS.iter().find(|fact| fact.key == key && fact.is_there()).map(|fact| fact.since)
     }
 
     /// How this version chooses ports.

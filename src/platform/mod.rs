@@ -7,9 +7,11 @@
 //! model against, the preset that `inspect` names, the sysctls and socket options that a scenario may
 //! set, and [`TcpSettings::default`](crate::model::TcpSettings), which is the newest kernel's.
 
+mod fact;
 mod facts;
 mod linux;
 mod version;
 
-pub use facts::{FACTS, Fact, Kind, Value};
+pub use fact::{Fact, Kind, Value};
+pub use facts::FACTS;
 pub use version::Linux;
