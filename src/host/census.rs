@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use super::{Protocol, Socket, System, TcpState};
 use crate::model::ReuseKey;
@@ -158,7 +157,7 @@ pub fn age_s(socket: &Socket, system: &System) -> Option<f64> {
 pub fn returns_s(socket: &Socket, system: &System) -> Option<f64> {
     let left = socket.remaining?.as_secs_f64();
     let (source, destination) = (socket.local.ip(), socket.remote.ip());
-    let take_over = system.take_over.age(source, destination).map(|age| age.as_secs_f64());
+    let take_over = system.taken_over_from(source, destination).map(|age| age.as_secs_f64());
     match (take_over, age_s(socket, system)) {
         (Some(from), Some(age)) => Some(left.min((from - age).max(0.0))),
         _ => Some(left),
@@ -170,7 +169,7 @@ pub fn returns_s(socket: &Socket, system: &System) -> Option<f64> {
 /// Linux 6.18 net/ipv4/tcp_ipv4.c:tcp_twsk_unique: its age must be greater than the delay. A TIME-WAIT
 /// whose time is up still holds its port until the timer fires.
 fn taken_over_now(socket: &Socket, system: &System) -> bool {
-    let from = system.take_over.age(socket.local.ip(), socket.remote.ip());
+    let from = system.taken_over_from(socket.local.ip(), socket.remote.ip());
     match (from, age_s(socket, system)) {
         (Some(from), Some(age)) => age > from.as_secs_f64(),
         _ => false,
@@ -296,19 +295,13 @@ fn distinct_ports(system: &System, sockets: &[&Socket]) -> u32 {
     ports.len() as u32
 }
 
-/// The time that a TIME-WAIT of `system` lasts in the mean, or until `connect()` may take its port over on
-/// the way from `source` to `destination`.
-#[must_use]
-pub fn mean_hold(system: &System, source: IpAddr, destination: IpAddr) -> Duration {
-    let whole = system.time_wait + system.grid / 2;
-    system.take_over.age(source, destination).map_or(whole, |age| age.min(whole))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::host::{TakeOver, machines};
-    use crate::model::{PortRange, PortSet};
+    use crate::host::machines;
+    use crate::model::{PortRange, PortSet, TcpSettings, TwReuse};
 
     /// Ten ports, one of them reserved.
     fn system() -> System {
@@ -376,17 +369,20 @@ mod tests {
 
     #[test]
     fn a_time_wait_that_may_be_taken_over_is_no_loss() {
-        let take_over = TakeOver::After(Duration::from_secs(1));
-        let taken = census(&System { take_over, ..system() }, &some_sockets());
+        let reuse = |tw_reuse| System {
+            tcp: TcpSettings { tw_reuse, ..TcpSettings::default() },
+            ..system()
+        };
+        let taken = census(&reuse(TwReuse::Always), &some_sockets());
         let api = &taken.flows[0];
         assert_eq!((api.time_wait, api.held, api.left), (2, 2, 5));
         assert!(api.returns.is_empty());
         let young = [time_wait("10.0.0.1:40005", API, 60)];
-        let young = census(&System { take_over, ..system() }, &young);
-        assert_eq!((young.flows[0].held, &young.flows[0].returns[..]), (1, &[1.0][..]));
+        let young = census(&reuse(TwReuse::Always), &young);
+        // A second and half a millisecond, in which ages are told.
+        assert_eq!((young.flows[0].held, &young.flows[0].returns[..]), (1, &[1.0005][..]));
         // Over loopback only: not here.
-        let take_over = TakeOver::LoopbackAfter(Duration::from_secs(1));
-        assert_eq!(census(&System { take_over, ..system() }, &some_sockets()).flows[0].left, 3);
+        assert_eq!(census(&reuse(TwReuse::Loopback), &some_sockets()).flows[0].left, 3);
     }
 
     #[test]

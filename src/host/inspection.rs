@@ -2,7 +2,7 @@
 
 use super::{
     Activity, Census, Flow, Forecast, Outlook, Owners, Protocol, RECENT_S, Rates, Socket, System,
-    Tracker, Unreadable, census, forecast, mean_hold,
+    Tracker, Unreadable, census, forecast,
 };
 
 /// What the machine is at one moment, and what it does if it was looked at before.
@@ -120,7 +120,7 @@ impl Observer {
             activity.map_or(idle, Activity::steadiest)
         });
         let rates = better(counted, rates_by_age(system, flow));
-        let hold_s = mean_hold(system, flow.source, flow.destination.ip()).as_secs_f64();
+        let hold_s = system.hold(flow.source, flow.destination.ip()).as_secs_f64();
         Prospect {
             rates,
             sustainable: sustainable(flow, rates, hold_s),
@@ -152,7 +152,7 @@ fn better(counted: Option<Rates>, by_age: Option<Rates>) -> Option<Rates> {
 /// there may have been nothing, and older than `connect()` leaves them are not all still there.
 fn rates_by_age(system: &System, flow: &Flow) -> Option<Rates> {
     let since = flow.ages.last().copied().unwrap_or(RECENT_S);
-    let taken_over = system.take_over.age(flow.source, flow.destination.ip());
+    let taken_over = system.taken_over_from(flow.source, flow.destination.ip());
     let all_there = taken_over.map_or(60.0, |age| age.as_secs_f64()).min(60.0);
     let recent_s = since.clamp(1.0, RECENT_S).min(all_there);
     if recent_s < 0.1 {
@@ -228,6 +228,7 @@ impl Inspection {
 mod tests {
     use super::*;
     use crate::host::machines::{self, inspected, time_waits};
+    use crate::model::{TcpSettings, TwReuse};
 
     fn prospect(sockets: &[Socket]) -> Prospect {
         inspected(sockets).prospects[0]
@@ -264,7 +265,7 @@ mod tests {
     fn what_connect_takes_over_is_missed_by_ages_and_not_counted_on() {
         // A hundred a second on 500 ports: older ones than five seconds have been taken over.
         let system = System {
-            take_over: crate::host::TakeOver::After(std::time::Duration::from_secs(1)),
+            tcp: TcpSettings { tw_reuse: TwReuse::Always, ..TcpSettings::default() },
             ..machines::system()
         };
         let sockets: Vec<Socket> = time_waits(100, 5);

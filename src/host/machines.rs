@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Inspection, Observer, Protocol, Setting, Socket, System, TakeOver, TcpState};
-use crate::model::{PortRange, PortSet, ReuseKey};
+use super::{Inspection, Observer, Protocol, Setting, Socket, System, TcpState};
+use crate::model::{PortRange, PortSet, ReuseKey, TcpSettings, TwReuse};
 
 /// Linux with ports 40000-40999.
 pub fn system() -> System {
@@ -15,7 +15,7 @@ pub fn system() -> System {
         reuse_key: ReuseKey::FourTuple,
         time_wait: Duration::from_secs(60),
         grid: Duration::from_secs(2),
-        take_over: TakeOver::Never,
+        tcp: TcpSettings { tw_reuse: TwReuse::Never, ..TcpSettings::default() },
         settings: vec![Setting {
             name: "net.ipv4.ip_local_port_range",
             value: "40000-40999".to_owned(),

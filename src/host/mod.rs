@@ -48,7 +48,7 @@ use macos as platform;
 #[cfg(windows)]
 use windows as platform;
 
-pub use census::{Census, Flow, Usable, age_s, census, mean_hold, returns_s};
+pub use census::{Census, Flow, Usable, age_s, census, returns_s};
 pub use class::{PortClass, class};
 pub use forecast::{Forecast, HORIZON_S, Outlook, forecast};
 pub use inspection::{Inspection, Observer, Prospect, look_once};
@@ -57,7 +57,7 @@ pub use own_command::own_command;
 pub use rates::{Activity, RECENT_S, Rates};
 pub use services::{Service, service};
 pub use socket::{NOBODY, Protocol, Socket, TcpState, plain};
-pub use system::{Setting, System, TakeOver};
+pub use system::{Setting, System};
 pub use track::{Closed, Event, FlowKey, Open, Tracker};
 
 /// Something that the system does not let us see.

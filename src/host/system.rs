@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{PortRange, PortSet, ReuseKey};
+use crate::model::{Ending, PortRange, PortSet, Remote, ReuseKey, TcpSettings, Timers, Will};
+use crate::units::{SimDuration, SimTime};
 
 /// The machine's own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct System {
     pub time_wait: Duration,
     /// How much later than due a timer of that length can fire.
     pub grid: Duration,
-    /// When `connect()` may take a port out of TIME-WAIT.
-    pub take_over: TakeOver,
+    /// What it does with TIME-WAITs, where the system takes them over at all.
+    pub tcp: TcpSettings,
     /// What is worth knowing, each with what it means.
     pub settings: Vec<Setting>,
     /// The same as keys of a scenario's `[host.NAME]`, where they differ from the preset:
@@ -44,28 +45,37 @@ pub struct Setting {
     pub meaning: String,
 }
 
-/// When `connect()` may take a port out of TIME-WAIT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakeOver {
-    /// Never.
-    Never,
-    /// When it is older than this.
-    After(Duration),
-    /// The same, but only over the loopback device.
-    LoopbackAfter(Duration),
+impl System {
+    /// For how long a TIME-WAIT between these two addresses keeps its port from `connect()`, in the mean.
+    #[must_use]
+    pub fn hold(&self, source: IpAddr, destination: IpAddr) -> Duration {
+        let will = Will {
+            lifetime: SimDuration::ZERO,
+            second_fin: SimDuration::ZERO,
+            ending: Ending::Client,
+            remote: Remote::new(true, is_loopback(source, destination)),
+            bound: false,
+        };
+        let takeable = self.timers().life(SimTime::START, &will).takeable;
+        Duration::from_nanos(takeable.since(SimTime::START).as_nanos())
+    }
+
+    /// How old a TIME-WAIT between these two addresses must be for `connect()` to take its port, if that
+    /// may be before it is over.
+    #[must_use]
+    pub fn taken_over_from(&self, source: IpAddr, destination: IpAddr) -> Option<Duration> {
+        let may_be = self.timers().may_be_taken_over(is_loopback(source, destination));
+        may_be.then(|| self.hold(source, destination))
+    }
+
+    fn timers(&self) -> Timers {
+        let mean = self.time_wait + self.grid / 2;
+        let mean = SimDuration::from_nanos(u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX));
+        Timers::exact(self.tcp, true, mean)
+    }
 }
 
-impl TakeOver {
-    /// How old a TIME-WAIT between these two addresses must be.
-    #[must_use]
-    pub fn age(self, source: IpAddr, destination: IpAddr) -> Option<Duration> {
-        match self {
-            Self::Never => None,
-            Self::After(age) => Some(age),
-            // Linux 6.18 net/ipv4/tcp_ipv4.c:tcp_twsk_unique: either address suffices.
-            Self::LoopbackAfter(age) => {
-                (source.is_loopback() || destination.is_loopback()).then_some(age)
-            }
-        }
-    }
+/// Linux 6.18 net/ipv4/tcp_ipv4.c:tcp_twsk_unique: either address suffices.
+fn is_loopback(source: IpAddr, destination: IpAddr) -> bool {
+    source.is_loopback() || destination.is_loopback()
 }

@@ -8,7 +8,7 @@
 use super::attempt::Remote;
 use super::limit::Mark;
 use super::tcp::{SynTimeout, TcpSettings, TwReuse};
-use super::timer::{Timer, TimerWheel};
+use super::timer::{Timer, TimerGrid, TimerWheel};
 use super::{Ending, Host};
 use crate::units::{SimDuration, SimTime};
 
@@ -118,9 +118,23 @@ impl Timers {
         Self {
             wheel,
             tcp,
-            fin_wait_2: fin_wait_2(host, |timeout| wheel.timer(timeout)),
+            fin_wait_2: fin_wait_2(tcp, host.is_linux(), |timeout| wheel.timer(timeout)),
             time_wait: wheel.timer(host.time_wait),
             taken_over: Timer::by_clock(tcp.tw_reuse_delay, tcp.tw_reuse_clock, tick),
+            plain: false,
+        }
+    }
+
+    /// Timers that fire when they are due, of which TIME-WAIT lasts `time_wait`, on Linux or not.
+    #[must_use]
+    pub fn exact(tcp: TcpSettings, linux: bool, time_wait: SimDuration) -> Self {
+        let wheel = TimerWheel::new(TimerGrid::Exact, time_wait, 0.0, 0);
+        Self {
+            wheel,
+            tcp,
+            fin_wait_2: fin_wait_2(tcp, linux, Timer::exact),
+            time_wait: Timer::exact(time_wait),
+            taken_over: Timer::exact(mean_age(tcp)),
             plain: false,
         }
     }
@@ -129,10 +143,9 @@ impl Timers {
     /// in the mean over all places of the grid.
     #[must_use]
     pub fn with_mean_time_wait(self, host: &Host) -> Self {
-        let half_a_tick = SimDuration::from_nanos(self.tcp.tw_reuse_clock.as_nanos() / 2);
         Self {
             time_wait: Timer::exact(host.timer_grid.mean(host.time_wait)),
-            taken_over: Timer::exact(self.tcp.tw_reuse_delay + half_a_tick),
+            taken_over: Timer::exact(mean_age(self.tcp)),
             ..self
         }
     }
@@ -143,7 +156,7 @@ impl Timers {
     pub fn in_the_mean(host: &Host) -> Self {
         let mean = |timeout| Timer::exact(host.timer_grid.mean(timeout));
         let timers = Self::new(host, 0.5, 0, 0.5).with_mean_time_wait(host);
-        Self { fin_wait_2: fin_wait_2(host, mean), ..timers }
+        Self { fin_wait_2: fin_wait_2(host.tcp, host.is_linux(), mean), ..timers }
     }
 
     /// TIME-WAIT.
@@ -235,14 +248,23 @@ impl Timers {
     }
 }
 
-/// The timers of FIN-WAIT-2 on `host`; `timer` makes one.
+/// The age at which a TIME-WAIT may be taken over, in the mean over where the clock stands that tells it.
+fn mean_age(tcp: TcpSettings) -> SimDuration {
+    tcp.tw_reuse_delay + SimDuration::from_nanos(tcp.tw_reuse_clock.as_nanos() / 2)
+}
+
+/// The timers of FIN-WAIT-2; `timer` makes one.
 ///
 /// `net/ipv4/tcp.c:__tcp_close` and `tcp_timer.c:tcp_keepalive_timer`, Linux 6.18: up to a minute it
 /// is a TIME-WAIT bucket at once; of a longer one the whole socket waits for what is above a minute, and
 /// then a bucket for as long again. So 61 s become 2, and 120 s stay 120.
-fn fin_wait_2(host: &Host, timer: impl Fn(SimDuration) -> Timer) -> (Option<Timer>, Timer) {
-    let timeout = host.tcp.fin_timeout;
-    if !host.is_linux() {
+fn fin_wait_2(
+    tcp: TcpSettings,
+    linux: bool,
+    timer: impl Fn(SimDuration) -> Timer,
+) -> (Option<Timer>, Timer) {
+    let timeout = tcp.fin_timeout;
+    if !linux {
         return (None, timer(timeout));
     }
     if timeout <= TIMEWAIT_LEN {
@@ -296,7 +318,7 @@ fn doubled(retries: u8) -> SimDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{PortRange, PortSet, ReuseKey, SelectionKind, TimerGrid};
+    use crate::model::{PortRange, PortSet, ReuseKey, SelectionKind};
 
     /// Closed by the client at once, and by the server with it.
     const WILL: Will = Will {

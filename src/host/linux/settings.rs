@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use super::super::kernel_info::{KernelInfo, kernel_info};
-use super::super::{Setting, System, TakeOver, Unreadable};
-use crate::model::{PortRange, PortSet, SynTimeout, TimerGrid, TimerWheel};
+use super::super::{Setting, System, Unreadable};
+use crate::model::{PortRange, PortSet, SynTimeout, TcpSettings, TimerGrid, TimerWheel, TwReuse};
 use crate::numbers::{count, plural, span};
 use crate::platform::{Linux, Value};
 use crate::units::{SimDuration, SimTime};
@@ -44,7 +44,7 @@ impl Sysctls<'_> {
             reuse_key: linux.reuse_key(),
             time_wait: nanos(time_wait),
             grid: nanos(self.timer_grid().step(time_wait)),
-            take_over: self.take_over(),
+            tcp: self.tcp(),
             settings: Vec::new(),
             keys: Vec::new(),
             unseen: self.unseen(),
@@ -90,22 +90,20 @@ impl Sysctls<'_> {
         (self.read)(name).ok()?.trim().parse().ok()
     }
 
-    /// net/ipv4/tcp_ipv4.c:tcp_twsk_unique, Linux 6.18; where there is no sysctl, clocks of whole seconds
-    /// are compared, which adds a second at most.
-    fn take_over(&self) -> TakeOver {
-        if self.number("tcp_timestamps") == Some(0) {
-            return TakeOver::Never;
-        }
-        let delay = self.number("tcp_tw_reuse_delay").unwrap_or_else(|| {
-            let tcp = self.linux().tcp();
-            let seconds = tcp.tw_reuse_delay.as_nanos() + tcp.tw_reuse_clock.as_nanos();
-            seconds / 1_000_000_000 * 1_000
-        });
-        let delay = Duration::from_millis(delay);
-        match self.number("tcp_tw_reuse") {
-            Some(1) => TakeOver::After(delay),
-            Some(2) => TakeOver::LoopbackAfter(delay),
-            _ => TakeOver::Never,
+    /// What it does with TIME-WAITs; what has no sysctl is as its version has it.
+    fn tcp(&self) -> TcpSettings {
+        let usual = self.linux().tcp();
+        TcpSettings {
+            tw_reuse: match self.number("tcp_tw_reuse") {
+                Some(1) => TwReuse::Always,
+                Some(2) => TwReuse::Loopback,
+                _ => TwReuse::Never,
+            },
+            tw_reuse_delay: self
+                .number("tcp_tw_reuse_delay")
+                .map_or(usual.tw_reuse_delay, SimDuration::from_millis),
+            timestamps: self.number("tcp_timestamps") != Some(0),
+            ..usual
         }
     }
 
@@ -220,18 +218,20 @@ const SYSCTLS: [Sysctl; 8] = [
         full: "net.ipv4.tcp_tw_reuse",
         unit: "",
         meaning: |value, sysctls| {
-            Some(match (value, sysctls.take_over()) {
-                (1 | 2, TakeOver::Never) => {
+            let tcp = sysctls.tcp();
+            let at_most = (tcp.tw_reuse_delay + tcp.tw_reuse_clock).as_secs_f64();
+            Some(match value {
+                1 | 2 if !tcp.timestamps => {
                     "nothing is taken out of TIME-WAIT, since timestamps are off".to_owned()
                 }
-                (1, TakeOver::After(age)) => format!(
+                1 => format!(
                     "connect() may take a port out of TIME-WAIT after {}, towards every destination \
                      with timestamps",
-                    span(age.as_secs_f64())
+                    span(at_most)
                 ),
-                (2, TakeOver::LoopbackAfter(age)) => format!(
+                2 => format!(
                     "connect() may take a port out of TIME-WAIT after {}, but only over loopback",
-                    span(age.as_secs_f64())
+                    span(at_most)
                 ),
                 _ => "a port stays in TIME-WAIT until its timer fires".to_owned(),
             })
@@ -352,7 +352,8 @@ mod tests {
         .unwrap();
         assert_eq!(system.range.num_ephemeral(), 28_232);
         assert_eq!(system.reserved.ports().len(), 11);
-        assert_eq!(system.take_over, TakeOver::After(Duration::from_secs(1)));
+        let (here, there) = ([10, 0, 0, 1].into(), [10, 0, 0, 5].into());
+        assert_eq!(system.taken_over_from(here, there), Some(Duration::from_micros(1_000_500)));
         assert_eq!(system.grid, Duration::from_millis(2_048));
         let meaning = |name: &str| {
             let setting = system.settings.iter().find(|setting| setting.name == name).unwrap();
@@ -375,7 +376,8 @@ mod tests {
             ("tcp_tw_reuse", "1"),
             ("tcp_timestamps", "0"),
         ]);
-        assert_eq!(system.unwrap().take_over, TakeOver::Never);
+        let (here, there) = ([10, 0, 0, 1].into(), [10, 0, 0, 5].into());
+        assert_eq!(system.unwrap().taken_over_from(here, there), None);
     }
 
     #[test]
@@ -424,8 +426,8 @@ mod tests {
     }
 
     #[test]
-    fn where_seconds_are_compared_a_port_is_taken_over_a_second_or_two_later() {
-        for (release, seconds) in [("6.12.1", 1), ("4.19.2", 1), ("4.18.0", 2)] {
+    fn where_seconds_are_compared_a_port_is_taken_over_half_a_second_later() {
+        for (release, seconds) in [("6.12.1", 0.5), ("4.19.2", 0.5), ("4.18.0", 1.5)] {
             let read = |name: &str| match name {
                 "ip_local_port_range" => Ok("32768 60999".to_owned()),
                 "tcp_tw_reuse" | "tcp_timestamps" => Ok("1".to_owned()),
@@ -433,11 +435,9 @@ mod tests {
             };
             let kernel = KernelInfo { release: release.to_owned(), hz: Some(250) };
             let system = Sysctls { read: &read, kernel }.system().unwrap();
-            assert_eq!(
-                system.take_over,
-                TakeOver::After(Duration::from_secs(seconds)),
-                "{release}"
-            );
+            let (here, there) = ([10, 0, 0, 1].into(), [10, 0, 0, 5].into());
+            let from = Duration::from_secs_f64(seconds);
+            assert_eq!(system.taken_over_from(here, there), Some(from), "{release}");
         }
     }
 }

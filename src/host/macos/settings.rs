@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{Setting, System, TakeOver};
-use crate::model::{PortRange, PortSet, ReuseKey};
+use super::super::{Setting, System};
+use crate::model::{PortRange, PortSet, ReuseKey, TcpSettings, TwReuse};
 
 /// The range of `connect()`, and of `bind()` to port 0: xnu bsd/netinet/in_pcb.c: in_pcbbind,
 /// bsd/netinet6/in6_src.c: in6_pcbsetport, both of them from `ipport_firstauto` to `ipport_lastauto`.
@@ -50,7 +50,7 @@ pub(super) fn system(text: &str) -> Result<System, String> {
         reuse_key: ReuseKey::Host,
         time_wait,
         grid: SWEEP,
-        take_over: TakeOver::Never,
+        tcp: TcpSettings { tw_reuse: TwReuse::Never, ..TcpSettings::default() },
         settings,
         keys: keys(range, msl, random),
         unseen: vec![

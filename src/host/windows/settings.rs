@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::super::{Setting, System, TakeOver};
-use crate::model::{PortRange, PortSet, ReuseKey};
+use super::super::{Setting, System};
+use crate::model::{PortRange, PortSet, ReuseKey, TcpSettings, TwReuse};
 
 /// What the commands print; all but `dynamic` may be empty.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) fn system(answers: &Answers) -> Result<System, String> {
         reuse_key: if shared { ReuseKey::FourTuple } else { ReuseKey::SourceAddress },
         time_wait: Duration::from_secs(delay.unwrap_or(DEFAULT_TIME_WAIT)),
         grid: Duration::ZERO,
-        take_over: TakeOver::Never,
+        tcp: TcpSettings { tw_reuse: TwReuse::Never, ..TcpSettings::default() },
         settings,
         keys: keys(range, &excluded, delay, shared),
         unseen: vec![
