@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
-    TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
+    SearchTime, TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
 };
 use crate::theory::Expected;
 use crate::units::SimTime;
@@ -220,6 +220,7 @@ impl<'a> Runner<'a> {
         }
         let sums = self.sums.into_inner().expect("no thread panics while it adds");
         let window = self.window;
+        let steady_s = self.settings.duration.as_secs_f64() - self.settings.warm_up.as_secs_f64();
         let (mut clients, mut limits) = (Vec::new(), Vec::new());
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
         for (index, host) in self.world.hosts.iter().enumerate() {
@@ -229,10 +230,16 @@ impl<'a> Runner<'a> {
             let ground = self.grounds[index];
             let samples: Vec<Sample> = finished.iter().map(|done| done.hosts[index].0).collect();
             let (probes, reuse) = (probe_quantiles(probes), reuse_quantiles(reuse, window));
+            let figures_of_limit = figures(&samples, ground, window, probes, reuse);
+            let runs = f64::from(finished.len() as u32) * f64::from(host.count);
             limits.push(LimitFigures {
                 name: host.name.clone(),
                 machines: host.count,
-                figures: figures(&samples, ground, window, probes, reuse),
+                is_linux: host.is_linux(),
+                search: host
+                    .search_cost
+                    .and_then(|cost| SearchTime::of(cost, &figures_of_limit, steady_s * runs)),
+                figures: figures_of_limit,
                 theory: Expected::of(self.world, index, self.settings.start),
                 timeline: timeline.timeline(),
             });
@@ -242,6 +249,7 @@ impl<'a> Runner<'a> {
                 clients.push(ClientFigures {
                     name: client.name.clone(),
                     host: host.name.clone(),
+                    is_linux: host.is_linux(),
                     figures: figures(&samples, ground, window, no_quantiles(), no_quantiles()),
                 });
             }

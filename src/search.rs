@@ -8,10 +8,9 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::model::{
-    Attempt, Binds, Client, Ending, Host, Limit, PoolPlan, PortRange, Remote, SearchCost,
-    SocketOptions, Sockets, Squatter, SquatterAddress, Timers, Tuple, World,
+    Attempt, Binds, Client, Ending, Host, Limit, PoolPlan, PortRange, Remote, SocketOptions,
+    Sockets, Squatter, SquatterAddress, Timers, Tuple,
 };
-use crate::stats::{Figures, LimitFigures, Outcome};
 use crate::units::{SimDuration, SimTime};
 
 /// Parts of a curve: one for every half per cent of the range.
@@ -160,53 +159,6 @@ fn fill(host: &Host, seed: u64) -> Filling {
     filling
 }
 
-/// Seconds that one search takes which looks at `probes` ports.
-#[must_use]
-pub fn seconds(cost: SearchCost, probes: f64) -> f64 {
-    cost.connect.as_secs_f64() + cost.probe.as_secs_f64() * (probes - 1.0).max(0.0)
-}
-
-/// Time spent searching, by one attempt and by one machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SearchTime {
-    /// Median over attempts, in seconds.
-    pub p50: f64,
-    /// 90 % of attempts take at most this, in seconds.
-    pub p90: f64,
-    /// 99 % of attempts take at most this, in seconds.
-    pub p99: f64,
-    /// The longest, in seconds.
-    pub max: f64,
-    /// Seconds of searching a second of the steady state on one machine: the share of one core.
-    pub core_share: f64,
-}
-
-impl SearchTime {
-    /// The time that the attempts of one limit took; `None` where its host says nothing of costs.
-    #[must_use]
-    pub fn of_limit(world: &World, outcome: &Outcome, limit: &LimitFigures) -> Option<Self> {
-        let cost = world.hosts.iter().find(|host| host.name == limit.name)?.search_cost?;
-        let steady_s = outcome.duration.as_secs_f64() - outcome.warm_up.as_secs_f64();
-        let runs = f64::from(outcome.replications) * f64::from(limit.machines);
-        Self::of(cost, &limit.figures, steady_s * runs)
-    }
-
-    /// The time that the attempts of `figures` took, in `steady_s` seconds on all machines of all
-    /// replications together; `None` where no probe was recorded.
-    #[must_use]
-    pub fn of(cost: SearchCost, figures: &Figures, steady_s: f64) -> Option<Self> {
-        let probes = &figures.probes;
-        if probes.histogram.is_empty() || steady_s <= 0.0 {
-            return None;
-        }
-        let mean = probes.histogram.mean() * probes.scale;
-        let [p50, p90, p99, max] =
-            [probes.p50, probes.p90, probes.p99, probes.max].map(|probes| seconds(cost, probes));
-        let core_share = probes.histogram.len() as f64 * seconds(cost, mean) / steady_s;
-        Some(Self { p50, p90, p99, max, core_share })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,19 +220,5 @@ mod tests {
         let curve = curve_of(&host);
         assert_eq!(curve.refusal, None);
         assert!(curve.parts.iter().all(|&probes| probes == 0.0));
-    }
-
-    #[test]
-    fn search_time_follows_the_probes() {
-        let cost = samples::search_cost();
-        let mut figures = samples::overloaded().1.whole;
-        let time = SearchTime::of(cost, &figures, 4.0).unwrap();
-        assert!((time.p50 - 14.07e-6).abs() < 1e-12);
-        assert!((time.max - (14e-6 + 16_383.0 * 70e-9)).abs() < 1e-12);
-        // Four attempts: 2, 9,000 and twice 16,384 ports; the histogram knows three digits.
-        let sum = 4.0 * 14e-6 + (1.0 + 8_999.0 + 2.0 * 16_383.0) * 70e-9;
-        assert!((time.core_share / (sum / 4.0) - 1.0).abs() < 1e-3, "{}", time.core_share);
-        figures.probes.histogram.reset();
-        assert_eq!(SearchTime::of(cost, &figures, 4.0), None);
     }
 }

@@ -239,6 +239,8 @@ impl Sample {
             limits: vec![LimitFigures {
                 name: "crawler".to_owned(),
                 machines: 1,
+                is_linux: true,
+                search: None,
                 figures,
                 theory,
                 timeline: timeline.clone(),

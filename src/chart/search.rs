@@ -15,8 +15,8 @@ use super::verdict::{facts, subject, whose};
 use super::wording::{count, percent, plural, seconds, short};
 use crate::model::{ReuseKey, SearchCost};
 use crate::scenario::Scenario;
-use crate::search::{self, Call, Curve};
-use crate::stats::{LimitFigures, Outcome};
+use crate::search::{Call, Curve};
+use crate::stats::{LimitFigures, Outcome, search_seconds};
 
 /// Heights of the panel, of the strip beneath it, and of what lies between and below.
 const HEIGHT: f64 = 330.0;
@@ -125,7 +125,7 @@ fn finding(
     };
     let call = if curve.call.bound { "bind" } else { "connect" };
     let Some(walks) = walks else { return short_finding(curve, call, refusal) };
-    let time = cost.map(|cost| format!(" ({})", seconds(search::seconds(cost, walks.ports))));
+    let time = cost.map(|cost| format!(" ({})", seconds(search_seconds(cost, walks.ports))));
     let ports = plural(two_digits(walks.ports), "port");
     let from = match walks.from {
         0.0 => String::new(),
@@ -260,13 +260,13 @@ impl Chart<'_> {
         let (least, probe) = (cost.connect.as_secs_f64(), cost.probe.as_secs_f64());
         let Scale::Linear(_, most) = self.panel.y else {
             let ticks = self.ticks().into_iter();
-            return ticks.map(|(ports, _)| (ports, search::seconds(cost, ports))).collect();
+            return ticks.map(|(ports, _)| (ports, search_seconds(cost, ports))).collect();
         };
         // Where no probe costs anything, every search takes the same.
         if probe <= 0.0 {
             return vec![(0.0, least)];
         }
-        let times = round_values(0.0, search::seconds(cost, most), 5).into_iter();
+        let times = round_values(0.0, search_seconds(cost, most), 5).into_iter();
         times
             .filter(|&time| time >= least)
             .map(|time| ((time - least) / probe + 1.0, time))
@@ -370,7 +370,7 @@ impl Chart<'_> {
         let Some(refusal) = self.curves.first().and_then(|curve| curve.refusal) else { return };
         let at = panel.at(1.0, refusal);
         canvas.dot(at, 3.5, line(INK, 1.0));
-        let time = self.cost.map(|cost| format!(", {}", seconds(search::seconds(cost, refusal))));
+        let time = self.cost.map(|cost| format!(", {}", seconds(search_seconds(cost, refusal))));
         let text = format!(
             "a refusal looks at {}{}",
             plural(refusal.round() as u64, "port"),

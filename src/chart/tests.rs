@@ -61,6 +61,8 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         limits: vec![LimitFigures {
             name: "host".to_owned(),
             machines: 1,
+            is_linux: true,
+            search: None,
             figures: blank(),
             theory: Expected::default(),
             timeline: Timeline::default(),

@@ -15,7 +15,7 @@ pub fn full(scenario: &Scenario, outcome: &Outcome, checked: &[Checked], width: 
     let mut text = format!("{}\n", styled(BOLD, wrap(&tame(&scenario.title), width, 0)));
     let told = wrap(&tame(&verdict::sentence(scenario, outcome)), width, 0);
     text.push_str(&format!("{}\n\n", styled(style_of(outcome), told)));
-    text.push_str(&table::of_sheet(&Sheet::new(scenario, outcome), width));
+    text.push_str(&table::of_sheet(&Sheet::new(outcome), width));
     let runs = plural(outcome.replications.into(), "replication", "replications");
     let steady = if !outcome.warm_up.is_zero() {
         format!("; steady figures leave out the first {}", outcome.warm_up)

@@ -5,9 +5,10 @@
 
 use serde::Serialize;
 
+use super::words;
 use crate::numbers;
-use crate::scenario::{Bound, Expectation, Metric, Scenario, Scope};
-use crate::stats::{Estimate, Figures, Moments, Outcome};
+use crate::scenario::{Bound, Expectation, Scenario, Scope};
+use crate::stats::{ClientFigures, LimitFigures, Measured, Metric, Outcome, Subject, Unit};
 use crate::units::SimDuration;
 
 /// What became of an expectation.
@@ -34,17 +35,6 @@ impl Verdict {
     }
 }
 
-/// A figure with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
-    /// The figure itself.
-    pub value: f64,
-    /// Lower end of the interval; the value where there is none.
-    pub lo: f64,
-    /// Upper end, likewise.
-    pub hi: f64,
-}
-
 /// One expectation with its figure and verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
@@ -63,44 +53,22 @@ pub fn check(scenario: &Scenario, outcome: &Outcome) -> Vec<Checked> {
 }
 
 fn check_one(expectation: &Expectation, outcome: &Outcome) -> Checked {
-    let figures = figures_of(&expectation.scope, outcome);
-    let measured = figures.and_then(|figures| measure(figures, expectation.metric));
+    let subject = subject(&expectation.scope, outcome);
+    let measured = subject.as_ref().and_then(|subject| expectation.metric.of(subject));
     let verdict = match expectation.bound {
-        Bound::Never if measured.is_none() && figures.is_some() => Verdict::Held,
+        Bound::Never if measured.is_none() && subject.is_some() => Verdict::Held,
         Bound::Never => Verdict::Broken,
         Bound::Within { min, max } => judge(measured, min, max),
     };
     Checked { expectation: expectation.clone(), measured, verdict }
 }
 
-/// The figures that `scope` speaks of; `None` for a name that the outcome does not have.
-fn figures_of<'a>(scope: &Scope, outcome: &'a Outcome) -> Option<&'a Figures> {
+/// What `scope` speaks of; `None` for a name that the outcome does not have.
+fn subject<'a>(scope: &Scope, outcome: &'a Outcome) -> Option<Subject<'a>> {
     match scope {
-        Scope::Whole => Some(&outcome.whole),
-        Scope::Client(name) => {
-            outcome.clients.iter().find(|client| client.name == *name).map(|c| &c.figures)
-        }
-        Scope::Host(name) => {
-            outcome.limits.iter().find(|limit| limit.name == *name).map(|l| &l.figures)
-        }
-    }
-}
-
-fn measure(figures: &Figures, metric: Metric) -> Option<Measured> {
-    let point = |value| Some(Measured { value, lo: value, hi: value });
-    let estimate = |e: Estimate| Some(Measured { value: e.mean, lo: e.lo, hi: e.hi });
-    let moments = |m: Moments| Measured { value: m.median, lo: m.lo, hi: m.hi };
-    match metric {
-        Metric::FirstBlocked => figures.first_blocked.map(moments),
-        Metric::Recovered => figures.recovered.map(moments),
-        Metric::BlockingRatio => estimate(figures.blocking_ratio),
-        Metric::BlockedTimeShare => estimate(figures.blocked_time_share),
-        Metric::PeakInUse => point(figures.peak_in_use as f64),
-        Metric::MeanInUse => estimate(figures.mean_in_use),
-        Metric::MeanTimeWait => estimate(figures.mean_time_wait),
-        Metric::Utilisation => estimate(figures.utilisation),
-        Metric::Episodes => estimate(figures.episodes),
-        Metric::ProbesP99 => point(figures.probes.p99),
+        Scope::Whole => Some(outcome.subject()),
+        Scope::Client(name) => outcome.client(name).map(ClientFigures::subject),
+        Scope::Host(name) => outcome.limit(name).map(LimitFigures::subject),
     }
 }
 
@@ -129,23 +97,6 @@ pub fn scope_key(scope: &Scope) -> String {
     }
 }
 
-/// The metric as `[expect]` has it: `first_blocked`.
-#[must_use]
-pub const fn metric_key(metric: Metric) -> &'static str {
-    match metric {
-        Metric::FirstBlocked => "first_blocked",
-        Metric::Recovered => "recovered",
-        Metric::BlockingRatio => "blocking_ratio",
-        Metric::BlockedTimeShare => "blocked_time_share",
-        Metric::PeakInUse => "peak_in_use",
-        Metric::MeanInUse => "mean_in_use",
-        Metric::MeanTimeWait => "mean_time_wait",
-        Metric::Utilisation => "utilisation",
-        Metric::Episodes => "episodes",
-        Metric::ProbesP99 => "probes_p99",
-    }
-}
-
 impl Checked {
     /// What was expected and what came out, without the verdict: `blocking_ratio at most 25 %; it
     /// is 33.0 % (95 %: 32.9 % to 33.1 %)`.
@@ -169,13 +120,14 @@ impl Checked {
             }
             Bound::Within { min: None, max: None } => "anything".to_owned(),
         };
-        format!("{scope}{} {wanted}; {}", metric_key(*metric), self.came_out())
+        format!("{scope}{} {wanted}; {}", metric.name(), self.came_out())
     }
 
     fn came_out(&self) -> String {
         let metric = self.expectation.metric;
         match self.measured {
-            None => "it never happened".to_owned(),
+            None if metric.figure.unit == Unit::Time => "it never happened".to_owned(),
+            None => "nothing was recorded".to_owned(),
             Some(Measured { value, lo, hi }) if lo == hi => {
                 format!("it is {}", shown(metric, value))
             }
@@ -190,24 +142,18 @@ impl Checked {
 
 /// A bound of `metric` as its author would write it: exact, where a figure has three digits.
 fn written(metric: Metric, bound: f64) -> String {
-    match metric {
-        Metric::FirstBlocked | Metric::Recovered => SimDuration::from_secs_f64(bound).to_string(),
+    match metric.figure.unit {
+        Unit::Time => SimDuration::from_secs_f64(bound).to_string(),
         _ => shown(metric, bound),
     }
 }
 
-/// A value of `metric` with its unit.
+/// A value of `metric` with its unit, a share with one digit more than in a table: it is compared.
 fn shown(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::FirstBlocked | Metric::Recovered => numbers::span(value),
-        Metric::BlockingRatio | Metric::BlockedTimeShare | Metric::Utilisation => {
-            numbers::fine_percent(value)
-        }
-        Metric::PeakInUse | Metric::MeanInUse | Metric::MeanTimeWait => {
-            format!("{} ports", numbers::amount(value))
-        }
-        Metric::Episodes => format!("{} episodes", numbers::amount(value)),
-        Metric::ProbesP99 => format!("{} probes", numbers::amount(value)),
+    match metric.figure.unit {
+        Unit::Share | Unit::ShareOf(_) => numbers::fine_percent(value),
+        Unit::Of(things) => format!("{} {things}", numbers::amount(value)),
+        unit => words::number(unit, value),
     }
 }
 
@@ -215,10 +161,15 @@ fn shown(metric: Metric, value: f64) -> String {
 mod tests {
     use super::*;
     use crate::report::samples;
+    use crate::stats::Estimate;
+
+    fn metric(name: &str) -> Metric {
+        Metric::named(name).unwrap()
+    }
 
     fn ratio_between(min: Option<f64>, max: Option<f64>) -> Expectation {
         let bound = Bound::Within { min, max };
-        Expectation { scope: Scope::Whole, metric: Metric::BlockingRatio, bound }
+        Expectation { scope: Scope::Whole, metric: metric("blocking_ratio"), bound }
     }
 
     fn verdict(expectation: &Expectation, ratio: (f64, f64, f64)) -> Verdict {
@@ -257,8 +208,11 @@ mod tests {
 
     #[test]
     fn never_is_broken_by_any_replication_that_blocked() {
-        let never =
-            Expectation { scope: Scope::Whole, metric: Metric::FirstBlocked, bound: Bound::Never };
+        let never = Expectation {
+            scope: Scope::Whole,
+            metric: metric("first_blocked"),
+            bound: Bound::Never,
+        };
         let mut outcome = samples::overloaded().1;
         assert_eq!(check_one(&never, &outcome).verdict, Verdict::Broken);
         outcome.whole.first_blocked = None;
@@ -269,7 +223,7 @@ mod tests {
     fn a_moment_that_never_came_breaks_its_bounds() {
         let within = Expectation {
             scope: Scope::Whole,
-            metric: Metric::FirstBlocked,
+            metric: metric("first_blocked"),
             bound: Bound::Within { min: Some(46.0), max: None },
         };
         let mut outcome = samples::overloaded().1;
@@ -291,8 +245,8 @@ mod tests {
     #[test]
     fn scopes_find_their_figures_by_name() {
         let outcome = samples::overloaded().1;
-        assert!(figures_of(&Scope::Host("crawler".into()), &outcome).is_some());
-        assert!(figures_of(&Scope::Client("fetcher".into()), &outcome).is_some());
-        assert!(figures_of(&Scope::Client("crawler".into()), &outcome).is_none());
+        assert!(subject(&Scope::Host("crawler".into()), &outcome).is_some());
+        assert!(subject(&Scope::Client("fetcher".into()), &outcome).is_some());
+        assert!(subject(&Scope::Client("crawler".into()), &outcome).is_none());
     }
 }

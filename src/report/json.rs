@@ -16,6 +16,17 @@ impl<T: Serialize> Serialize for InOrder<T> {
     }
 }
 
+/// A value whose keys are found out only when it is written.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+pub(super) enum Json {
+    Null,
+    Count(u64),
+    Number(f64),
+    Text(String),
+    Object(InOrder<Json>),
+}
+
 /// Any of our own types as indented JSON with a line feed at the end.
 pub(super) fn pretty(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("plain structs are always JSON");

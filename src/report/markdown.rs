@@ -12,7 +12,7 @@ use crate::stats::Outcome;
 /// One scenario: its title, its verdict, its figures and its expectations.
 #[must_use]
 pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> String {
-    let sheet = Sheet::new(scenario, outcome);
+    let sheet = Sheet::new(outcome);
     let mut text = format!(
         "### {}\n\n{}\n\n",
         escape(&scenario.title),

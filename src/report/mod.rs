@@ -14,14 +14,13 @@ mod json;
 pub mod markdown;
 pub mod notes;
 pub mod prometheus;
-mod reasons;
 pub mod record;
-mod roster;
 pub mod sheet;
 pub mod summary;
 pub mod timeline;
 pub mod verdict;
 pub mod warnings;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -1,18 +1,11 @@
 //! The figures of one scenario as a sheet of words: a row a figure, a column a limit or client; of
-//! several hosts the other way round.
+//! several hosts the other way round, so that they can be compared down a column.
 //!
 //! The terminal's table and the one for a ticket are both drawn from it, so they never disagree.
 
-use super::reasons::{self, Count, Platform};
-use super::roster;
-use crate::numbers::{
-    amount, amount_with_interval, count, percent, percent_with_interval, rate, span,
-    span_with_interval,
-};
-use crate::scenario::Scenario;
-use crate::search::SearchTime;
-use crate::stats::{Figures, LimitFigures, Moments, Outcome, Quantiles};
-use crate::theory::Expected;
+use super::words;
+use crate::numbers::{count, percent};
+use crate::stats::{Figure, Outcome, Part, Read, Subject, Unit, Value, is_unusual};
 
 /// What stands where there is no figure.
 pub const NONE: &str = "-";
@@ -27,7 +20,7 @@ pub struct Column {
 }
 
 /// Rows of figures by columns of limits, their theory, and clients; of several hosts, rows of hosts
-/// by columns of figures (`roster`).
+/// by columns of figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// The name of each row; units are in the cells.
@@ -36,189 +29,193 @@ pub struct Sheet {
     pub columns: Vec<Column>,
 }
 
-/// What one column is about.
-struct Subject<'a> {
-    figures: &'a Figures,
-    /// What only a limit has.
-    limit: Option<&'a LimitFigures>,
-    search: Option<SearchTime>,
-    refusals: Vec<Count>,
-}
-
-/// The rows that not every outcome has.
-pub(super) struct Unusual {
-    /// Names of reasons for refusals, where `connect()` without a port is not the only one.
-    pub reasons: Vec<&'static str>,
-    /// What a row of attempts that nobody answered is called.
-    pub timed_out: Option<&'static str>,
-    pub connecting: bool,
-    pub closing: bool,
-}
-
-impl Unusual {
-    /// What there is to tell of `outcome`.
-    pub(super) fn of(scenario: &Scenario, outcome: &Outcome) -> Self {
-        let refusals = reasons::of_whole(scenario, outcome);
-        let names = refusals.iter().map(|(name, _)| *name).collect();
-        let Figures { unanswered, mean_connecting, mean_closing, .. } = &outcome.whole;
-        Self {
-            reasons: if reasons::is_unusual(&refusals) { names } else { Vec::new() },
-            timed_out: (*unanswered > 0).then(|| reasons::timed_out(scenario)),
-            connecting: mean_connecting.mean > 0.0,
-            closing: mean_closing.mean > 0.0,
-        }
-    }
-}
-
 impl Sheet {
     /// Everything that `outcome` says of its limits and clients.
     #[must_use]
-    pub fn new(scenario: &Scenario, outcome: &Outcome) -> Self {
-        if outcome.limits.len() > 1 {
-            return roster::of(scenario, outcome);
-        }
-        let unusual = Unusual::of(scenario, outcome);
-        let known = outcome.replications > 1;
-        let (mut labels, mut columns) = (Vec::new(), Vec::new());
-        for limit in &outcome.limits {
-            let subject = Subject {
-                figures: &limit.figures,
-                limit: Some(limit),
-                search: SearchTime::of_limit(&scenario.world, outcome, limit),
-                refusals: Platform::of(scenario, &limit.name).counts(&limit.figures),
-            };
-            let (rows, cells) = subject.rows(&unusual, known);
-            columns.push(Column { title: format!("{} (limit)", limit.name), cells });
-            let theory = expected(&rows, &limit.theory);
-            if theory.iter().any(|cell| cell != NONE) {
-                columns.push(Column { title: "theory".to_owned(), cells: theory });
-            }
-            labels = rows;
-        }
-        for client in &outcome.clients {
-            let subject = Subject {
-                figures: &client.figures,
-                limit: None,
-                search: None,
-                refusals: Platform::of(scenario, &client.host).counts(&client.figures),
-            };
-            let (rows, cells) = subject.rows(&unusual, known);
-            columns.push(Column { title: format!("{} (client)", client.name), cells });
-            labels = rows;
-        }
-        Self { labels, columns }.without_empty_rows()
-    }
-
-    fn without_empty_rows(mut self) -> Self {
-        let columns = &self.columns;
-        let kept: Vec<bool> = (0..self.labels.len())
-            .map(|row| columns.iter().any(|column| column.cells[row] != NONE))
-            .collect();
-        fn keep<T>(cells: &mut Vec<T>, kept: &[bool]) {
-            let mut kept = kept.iter();
-            cells.retain(|_| *kept.next().expect("one mark a row"));
-        }
-        keep(&mut self.labels, &kept);
-        self.columns.iter_mut().for_each(|column| keep(&mut column.cells, &kept));
-        self
+    pub fn new(outcome: &Outcome) -> Self {
+        if outcome.limits.len() > 1 { by_host(outcome) } else { by_figure(outcome) }
     }
 }
 
-impl Subject<'_> {
-    /// Labels and cells, the same labels for every subject of one outcome.
-    fn rows(&self, unusual: &Unusual, known: bool) -> (Vec<String>, Vec<String>) {
-        let Figures { blocking_ratio: ratio, mean_in_use: in_use, .. } = self.figures;
-        let figures = self.figures;
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |label: &str, cell: String| rows.push((label.to_owned(), cell));
-        row("attempts", count(figures.attempts));
-        row("opened", count(figures.opened));
-        if let Some(label) = unusual.timed_out {
-            row(label, count(figures.unanswered));
-        }
-        row("blocked", count(figures.blocked));
-        for name in &unusual.reasons {
-            let label = format!("refused: {}", reasons::in_words(name));
-            row(&label, count(reasons::count_of(&self.refusals, name)));
-        }
-        row("blocking ratio", percent_with_interval(ratio.mean, ratio.lo, ratio.hi, known));
-        row("first blocked", first_blocked(figures.first_blocked));
-        row("no port left", format!("{} of time", percent(figures.blocked_time_share.mean)));
-        row("in use, mean", amount_with_interval(in_use.mean, in_use.lo, in_use.hi, known));
-        row("in use, peak", count(figures.peak_in_use));
-        if unusual.connecting {
-            row("connecting, mean", amount(figures.mean_connecting.mean));
-        }
-        if unusual.closing {
-            row("closing, mean", amount(figures.mean_closing.mean));
-        }
-        row("TIME-WAIT, mean", amount(figures.mean_time_wait.mean));
-        row("capacity", count(figures.capacity));
-        row("utilisation", percent(figures.utilisation.mean));
-        row("probes, p50", quantile(&figures.probes, |q| amount(q.p50)));
-        row("probes, p99", quantile(&figures.probes, |q| amount(q.p99)));
-        let search = |show: fn(SearchTime) -> String| self.search.map_or_else(none, show);
-        row("search, p50", search(|time| span(time.p50)));
-        row("search, p99", search(|time| span(time.p99)));
-        row("search, all", search(|time| format!("{} of a core", percent(time.core_share))));
-        row("reused after, p50", quantile(&figures.reuse_interval, |q| span(q.p50)));
-        row("machines", self.limit.map_or_else(none, |limit| count(limit.machines.into())));
-        for label in ONLY_THEORY {
-            row(label, none());
-        }
-        rows.into_iter().unzip()
-    }
-}
-
-fn none() -> String {
-    NONE.to_owned()
-}
-
-/// When it first blocked: `41.0 s (40.8-41.2)`, `41.0 s, in 60 %`, `never`.
-#[must_use]
-pub fn first_blocked(moments: Option<Moments>) -> String {
-    match moments {
-        None => "never".to_owned(),
-        Some(Moments { median, lo, hi, share_of_replications: 1.0, .. }) => {
-            span_with_interval(median, lo, hi)
-        }
-        Some(m) => format!("{}, in {} of runs", span(m.median), percent(m.share_of_replications)),
-    }
-}
-
-pub(super) fn quantile(quantiles: &Quantiles, show: impl Fn(&Quantiles) -> String) -> String {
-    if quantiles.histogram.is_empty() { NONE.to_owned() } else { show(quantiles) }
-}
-
-/// Rows in which nothing was measured.
-const ONLY_THEORY: [&str; 4] = ["offered load", "offered rate", "sustainable rate", "mean hold"];
-
-/// The closed forms in the rows of what they predict; all are for one machine.
-fn expected(rows: &[String], theory: &Expected) -> Vec<String> {
-    let cell = |value: Option<f64>, show: &dyn Fn(f64) -> String| {
-        value.filter(|v| !v.is_nan()).map_or_else(none, show)
+/// One host: what it is told of, a row each.
+fn by_figure(outcome: &Outcome) -> Sheet {
+    let known = outcome.replications > 1;
+    let mut lines = Line::all(outcome, |figure| figure.row, |figure| figure.parts.to_vec());
+    let mut columns = Vec::new();
+    let column = |title: String, cell: &dyn Fn(&Line) -> String| Column {
+        title,
+        cells: lines.iter().map(cell).collect(),
     };
-    rows.iter()
-        .map(|label| match label.as_str() {
-            "blocking ratio" => cell(theory.erlang_b.or(theory.engset), &percent),
-            "first blocked" => cell(theory.fill_time_s, &span),
-            "offered load" => cell(theory.offered_load_erl, &|v| format!("{} erl", amount(v))),
-            "offered rate" => cell(theory.offered_rate_per_s, &rate),
-            "sustainable rate" => cell(theory.sustainable_rate_per_s, &rate),
-            "mean hold" => cell(theory.mean_hold_s, &span),
-            _ => none(),
-        })
-        .collect()
+    for limit in &outcome.limits {
+        let subject = limit.subject();
+        let measured = |line: &Line| line.measured(&subject, known);
+        columns.push(column(format!("{} (limit)", limit.name), &measured));
+        columns.push(column("theory".to_owned(), &|line| line.in_theory(&subject)));
+    }
+    for client in &outcome.clients {
+        let subject = client.subject();
+        let measured = |line: &Line| line.measured(&subject, known);
+        columns.push(column(format!("{} (client)", client.name), &measured));
+    }
+    columns.retain(says_something);
+    let kept: Vec<bool> = (0..lines.len())
+        .map(|row| columns.iter().any(|column| column.cells[row] != NONE))
+        .collect();
+    fn keep<T>(cells: &mut Vec<T>, kept: &[bool]) {
+        let mut kept = kept.iter();
+        cells.retain(|_| *kept.next().expect("one mark a row"));
+    }
+    keep(&mut lines, &kept);
+    columns.iter_mut().for_each(|column| keep(&mut column.cells, &kept));
+    Sheet { labels: lines.iter().map(|line| line.label(outcome)).collect(), columns }
+}
+
+/// Several hosts in the order of the scenario, then those clients that share a host: of one that is
+/// alone, the figures are those of its host.
+fn by_host(outcome: &Outcome) -> Sheet {
+    let known = outcome.replications > 1;
+    let shares_its_host =
+        |host: &str| outcome.clients.iter().filter(|other| other.host == host).count() > 1;
+    let limits = outcome.limits.iter().map(|limit| (limit.name.clone(), limit.subject()));
+    let clients = outcome.clients.iter().filter(|client| shares_its_host(&client.host));
+    let clients = clients.map(|client| (format!("{} (client)", client.name), client.subject()));
+    let (labels, subjects): (Vec<String>, Vec<Subject<'_>>) = limits.chain(clients).unzip();
+    let several = outcome.limits.iter().any(|limit| limit.machines > 1);
+    let lines = Line::all(outcome, |figure| figure.column, |_| vec![Part::Itself]);
+    let columns = lines.iter().filter(|line| several || line.figure.key != MACHINES).map(|line| {
+        let cells = subjects.iter().map(|subject| line.all_parts(subject, known));
+        Column { title: line.head(outcome), cells: cells.collect() }
+    });
+    Sheet { labels, columns: columns.filter(says_something).collect() }
+}
+
+/// Not told where every host is one machine.
+const MACHINES: &str = "machines";
+
+fn says_something(column: &Column) -> bool {
+    column.cells.iter().any(|cell| cell != NONE)
+}
+
+/// One row or column of a sheet: a figure, and which part of it or which of its reasons.
+struct Line {
+    figure: &'static Figure,
+    part: Part,
+    reason: Option<&'static str>,
+}
+
+impl Line {
+    /// Those that have a place in an order, and something to tell; a line for each of `parts`.
+    fn all(
+        outcome: &Outcome,
+        order: fn(&Figure) -> u8,
+        parts: fn(&Figure) -> Vec<Part>,
+    ) -> Vec<Self> {
+        let whole = outcome.subject();
+        let is_none = |figure: &Figure| {
+            figure.value(&whole).is_none_or(|value| value.part(Part::Itself).value == 0.0)
+        };
+        let mut lines = Vec::new();
+        for figure in Figure::ordered(order) {
+            if let Read::Refusals = figure.read {
+                let refusals = whole.refusals();
+                let told = refusals.iter().filter(|_| is_unusual(&refusals));
+                let line = |&(name, _): &(&'static str, u64)| Self {
+                    figure,
+                    part: Part::Itself,
+                    reason: Some(name),
+                };
+                lines.extend(told.map(line));
+            } else if !(figure.rare && is_none(figure)) {
+                lines.extend(parts(figure).into_iter().map(|part| Self {
+                    figure,
+                    part,
+                    reason: None,
+                }));
+            }
+        }
+        lines
+    }
+
+    /// In front of a row: `probes, p99`.
+    fn label(&self, outcome: &Outcome) -> String {
+        match (self.reason, self.part) {
+            (Some(reason), _) => format!("refused: {}", reason.replace(':', " ")),
+            (None, Part::Itself) => self.named(self.figure.title, outcome),
+            (None, part) => format!("{}, {}", self.figure.title, part.key()),
+        }
+    }
+
+    /// Over a column: `probes p50/p99`.
+    fn head(&self, outcome: &Outcome) -> String {
+        let parts: Vec<&str> = self.figure.parts.iter().map(|part| part.key()).collect();
+        match self.reason {
+            Some(reason) => reason.replace(':', " "),
+            None => format!("{} {}", self.named(self.figure.head, outcome), parts.join("/"))
+                .trim_end()
+                .to_owned(),
+        }
+    }
+
+    /// With what Linux calls it, where all hosts are Linux.
+    fn named(&self, title: &str, outcome: &Outcome) -> String {
+        match self.figure.errno.filter(|_| outcome.subject().is_linux()) {
+            Some(errno) => format!("{title} ({errno})"),
+            None => title.to_owned(),
+        }
+    }
+
+    /// What came out; formulas have a column of their own.
+    fn measured(&self, subject: &Subject<'_>, known: bool) -> String {
+        if let Read::Formula(_) = self.figure.read {
+            return NONE.to_owned();
+        }
+        match self.reason {
+            Some(reason) => {
+                let refusals = subject.refusals();
+                count(refusals.iter().find(|(name, _)| *name == reason).map_or(0, |by| by.1))
+            }
+            None => words::value(self.figure, self.figure.value(subject), self.part, known),
+        }
+    }
+
+    /// The closed form in the row of what it predicts.
+    fn in_theory(&self, subject: &Subject<'_>) -> String {
+        let formula = match self.figure.read {
+            Read::Formula(formula) => Some(formula),
+            _ => self.figure.in_theory,
+        };
+        let value = formula.zip(subject.theory()).and_then(|(formula, theory)| formula(theory));
+        let value = value.filter(|value| !value.is_nan());
+        value.map_or_else(|| NONE.to_owned(), |value| words::number(self.figure.unit, value))
+    }
+
+    /// All in one cell: `1,115 / 8,319`.
+    fn all_parts(&self, subject: &Subject<'_>, known: bool) -> String {
+        let figure = self.figure;
+        match (figure.read, figure.value(subject)) {
+            (Read::Formula(_), _) => self.in_theory(subject),
+            // The head says of what it is a share.
+            (_, Some(value)) if matches!(figure.unit, Unit::ShareOf(_)) => {
+                percent(value.part(Part::Itself).value)
+            }
+            (_, Some(spectrum @ Value::Spectrum(_))) => {
+                let parts = figure.parts.iter();
+                let parts = parts.map(|&part| words::value(figure, Some(spectrum), part, known));
+                parts.collect::<Vec<String>>().join(" / ")
+            }
+            _ => self.measured(subject, known),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SelectionKind;
     use crate::report::samples;
+    use crate::theory::Expected;
 
-    fn of((scenario, outcome): &(Scenario, Outcome)) -> Sheet {
-        Sheet::new(scenario, outcome)
+    fn outcome() -> Outcome {
+        samples::overloaded().1
     }
 
     fn cell(sheet: &Sheet, column: &str, label: &str) -> String {
@@ -228,7 +225,7 @@ mod tests {
 
     #[test]
     fn every_limit_has_its_theory_beside_it() {
-        let sheet = of(&samples::overloaded());
+        let sheet = Sheet::new(&outcome());
         let titles: Vec<&str> = sheet.columns.iter().map(|c| c.title.as_str()).collect();
         assert_eq!(titles, ["crawler (limit)", "theory", "fetcher (client)"]);
         assert_eq!(cell(&sheet, "crawler (limit)", "blocking ratio"), "33.02 % ± 0.08");
@@ -240,50 +237,102 @@ mod tests {
 
     #[test]
     fn rows_without_any_figure_are_left_out() {
-        let mut sample = samples::overloaded();
-        sample.1.limits[0].theory = Expected::default();
-        let sheet = of(&sample);
+        let mut outcome = outcome();
+        outcome.limits[0].theory = Expected::default();
+        let sheet = Sheet::new(&outcome);
         assert!(!sheet.labels.contains(&"offered load".to_owned()));
         assert!(sheet.columns.iter().all(|c| c.cells.len() == sheet.labels.len()));
     }
 
     #[test]
     fn reasons_are_told_only_when_there_is_more_than_a_plain_connect() {
-        let mut sample = samples::overloaded();
-        assert!(of(&sample).labels.iter().all(|label| !label.starts_with("refused")));
-        sample.1.limits[0].figures.refused = [1_000, 500, 85];
-        let sheet = of(&sample);
+        let mut outcome = outcome();
+        assert!(Sheet::new(&outcome).labels.iter().all(|label| !label.starts_with("refused")));
+        outcome.limits[0].figures.refused = [1_000, 500, 85];
+        let sheet = Sheet::new(&outcome);
         let limit = "crawler (limit)";
         assert_eq!(cell(&sheet, limit, "refused: connect EADDRNOTAVAIL"), "1,085");
         assert_eq!(cell(&sheet, limit, "refused: bind EADDRINUSE"), "500");
         assert_eq!(cell(&sheet, "fetcher (client)", "refused: bind EADDRINUSE"), "0");
-        sample.0.world.hosts[0].selection = SelectionKind::Sequential;
-        assert_eq!(cell(&of(&sample), limit, "refused: bind"), "500");
+        outcome.limits[0].is_linux = false;
+        assert_eq!(cell(&Sheet::new(&outcome), limit, "refused: bind"), "500");
     }
 
     #[test]
     fn states_that_hold_nothing_have_no_row() {
-        let mut sample = samples::overloaded();
-        let told = |sample: &(Scenario, Outcome)| {
-            let labels = of(sample).labels;
+        let mut outcome = outcome();
+        let told = |outcome: &Outcome| {
+            let labels = Sheet::new(outcome).labels;
             ["timed out (ETIMEDOUT)", "connecting, mean", "closing, mean"]
                 .map(|label| labels.iter().any(|known| known == label))
         };
-        assert_eq!(told(&sample), [false; 3]);
-        (sample.1.whole.unanswered, sample.1.whole.mean_connecting.mean) = (3, 40.0);
-        assert_eq!(told(&sample), [true, true, false]);
-        sample.1.whole.mean_closing.mean = 1.5;
-        assert_eq!(told(&sample), [true; 3]);
+        assert_eq!(told(&outcome), [false; 3]);
+        (outcome.whole.unanswered, outcome.whole.mean_connecting.mean) = (3, 40.0);
+        assert_eq!(told(&outcome), [true, true, false]);
+        outcome.whole.mean_closing.mean = 1.5;
+        assert_eq!(told(&outcome), [true; 3]);
     }
 
     #[test]
     fn search_times_are_told_where_a_search_has_a_cost() {
-        let mut sample = samples::overloaded();
-        assert!(of(&sample).labels.iter().all(|label| !label.starts_with("search")));
-        sample.0.world.hosts[0].search_cost = Some(samples::search_cost());
-        let sheet = of(&sample);
+        let mut outcome = outcome();
+        assert!(Sheet::new(&outcome).labels.iter().all(|label| !label.starts_with("search")));
+        samples::give_search_cost(&mut outcome);
+        let sheet = Sheet::new(&outcome);
         assert_eq!(cell(&sheet, "crawler (limit)", "search, p50"), "14.1 us");
         assert_eq!(cell(&sheet, "crawler (limit)", "search, p99"), "1.16 ms");
         assert_eq!(cell(&sheet, "fetcher (client)", "search, p50"), NONE);
+    }
+
+    fn two_hosts() -> Outcome {
+        let mut outcome = outcome();
+        let mut second = outcome.limits[0].clone();
+        second.name = "second".to_owned();
+        second.figures.attempts = 7;
+        outcome.limits.push(second);
+        outcome
+    }
+
+    #[test]
+    fn several_hosts_have_a_row_each_and_the_formula_in_a_column() {
+        let outcome = two_hosts();
+        let sheet = Sheet::new(&outcome);
+        assert_eq!(sheet.labels, ["crawler", "second"]);
+        let cells = |title: &str| {
+            sheet.columns.iter().find(|column| column.title == title).expect(title).cells.clone()
+        };
+        assert_eq!(cells("attempts"), ["4,800,000", "7"]);
+        assert_eq!(cells("blocked"), ["33.02 % ± 0.08"; 2]);
+        assert_eq!(cells("in theory"), ["33 %"; 2]);
+        assert!(sheet.columns.iter().all(|column| column.title != MACHINES));
+    }
+
+    #[test]
+    fn clients_have_a_row_where_they_share_a_host() {
+        let mut outcome = two_hosts();
+        outcome.limits[0].machines = 3;
+        outcome.clients.push(outcome.clients[0].clone());
+        let sheet = Sheet::new(&outcome);
+        assert_eq!(sheet.labels[2..], ["fetcher (client)", "fetcher (client)"]);
+        assert_eq!(sheet.columns[0].cells, ["3", "1", NONE, NONE]);
+    }
+
+    #[test]
+    fn reasons_and_timeouts_have_columns_when_there_are_any() {
+        let mut outcome = two_hosts();
+        samples::give_search_cost(&mut outcome);
+        outcome.limits[0].search = None;
+        outcome.limits[1].figures.refused = [0, 3, 0];
+        (outcome.whole.unanswered, outcome.whole.mean_connecting.mean) = (9, 4.5);
+        outcome.limits[1].figures.mean_connecting.mean = 4.5;
+        let sheet = Sheet::new(&outcome);
+        let cells = |title: &str| {
+            sheet.columns.iter().find(|column| column.title == title).expect(title).cells.clone()
+        };
+        assert_eq!(cells("bind EADDRINUSE"), ["0", "3"]);
+        assert_eq!(cells("timed out (ETIMEDOUT)"), ["0", "0"]);
+        assert_eq!(cells("connecting, mean"), ["0", "4.50"]);
+        assert!(sheet.columns.iter().all(|column| column.title != "closing, mean"));
+        assert_eq!(cells("search p50/p99"), [NONE, "14.1 us / 1.16 ms"]);
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::model::{Ending, Replications, World};
 use crate::numbers::{count, percent, plural, rate, span, span_with_interval};
-use crate::report::reasons::{self, Platform};
 use crate::scenario::Scenario;
-use crate::stats::{Figures, LimitFigures, Moments, Outcome};
+use crate::stats::{Figures, LimitFigures, Moments, Outcome, is_unusual};
 
 /// Says what came out, with figures and intervals: `It holds: at most 17,321 of 28,232 ports in
 /// use (61 %); it could sustain 461 / s.`
@@ -121,7 +120,7 @@ fn runs_dry(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Str
         when(moments, outcome),
         at.unwrap_or_default(),
         refused(figures, outcome),
-        errors(scenario, limit),
+        errors(limit),
         recovery(figures, outcome),
         unanswered(figures),
         remedy(scenario, limit)
@@ -156,9 +155,9 @@ fn refused(figures: &Figures, outcome: &Outcome) -> String {
 }
 
 /// The calls that refuse and their errors, where that is not a plain `connect()`.
-fn errors(scenario: &Scenario, limit: &LimitFigures) -> String {
-    let counts = Platform::of(scenario, &limit.name).counts(&limit.figures);
-    if !reasons::is_unusual(&counts) {
+fn errors(limit: &LimitFigures) -> String {
+    let counts = limit.subject().refusals();
+    if !is_unusual(&counts) {
         return String::new();
     }
     let names: Vec<String> = counts.iter().map(|(name, _)| name.replace(':', ": ")).collect();

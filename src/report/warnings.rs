@@ -3,7 +3,7 @@
 use crate::model::{Replications, Start};
 use crate::numbers::{count, fine_percent, percent};
 use crate::report::expectations::{Checked, Verdict};
-use crate::scenario::{Metric, Scenario};
+use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
 use crate::theory::starts_steady;
 
@@ -69,10 +69,7 @@ pub fn about(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec
 }
 
 fn asks_for_steady_state(checked: &[Checked]) -> bool {
-    use Metric::{BlockingRatio, MeanInUse, MeanTimeWait, Utilisation};
-    checked.iter().any(|one| {
-        matches!(one.expectation.metric, BlockingRatio | MeanInUse | MeanTimeWait | Utilisation)
-    })
+    checked.iter().any(|one| one.expectation.metric.figure.steady)
 }
 
 /// Is there a steady state that is known in advance? The scenario reader asks the same of a file

@@ -1,5 +1,7 @@
 //! `[expect]`: what a scenario's author says must come out.
 
+use crate::stats::Metric;
+
 /// One line of `[expect]`: a figure and the bounds it must keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -20,31 +22,6 @@ pub enum Scope {
     Client(String),
     /// One host: `[expect.host.NAME]`.
     Host(String),
-}
-
-/// A figure of `stats::Figures` that can be bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Median time of the first refusal, seconds.
-    FirstBlocked,
-    /// Median time at which the last episode of blocking was over, seconds.
-    Recovered,
-    /// Blocked attempts / attempts, 0 to 1.
-    BlockingRatio,
-    /// Share of time without a free port, 0 to 1.
-    BlockedTimeShare,
-    /// Most ports in use at once.
-    PeakInUse,
-    /// Mean ports in use.
-    MeanInUse,
-    /// Mean ports in TIME-WAIT.
-    MeanTimeWait,
-    /// Mean in use / capacity, 0 to 1.
-    Utilisation,
-    /// Episodes of blocking a replication.
-    Episodes,
-    /// Probes of an attempt, 99th percentile.
-    ProbesP99,
 }
 
 /// The bounds of an expectation, in the figure's base unit (seconds, ports, a share of 1).

@@ -47,7 +47,7 @@ mod trace_lines;
 mod tree;
 mod walk;
 
-pub use expect::{Bound, Expectation, Metric, Scope};
+pub use expect::{Bound, Expectation, Scope};
 pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
 pub use preset::{Preset, PresetValue, preset, presets};

@@ -1,32 +1,12 @@
 //! `[expect]`: what must come out, for everything, one client or one host.
 
-use super::expect::{Bound, Expectation, Metric, Scope};
+use super::expect::{Bound, Expectation, Scope};
 use super::problem::Problem;
 use super::quantity::plain_number;
 use super::suggest::{instead, shown};
 use super::tree::{Entry, Node, Table, Value};
 use super::walk::Walk;
-
-/// What a figure is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Time,
-    Share,
-    Number,
-}
-
-const METRICS: [(&str, Metric, Unit); 10] = [
-    ("first_blocked", Metric::FirstBlocked, Unit::Time),
-    ("recovered", Metric::Recovered, Unit::Time),
-    ("blocking_ratio", Metric::BlockingRatio, Unit::Share),
-    ("blocked_time_share", Metric::BlockedTimeShare, Unit::Share),
-    ("peak_in_use", Metric::PeakInUse, Unit::Number),
-    ("mean_in_use", Metric::MeanInUse, Unit::Number),
-    ("mean_time_wait", Metric::MeanTimeWait, Unit::Number),
-    ("utilisation", Metric::Utilisation, Unit::Share),
-    ("episodes", Metric::Episodes, Unit::Number),
-    ("probes_p99", Metric::ProbesP99, Unit::Number),
-];
+use crate::stats::{Metric, Place, Unit};
 
 /// What expectations can speak of.
 #[derive(Debug)]
@@ -67,7 +47,7 @@ fn scoped(
         return;
     };
     for named in &table.entries {
-        if METRICS.iter().any(|(name, _, _)| *name == named.key) {
+        if expected(&named.key).is_some() {
             let message = format!("[expect.{what}] needs the name of a {what}");
             let problem = Problem::at(named.key_at, message)
                 .label("a figure, where a name was expected")
@@ -94,11 +74,12 @@ fn scoped(
 }
 
 fn expectation(walk: &Walk, entry: &Entry, scope: &Scope) -> Option<Expectation> {
-    let Some(&(name, metric, unit)) = METRICS.iter().find(|(name, _, _)| *name == entry.key) else {
-        let mut names: Vec<&str> = METRICS.iter().map(|(name, _, _)| *name).collect();
+    let Some(metric) = expected(&entry.key) else {
+        let mut names: Vec<String> = Metric::expected().map(Metric::name).collect();
         if *scope == Scope::Whole {
-            names.extend(["client", "host"]);
+            names.extend(["client", "host"].map(str::to_owned));
         }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let message = format!("there is no figure `{}` to expect", shown(&entry.key));
         let problem = Problem::at(entry.key_at, message)
             .label("not known")
@@ -106,28 +87,37 @@ fn expectation(walk: &Walk, entry: &Entry, scope: &Scope) -> Option<Expectation>
         walk.report(problem);
         return None;
     };
-    if metric == Metric::ProbesP99 && matches!(scope, Scope::Client(_)) {
-        let problem = Problem::at(entry.key_at, "probes are counted for hosts, not for clients")
+    if !metric.figure.on.contains(&Place::Client) && matches!(scope, Scope::Client(_)) {
+        let message = format!("{} are counted for hosts, not for clients", metric.figure.title);
+        let problem = Problem::at(entry.key_at, message)
             .label("not known of a client")
             .help("write it into [expect] or [expect.host.NAME]");
         walk.report(problem);
         return None;
     }
     let bound = match &entry.node.value {
-        Value::Table(table) => within(walk, &entry.node, table, name, unit)?,
+        Value::Table(table) => within(walk, &entry.node, table, metric)?,
         Value::Text(text) if text.trim().eq_ignore_ascii_case("never") => {
             never(walk, &entry.node, metric)?
         }
         _ => {
-            report_no_bounds(walk, &entry.node, name, unit);
+            report_no_bounds(walk, &entry.node, metric);
             return None;
         }
     };
     Some(Expectation { scope: scope.clone(), metric, bound })
 }
 
+/// The figure that `[expect]` knows by this name.
+fn expected(name: &str) -> Option<Metric> {
+    Metric::expected().find(|metric| metric.name() == name)
+}
+
+/// The one that tells whether anything was blocked at all, and so can be "never".
+const FIRST_BLOCKED: &str = "first_blocked_s";
+
 fn never(walk: &Walk, node: &Node, metric: Metric) -> Option<Bound> {
-    if metric == Metric::FirstBlocked {
+    if metric.figure.key == FIRST_BLOCKED {
         return Some(Bound::Never);
     }
     let problem = Problem::at(node.at, "only first_blocked can be \"never\"")
@@ -137,11 +127,12 @@ fn never(walk: &Walk, node: &Node, metric: Metric) -> Option<Bound> {
     None
 }
 
-fn report_no_bounds(walk: &Walk, node: &Node, name: &str, unit: Unit) {
-    let example = match unit {
+fn report_no_bounds(walk: &Walk, node: &Node, metric: Metric) {
+    let name = metric.name();
+    let example = match metric.figure.unit {
         Unit::Time => "{ min = \"46 s\", max = \"48 s\" }",
-        Unit::Share => "{ max = \"25 %\" }",
-        Unit::Number => "{ max = 28232 }",
+        Unit::Share | Unit::ShareOf(_) => "{ max = \"25 %\" }",
+        _ => "{ max = 28232 }",
     };
     let written = walk.written(node.at);
     let mut problem = Problem::at(node.at, format!("{name} needs bounds"))
@@ -150,18 +141,19 @@ fn report_no_bounds(walk: &Walk, node: &Node, name: &str, unit: Unit) {
     if node.as_table().is_none() && !written.is_empty() {
         problem = problem.help(format!("a simulated figure is seldom exactly {}", shown(&written)));
     }
-    if name == "first_blocked" {
+    if metric.figure.key == FIRST_BLOCKED {
         problem = problem.help("if no attempt may be blocked, write first_blocked = \"never\"");
     }
     walk.report(problem);
 }
 
-fn within(walk: &Walk, node: &Node, table: &Table, name: &str, unit: Unit) -> Option<Bound> {
-    walk.known_keys(table, name, &["min", "max"]);
+fn within(walk: &Walk, node: &Node, table: &Table, metric: Metric) -> Option<Bound> {
+    let (name, unit) = (metric.name(), metric.figure.unit);
+    walk.known_keys(table, &name, &["min", "max"]);
     let (min, max) = (table.get("min"), table.get("max"));
     if min.is_none() && max.is_none() {
         if table.entries.is_empty() {
-            report_no_bounds(walk, node, name, unit);
+            report_no_bounds(walk, node, metric);
         }
         return None;
     }
@@ -187,8 +179,7 @@ fn within(walk: &Walk, node: &Node, table: &Table, name: &str, unit: Unit) -> Op
 fn value(walk: &Walk, node: &Node, key: &str, unit: Unit) -> Option<f64> {
     match unit {
         Unit::Time => walk.duration(node, key).map(|span| span.as_secs_f64()),
-        Unit::Number => walk.number(node, key, &format!("a plain number: {key} = 28232")),
-        Unit::Share => {
+        Unit::Share | Unit::ShareOf(_) => {
             let share = walk.share(node, key)?;
             if share <= 1.0 {
                 return Some(share);
@@ -200,5 +191,6 @@ fn value(walk: &Walk, node: &Node, key: &str, unit: Unit) -> Option<f64> {
             walk.report(problem);
             None
         }
+        _ => walk.number(node, key, &format!("a plain number: {key} = 28232")),
     }
 }

@@ -1,16 +1,23 @@
 //! Counting what happens, and saying how sure the figures are.
 
 mod collect;
+mod figure;
+mod figures;
 mod interval;
 mod log_linear;
 mod outcome;
 mod port_map;
+mod refusals;
+mod search_time;
+mod subject;
 mod tally;
 mod window;
 
 pub use collect::{
     Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles,
 };
+pub use figure::{Figure, InSummary, Measured, Metric, Part, Read, Unit, UnknownFigure, Value};
+pub use figures::FIGURES;
 pub use interval::student_t_975;
 pub use log_linear::LogLinear;
 pub use outcome::{
@@ -18,6 +25,9 @@ pub use outcome::{
     TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
+pub use refusals::{Refusals, is_unusual};
+pub use search_time::{SearchTime, search_seconds};
+pub use subject::{Place, Subject};
 pub use tally::{
     BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,
 };

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::search_time::SearchTime;
 use crate::model::Refusal;
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -37,6 +38,8 @@ pub struct ClientFigures {
     pub name: String,
     /// The name of the host it runs on.
     pub host: String,
+    /// Does that run Linux, whose errors have names?
+    pub is_linux: bool,
     /// Its figures.
     pub figures: Figures,
 }
@@ -48,8 +51,12 @@ pub struct LimitFigures {
     pub name: String,
     /// Identical machines.
     pub machines: u32,
+    /// Do they run Linux, whose errors have names?
+    pub is_linux: bool,
     /// Its figures.
     pub figures: Figures,
+    /// What searching for ports took; `None` where nothing is known of what it costs.
+    pub search: Option<SearchTime>,
     /// What the formulas say.
     pub theory: Expected,
     /// Its ports by state over time, all its machines together.

@@ -5,6 +5,7 @@ use crate::model::{
     Arrivals, Binds, Distribution, Ending, EndpointPick, Replications, ReuseKey, SelectionKind,
     Spacing, Start, TimerGrid,
 };
+use crate::stats::Metric;
 use crate::units::SimDuration;
 
 /// The example of the design, without what is not modelled yet.
@@ -78,12 +79,12 @@ fn the_example_of_the_design_is_read_as_written() {
         [
             Expectation {
                 scope: Scope::Whole,
-                metric: Metric::FirstBlocked,
+                metric: Metric::named("first_blocked").unwrap(),
                 bound: Bound::Within { min: Some(46.0), max: Some(48.0) },
             },
             Expectation {
                 scope: Scope::Whole,
-                metric: Metric::BlockingRatio,
+                metric: Metric::named("blocking_ratio").unwrap(),
                 bound: Bound::Within { min: None, max: Some(0.25) },
             },
         ]

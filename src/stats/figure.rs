@@ -1,0 +1,341 @@
+//! What a figure is: its name, its unit, how it is read off a result, and where it is shown.
+//!
+//! All of them stand in one table, [`FIGURES`]. JSON, CSV, Markdown, the tables, `[expect]`, the
+//! documents and [`Outcome::figure`] walk it, so a new figure is one row.
+
+use super::figures::FIGURES;
+use super::outcome::{Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles};
+use super::search_time::SearchTime;
+use super::subject::{Place, Subject};
+use crate::theory::Expected;
+
+/// A row of the table of figures.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    /// Its name in `summary.json`; of an amount with a unit, the unit comes last: `first_blocked_s`.
+    pub key: &'static str,
+    /// What people are told it is, in a list.
+    pub title: &'static str,
+    /// The same over a column.
+    pub head: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Where it is read.
+    pub read: Read,
+    /// What the formulas say of it, for comparison.
+    pub in_theory: Option<fn(&Expected) -> Option<f64>>,
+    /// Of what it can be told.
+    pub on: &'static [Place],
+    /// The parts of it that `[expect]` can bound.
+    pub expected: &'static [Part],
+    /// Does it describe the steady state, so that filling up from empty distorts it?
+    pub steady: bool,
+    /// How it stands in `summary.json`.
+    pub summary: InSummary,
+    /// Where it stands in a row of CSV: an order with gaps, 0 for nowhere.
+    pub csv: u8,
+    /// Where it stands among the rows that tell of one host, likewise.
+    pub row: u8,
+    /// Where it stands among the columns that compare several hosts, likewise.
+    pub column: u8,
+    /// The parts of it that people are shown.
+    pub parts: &'static [Part],
+    /// Is its interval told beside it, in tables and CSV?
+    pub with_interval: bool,
+    /// Are people shown it only where the whole has some?
+    pub rare: bool,
+    /// What Linux calls it.
+    pub errno: Option<&'static str>,
+    /// What people are told where there is none.
+    pub none: &'static str,
+}
+
+/// What a figure is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Things, in the plural.
+    Of(&'static str),
+    /// A share, 0 to 1.
+    Share,
+    /// A share of something that has to be said, 0 to 1.
+    ShareOf(&'static str),
+    /// Seconds.
+    Time,
+    /// A second.
+    Rate,
+    /// Erlangs.
+    Load,
+    /// Several figures under one key, which cannot be read as one.
+    Group,
+}
+
+/// How a figure stands in `summary.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InSummary {
+    /// Always; `null` where there is none.
+    Always,
+    /// Where there is one.
+    WhereKnown,
+    /// With its interval in it; that of all others is under `intervals`.
+    WithInterval,
+    /// Among the figures of `theory`.
+    InTheory,
+    /// Nowhere.
+    Not,
+}
+
+/// A figure, or one quantile of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The figure itself; of quantiles the median.
+    Itself,
+    /// The median.
+    P50,
+    /// What 90 % do not exceed.
+    P90,
+    /// What 99 % do not exceed.
+    P99,
+    /// The greatest.
+    Max,
+}
+
+impl Part {
+    /// The quantiles, in the order in which they are written.
+    pub const QUANTILES: [Self; 4] = [Self::P50, Self::P90, Self::P99, Self::Max];
+
+    /// As a key has it: `p99`, and nothing for the figure itself.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Itself => "",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::Max => "max",
+        }
+    }
+}
+
+/// Where a figure is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Read {
+    /// A whole number.
+    Count(fn(&Figures) -> u64),
+    /// A number without an interval.
+    Number(fn(&Figures) -> f64),
+    /// A mean over replications.
+    Mean(fn(&Figures) -> Estimate),
+    /// A moment that not every replication has.
+    Moment(fn(&Figures) -> Option<Moments>),
+    /// A distribution.
+    Quantiles(fn(&Figures) -> &Quantiles),
+    /// What only a limit has.
+    Limit(fn(&LimitFigures) -> Option<Value>),
+    /// A closed form for one machine of a limit.
+    Formula(fn(&Expected) -> Option<f64>),
+    /// What was blocked, by reason.
+    Refusals,
+    /// What was blocked, by limit.
+    Binds,
+    /// The intervals of all means.
+    Intervals,
+    /// All closed forms.
+    Theory,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Count(u64),
+    /// A number without an interval.
+    Number(f64),
+    /// A mean over replications.
+    Mean(Estimate),
+    /// A moment.
+    Moment(Moments),
+    /// Quantiles, as [`Part::QUANTILES`] has them.
+    Spectrum([f64; 4]),
+}
+
+/// A figure with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// The figure itself.
+    pub value: f64,
+    /// Lower end of the interval; the value where there is none.
+    pub lo: f64,
+    /// Upper end, likewise.
+    pub hi: f64,
+}
+
+impl Value {
+    /// One part of it with its interval.
+    #[must_use]
+    pub fn part(self, part: Part) -> Measured {
+        let point = |value| Measured { value, lo: value, hi: value };
+        match self {
+            Self::Count(count) => point(count as f64),
+            Self::Number(number) => point(number),
+            Self::Mean(Estimate { mean, lo, hi }) => Measured { value: mean, lo, hi },
+            Self::Moment(Moments { median, lo, hi, .. }) => Measured { value: median, lo, hi },
+            Self::Spectrum([p50, p90, p99, max]) => point(match part {
+                Part::Itself | Part::P50 => p50,
+                Part::P90 => p90,
+                Part::P99 => p99,
+                Part::Max => max,
+            }),
+        }
+    }
+
+    pub(super) const fn search(time: SearchTime) -> Self {
+        Self::Spectrum([time.p50, time.p90, time.p99, time.max])
+    }
+}
+
+impl Figure {
+    /// Its key without the unit: `first_blocked`.
+    #[must_use]
+    pub fn stem(&self) -> &'static str {
+        match self.unit {
+            Unit::Time => self.key.strip_suffix("_s").unwrap_or(self.key),
+            _ => self.key,
+        }
+    }
+
+    /// What `subject` has of it; `None` where there is no such figure, and of a group.
+    #[must_use]
+    pub fn value(&self, subject: &Subject<'_>) -> Option<Value> {
+        let figures = subject.figures;
+        if !self.on.contains(&subject.place) {
+            return None;
+        }
+        match self.read {
+            Read::Count(read) => Some(Value::Count(read(figures))),
+            Read::Number(read) => Some(Value::Number(read(figures))),
+            Read::Mean(read) => Some(Value::Mean(read(figures))),
+            Read::Moment(read) => read(figures).map(Value::Moment),
+            Read::Quantiles(read) => {
+                let q = read(figures);
+                // Zeros would pass for measured ones.
+                let recorded = !q.histogram.is_empty();
+                recorded.then_some(Value::Spectrum([q.p50, q.p90, q.p99, q.max]))
+            }
+            Read::Limit(read) => subject.limit.and_then(read),
+            Read::Formula(read) => read(&subject.limit?.theory).map(Value::Number),
+            Read::Refusals | Read::Binds | Read::Intervals | Read::Theory => None,
+        }
+    }
+
+    /// All that have a place in one order, in that order.
+    #[must_use]
+    pub fn ordered(place: fn(&Self) -> u8) -> Vec<&'static Self> {
+        let mut placed: Vec<&Self> = FIGURES.iter().filter(|figure| place(figure) > 0).collect();
+        placed.sort_by_key(|figure| place(figure));
+        placed
+    }
+}
+
+/// What can be read and bounded: a figure, or a quantile of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The figure.
+    pub figure: &'static Figure,
+    /// Which part of it.
+    pub part: Part,
+}
+
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.figure.key == other.figure.key && self.part == other.part
+    }
+}
+
+impl Metric {
+    /// As `[expect]` names it: `first_blocked`, `probes_p99`.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self.part {
+            Part::Itself => self.figure.stem().to_owned(),
+            part => format!("{}_{}", self.figure.stem(), part.key()),
+        }
+    }
+
+    /// All that `[expect]` can bound.
+    pub fn expected() -> impl Iterator<Item = Self> {
+        FIGURES.iter().flat_map(|figure| figure.expected.iter().map(|&part| Self { figure, part }))
+    }
+
+    /// The one called `name`: a key, the same without its unit, or a quantile of either.
+    ///
+    /// # Errors
+    /// Where there is no such figure.
+    ///
+    /// ```
+    /// use portsim::stats::Metric;
+    /// assert_eq!(Metric::named("first_blocked_s")?.name(), "first_blocked");
+    /// let misspelt = Metric::named("blocking_rate").unwrap_err();
+    /// assert_eq!(
+    ///     misspelt.to_string(),
+    ///     "there is no figure `blocking_rate`; did you mean `blocking_ratio`?"
+    /// );
+    /// # Ok::<(), portsim::stats::UnknownFigure>(())
+    /// ```
+    pub fn named(name: &str) -> Result<Self, UnknownFigure> {
+        let all = || FIGURES.iter().filter(|figure| figure.unit != Unit::Group);
+        let found = all().find_map(|figure| {
+            let rest =
+                name.strip_prefix(figure.key).or_else(|| name.strip_prefix(figure.stem()))?;
+            let is_part = |part: &Part| rest.strip_prefix('_') == Some(part.key());
+            let part = match rest {
+                "" => Part::Itself,
+                _ => Part::QUANTILES.into_iter().find(is_part)?,
+            };
+            Some(Self { figure, part })
+        });
+        found.ok_or_else(|| {
+            let likeness = |key: &&str| strsim::jaro_winkler(name, key);
+            let keys = all().map(|figure| figure.key);
+            let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            UnknownFigure { name: name.to_owned(), nearest: nearest.expect("the table has rows") }
+        })
+    }
+
+    /// What `subject` has of it, with its interval; `None` where there is no such figure.
+    #[must_use]
+    pub fn of(self, subject: &Subject<'_>) -> Option<Measured> {
+        self.figure.value(subject).map(|value| value.part(self.part))
+    }
+}
+
+/// There is no figure of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no figure `{name}`; did you mean `{nearest}`?")]
+pub struct UnknownFigure {
+    /// The name asked for.
+    pub name: String,
+    /// The one most like it.
+    pub nearest: &'static str,
+}
+
+impl Subject<'_> {
+    /// A figure by its name, as [`Metric::named`] knows it; `None` where nothing of the kind happened.
+    ///
+    /// # Errors
+    /// Where there is no such figure.
+    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
+        Ok(Metric::named(name)?.of(self))
+    }
+}
+
+impl Outcome {
+    /// A figure of everything together by its name, as [`Subject::figure`].
+    ///
+    /// # Errors
+    /// Where there is no such figure.
+    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
+        self.subject().figure(name)
+    }
+}

@@ -1,0 +1,345 @@
+//! Every figure of a result, in the order of `summary.json`.
+//!
+//! The numbers after `at` are places in the orders of CSV, of the rows that tell of one host and of the
+//! columns that compare several; they leave gaps for what comes between. Columns of CSV keep theirs for
+//! good, since people count them.
+
+use super::figure::{Figure, InSummary, Part, Read, Unit, Value};
+use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles};
+use super::subject::Place;
+use crate::model::Refusal;
+use crate::theory::Expected;
+
+/// All figures: [`Figure`] says what each word of a row means.
+pub static FIGURES: &[Figure] = &[
+    of_limit("machines", "machines", Unit::Of("machines"), |limit| {
+        Some(Value::Count(limit.machines.into()))
+    })
+    .about("identical machines, all of which are in the figures")
+    .on(&[Place::Limit])
+    .at([0, 90, 5]),
+    count("attempts", "attempts", |f| f.attempts)
+        .about("attempts to connect, all replications together")
+        .at([10, 10, 10]),
+    count("opened", "opened", |f| f.opened)
+        .about("attempts that got a port, all replications together")
+        .at([11, 11, 0]),
+    count("blocked", "blocked", |f| f.blocked)
+        .about("attempts refused for want of a port, all replications together")
+        .at([12, 13, 0]),
+    group("refusals", Read::Refusals)
+        .about("those blocked, by reason: on Linux `call:ERROR`, of other platforms the call")
+        .at([0, 14, 70]),
+    count("refused_connect", "refused by connect", |f| f.blocked - refused_by_bind(f))
+        .about("those blocked in `connect()`")
+        .summary(InSummary::Not)
+        .at([50, 0, 0]),
+    count("refused_bind", "refused by bind", refused_by_bind)
+        .about("those blocked in `bind()`")
+        .summary(InSummary::Not)
+        .at([51, 0, 0]),
+    count("tuple_taken", "tuple taken", |f| f.refused[Refusal::TupleTaken as usize])
+        .about(
+            "those blocked in `connect()` whose port was bound, but taken towards the destination",
+        )
+        .at([52, 0, 0]),
+    count("unanswered", "timed out", |f| f.unanswered)
+        .about("opened, then given up because nobody answered")
+        .errno("ETIMEDOUT")
+        .rare()
+        .at([53, 12, 71]),
+    mean("blocking_ratio", "blocking ratio", Unit::Share, |f| f.blocking_ratio)
+        .about("blocked / attempts")
+        .head("blocked")
+        .in_theory(loss)
+        .expected(ITSELF)
+        .steady()
+        .summary(InSummary::WithInterval)
+        .with_interval()
+        .at([13, 15, 11]),
+    formula("loss", "in theory", Unit::Share, loss)
+        .about("`erlang_b`, or `engset`")
+        .summary(InSummary::Not)
+        .at([0, 0, 12]),
+    moment("first_blocked_s", "first blocked", |f| f.first_blocked)
+        .about(
+            "when the first attempt was blocked, from the very start: median of the replications",
+        )
+        .in_theory(|t| t.fill_time_s)
+        .expected(ITSELF)
+        .with_interval()
+        .at([14, 16, 13]),
+    moment("recovered_s", "recovered", |f| f.recovered)
+        .about("when the last episode of blocking was over: median of the replications")
+        .expected(ITSELF)
+        .at([15, 0, 0]),
+    mean("blocked_time_share", "no port left", Unit::ShareOf("time"), |f| f.blocked_time_share)
+        .about("share of the time without a free port")
+        .expected(ITSELF)
+        .at([16, 17, 0]),
+    count("peak_in_use", "in use, peak", |f| f.peak_in_use)
+        .about("most ports in use at once on one machine of any replication, from the very start")
+        .head("peak")
+        .unit(PORTS)
+        .expected(ITSELF)
+        .at([19, 21, 21]),
+    mean("mean_in_use", "in use, mean", PORTS, |f| f.mean_in_use)
+        .about("mean of ports that are held, in any state: the sum of the four that follow")
+        .expected(ITSELF)
+        .steady()
+        .with_interval()
+        .at([20, 20, 20]),
+    mean("mean_connecting", "connecting, mean", PORTS, |f| f.mean_connecting)
+        .about("mean of ports in SYN-SENT")
+        .rare()
+        .at([54, 22, 72]),
+    mean("mean_established", "established, mean", PORTS, |f| f.mean_established)
+        .about("mean of ports whose connection is established")
+        .at([55, 0, 0]),
+    mean("mean_closing", "closing, mean", PORTS, |f| f.mean_closing)
+        .about("mean of ports whose connection is half closed (FIN-WAIT-2, CLOSE-WAIT)")
+        .rare()
+        .at([56, 23, 73]),
+    mean("mean_time_wait", "TIME-WAIT, mean", PORTS, |f| f.mean_time_wait)
+        .about("mean of ports in TIME-WAIT")
+        .expected(ITSELF)
+        .steady()
+        .at([21, 24, 0]),
+    count("num_ephemeral", "ports", |f| f.num_ephemeral)
+        .about("ports that can be chosen on one machine")
+        .unit(PORTS)
+        .at([22, 0, 0]),
+    count("capacity", "capacity", |f| f.capacity)
+        .about("most connections that can hold a port at once: the ports for each reuse key")
+        .unit(PORTS)
+        .at([23, 25, 22]),
+    mean("utilisation", "utilisation", Unit::Share, |f| f.utilisation)
+        .about("`mean_in_use` / `capacity`")
+        .expected(ITSELF)
+        .steady()
+        .at([24, 26, 0]),
+    group("intervals", Read::Intervals)
+        .about("the 95 % intervals of the figures that stand as plain numbers"),
+    mean("episodes", "episodes", Unit::Of("episodes"), |f| f.episodes)
+        .about("episodes of blocking a replication: from a refusal to the next success")
+        .expected(ITSELF)
+        .at([17, 0, 0]),
+    number("longest_episode_s", "longest episode", |f| f.longest_episode.as_secs_f64())
+        .about("longest episode of any replication")
+        .at([18, 0, 0]),
+    quantiles("probes", "probes", Unit::Of("probes"), |f| &f.probes)
+        .about("ports that one attempt looks at, blocked or not")
+        .expected(&[Part::P99])
+        .parts(&[Part::P50, Part::P99])
+        .at([30, 30, 30]),
+    of_limit("search_s", "search", Unit::Time, |limit| limit.search.map(Value::search))
+        .about("time that one attempt searches; with `search_cost` only")
+        .parts(&[Part::P50, Part::P99])
+        .summary(InSummary::WhereKnown)
+        .at([60, 31, 31]),
+    of_limit("search_core_share", "search, all", Unit::ShareOf("a core"), |limit| {
+        Some(Value::Number(limit.search?.core_share))
+    })
+    .about("seconds of searching a second on one machine; with `search_cost` only")
+    .head("of a core")
+    .at([61, 32, 32]),
+    quantiles("reuse_interval_s", "reused after", Unit::Time, |f| &f.reuse_interval)
+        .about("from one opening of a connection to the next on the same port and reuse key")
+        .head("reuse")
+        .parts(&[Part::P50])
+        .at([31, 33, 33]),
+    group("binds", Read::Binds)
+        .about("what each limit blocked, and its share of all that was blocked"),
+    group("theory", Read::Theory).about("what the closed forms say of one machine"),
+    formula("offered_load_erl", "offered load", Unit::Load, |t| t.offered_load_erl)
+        .about("arrival rate times mean hold time, in erlangs")
+        .at([40, 91, 0]),
+    formula("erlang_b", "Erlang B", Unit::Share, |t| t.erlang_b)
+        .about("Erlang's loss formula: the share of Poisson arrivals that is blocked")
+        .at([41, 0, 0]),
+    formula("engset", "Engset", Unit::Share, |t| t.engset)
+        .about("Engset's call congestion: the same of a closed loop")
+        .at([42, 0, 0]),
+    formula("sustainable_rate_per_s", "sustainable rate", Unit::Rate, |t| t.sustainable_rate_per_s)
+        .about("the highest rate of attempts that never runs out in the fluid limit")
+        .at([43, 93, 0]),
+    formula("fill_time_s", "fill time", Unit::Time, |t| t.fill_time_s)
+        .about("when the first pool is full in the fluid limit")
+        .at([44, 0, 0]),
+    formula("mean_hold_s", "mean hold", Unit::Time, |t| t.mean_hold_s)
+        .about("mean hold time: the connection, and what follows until its port may be had again")
+        .at([45, 94, 0]),
+    formula("offered_rate_per_s", "offered rate", Unit::Rate, |t| t.offered_rate_per_s)
+        .about("attempts a second that the scenario offers")
+        .at([46, 92, 0]),
+];
+
+const EVERYWHERE: &[Place] = &[Place::Whole, Place::Client, Place::Limit];
+const WITHOUT_CLIENTS: &[Place] = &[Place::Whole, Place::Limit];
+const ITSELF: &[Part] = &[Part::Itself];
+const PORTS: Unit = Unit::Of("ports");
+
+fn refused_by_bind(figures: &Figures) -> u64 {
+    figures.refused[Refusal::BindInUse as usize]
+}
+
+/// The formula for the share blocked, whichever holds.
+fn loss(theory: &Expected) -> Option<f64> {
+    theory.erlang_b.or(theory.engset)
+}
+
+/// A key, or a title.
+type Name = &'static str;
+
+const fn figure(key: Name, title: Name, unit: Unit, read: Read) -> Figure {
+    Figure {
+        key,
+        title,
+        head: title,
+        about: "",
+        unit,
+        read,
+        in_theory: None,
+        on: EVERYWHERE,
+        expected: &[],
+        steady: false,
+        summary: InSummary::Always,
+        csv: 0,
+        row: 0,
+        column: 0,
+        parts: ITSELF,
+        with_interval: false,
+        rare: false,
+        errno: None,
+        none: "-",
+    }
+}
+
+const fn count(key: Name, title: Name, read: fn(&Figures) -> u64) -> Figure {
+    figure(key, title, Unit::Of("attempts"), Read::Count(read))
+}
+
+const fn mean(key: Name, title: Name, unit: Unit, read: fn(&Figures) -> Estimate) -> Figure {
+    figure(key, title, unit, Read::Mean(read))
+}
+
+const fn moment(key: Name, title: Name, read: fn(&Figures) -> Option<Moments>) -> Figure {
+    Figure { none: "never", ..figure(key, title, Unit::Time, Read::Moment(read)) }
+}
+
+const fn number(key: Name, title: Name, read: fn(&Figures) -> f64) -> Figure {
+    figure(key, title, Unit::Time, Read::Number(read))
+}
+
+const fn quantiles(key: Name, title: Name, unit: Unit, read: fn(&Figures) -> &Quantiles) -> Figure {
+    figure(key, title, unit, Read::Quantiles(read)).on(WITHOUT_CLIENTS)
+}
+
+const fn of_limit(
+    key: Name,
+    title: Name,
+    unit: Unit,
+    read: fn(&LimitFigures) -> Option<Value>,
+) -> Figure {
+    figure(key, title, unit, Read::Limit(read)).on(WITHOUT_CLIENTS).summary(InSummary::WhereKnown)
+}
+
+const fn formula(key: Name, title: Name, unit: Unit, read: fn(&Expected) -> Option<f64>) -> Figure {
+    figure(key, title, unit, Read::Formula(read)).on(WITHOUT_CLIENTS).summary(InSummary::InTheory)
+}
+
+/// Several figures under one key.
+const fn group(key: Name, read: Read) -> Figure {
+    figure(key, key, Unit::Group, read)
+}
+
+/// The words of a row that not every figure needs.
+impl Figure {
+    const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
+    }
+
+    const fn head(self, head: &'static str) -> Self {
+        Self { head, ..self }
+    }
+
+    const fn unit(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
+    const fn in_theory(self, formula: fn(&Expected) -> Option<f64>) -> Self {
+        Self { in_theory: Some(formula), ..self }
+    }
+
+    const fn on(self, on: &'static [Place]) -> Self {
+        Self { on, ..self }
+    }
+
+    const fn expected(self, expected: &'static [Part]) -> Self {
+        Self { expected, ..self }
+    }
+
+    const fn steady(self) -> Self {
+        Self { steady: true, ..self }
+    }
+
+    const fn summary(self, summary: InSummary) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// Places in CSV, among rows and among columns; 0 where it is not shown.
+    const fn at(self, [csv, row, column]: [u8; 3]) -> Self {
+        Self { csv, row, column, ..self }
+    }
+
+    const fn parts(self, parts: &'static [Part]) -> Self {
+        Self { parts, ..self }
+    }
+
+    const fn with_interval(self) -> Self {
+        Self { with_interval: true, ..self }
+    }
+
+    const fn rare(self) -> Self {
+        Self { rare: true, ..self }
+    }
+
+    const fn errno(self, errno: &'static str) -> Self {
+        Self { errno: Some(errno), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Metric;
+
+    /// A place that two figures have would leave their order to chance, and a key its meaning.
+    #[test]
+    fn keys_and_places_are_given_once() {
+        let distinct = |mut of: Vec<String>| {
+            of.sort_unstable();
+            let all = of.len();
+            of.dedup();
+            assert_eq!(of.len(), all);
+        };
+        distinct(FIGURES.iter().map(|figure| figure.key.to_owned()).collect());
+        let orders: [fn(&Figure) -> u8; 3] = [|f| f.csv, |f| f.row, |f| f.column];
+        for order in orders {
+            let places = FIGURES.iter().map(order).filter(|&place| place > 0);
+            distinct(places.map(|place| place.to_string()).collect());
+        }
+    }
+
+    #[test]
+    fn every_figure_is_found_by_its_key_and_says_what_it_is() {
+        for figure in FIGURES {
+            assert!(!figure.about.is_empty(), "{}", figure.key);
+            let found = Metric::named(figure.key).map(|metric| metric.figure.key);
+            assert_eq!(found.ok(), (figure.unit != Unit::Group).then_some(figure.key));
+        }
+        for metric in Metric::expected() {
+            assert_eq!(Metric::named(&metric.name()), Ok(metric));
+        }
+    }
+}
