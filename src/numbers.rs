@@ -1,4 +1,9 @@
 //! Figures as a person reads them: thousands separated, a unit on each, no more digits than known.
+//!
+//! Tables, sentences and pictures all write them here, so that a figure looks the same wherever it is
+//! met. A time has one unit and three digits (`12.5 min`), a share two (`5.4 %`). The 95 % interval of a
+//! mean is `33.02 % ± 0.08`, that of a median, which need not be in its middle, `41.0 s (40.8-41.2)`;
+//! the least and the most of several are `40.5 s to 41.6 s`.
 
 /// A whole number with thousands separated: `28,232`.
 ///
@@ -17,25 +22,39 @@ pub fn amount(value: f64) -> String {
     fixed(value, places)
 }
 
-/// A share of 1 as a per cent: `33 %`, `0.02 %`, `61.4 %`.
+/// A share of 1 as a per cent: `33 %`, `5.4 %`, `0.020 %`, `99.95 %`.
 #[must_use]
 pub fn percent(share: f64) -> String {
-    let value = share * 100.0;
-    // Rounding must not turn "nearly all" into "all", nor "hardly any" into "none".
-    let places = match value.abs() {
-        v if v == 0.0 || v == 100.0 => 0,
-        v if (99.5..100.0).contains(&v) => 2,
-        v => decimals(v, 2),
-    };
-    format!("{} %", fixed(value, places))
+    percent_to(share, decimals(share * 100.0, 2))
 }
 
 /// A share of 1 as a per cent with one digit more than [`percent`], for comparing: `33.0 %`, `25 %`.
 #[must_use]
 pub fn fine_percent(share: f64) -> String {
     let value = share * 100.0;
-    let places = if (value - value.round()).abs() < 1e-9 { 0 } else { decimals(value, 3).max(1) };
+    let is_whole = (value - value.round()).abs() < 1e-9;
+    percent_to(share, if is_whole { 0 } else { decimals(value, 3).max(1) })
+}
+
+fn percent_to(share: f64, places: usize) -> String {
+    let value = share * 100.0;
+    // Rounding must not turn "nearly all" into "all".
+    let (value, places) = match value {
+        v if (99.5..100.0).contains(&v) => ((v * 100.0).floor() / 100.0, 2),
+        v if v == 100.0 => (v, 0),
+        v => (v, places),
+    };
     format!("{} %", fixed(value, places))
+}
+
+/// A share with as many digits as [`percent_with_interval`] gives to one that lies in `lo` to `hi`, to be
+/// held against it.
+#[must_use]
+pub fn percent_beside(share: f64, lo: f64, hi: f64) -> String {
+    if lo == hi {
+        return percent(share);
+    }
+    format!("{} %", fixed(share * 100.0, decimals(half_width(lo, hi) * 100.0, 1)))
 }
 
 /// An estimate of a share with its 95 % interval, both with the digits that the interval bears out:
@@ -46,8 +65,7 @@ pub fn percent_with_interval(mean: f64, lo: f64, hi: f64, known: bool) -> String
         return percent(mean);
     }
     let half = half_width(lo, hi) * 100.0;
-    let places = decimals(half, 1);
-    format!("{} % ± {}", fixed(mean * 100.0, places), fixed(half, places))
+    format!("{} ± {}", percent_beside(mean, lo, hi), fixed(half, decimals(half, 1)))
 }
 
 /// An estimate with its 95 % interval: `17,321 ± 12`.
@@ -106,14 +124,15 @@ fn half_width(lo: f64, hi: f64) -> f64 {
     (hi - lo) / 2.0
 }
 
+/// Minutes begin where they do on the time axis of a picture.
 fn time_unit(seconds: f64) -> (f64, &'static str) {
     match seconds.abs() {
-        s if s < 1e-6 => (1e-9, "ns"),
-        s if s < 1e-3 => (1e-6, "us"),
-        s if s < 1.0 => (1e-3, "ms"),
-        s if s < 120.0 => (1.0, "s"),
-        s if s < 7_200.0 => (60.0, "min"),
-        s if s < 172_800.0 => (3_600.0, "h"),
+        s if s < 0.999_5e-6 => (1e-9, "ns"),
+        s if s < 0.999_5e-3 => (1e-6, "µs"),
+        s if s < 0.999_5 => (1e-3, "ms"),
+        s if s < 299.5 => (1.0, "s"),
+        s if s < 7_195.0 => (60.0, "min"),
+        s if s < 172_500.0 => (3_600.0, "h"),
         _ => (86_400.0, "d"),
     }
 }
@@ -123,8 +142,10 @@ fn decimals(value: f64, digits: i32) -> usize {
     if value == 0.0 || !value.is_finite() {
         return 0;
     }
-    let magnitude = value.abs().log10().floor() as i32;
-    (digits - 1 - magnitude).clamp(0, 9) as usize
+    let magnitude = |value: f64| value.log10().floor() as i32;
+    // 9.996 is 10.0 to three digits, and not 10.00.
+    let half_of_last = 0.5 * 10_f64.powi(magnitude(value.abs()) + 1 - digits);
+    (digits - 1 - magnitude(value.abs() + half_of_last)).clamp(0, 9) as usize
 }
 
 /// `value` with that many decimals, trailing zeros of whole numbers dropped, thousands separated.
@@ -192,6 +213,8 @@ mod tests {
             (0.054_1, "5.4 %"),
             (0.000_2, "0.020 %"),
             (0.999, "99.90 %"),
+            (0.999_96, "99.99 %"),
+            (0.099_6, "10 %"),
         ] {
             assert_eq!(percent(share), shown);
         }
@@ -209,10 +232,14 @@ mod tests {
     fn moments_and_their_interval_share_a_unit() {
         assert_eq!(span_with_interval(41.04, 40.83, 41.21), "41.0 s (40.8-41.2)");
         assert_eq!(span_with_interval(41.0, 41.0, 41.0), "41.0 s");
-        assert_eq!(span_with_interval(184.0, 84.0, 295.0), "3.1 min (1.4-4.9)");
+        assert_eq!(span_with_interval(184.0, 84.0, 295.0), "184 s (84-295)");
         assert_eq!(span(0.25), "250 ms");
         assert_eq!(span(750.0), "12.5 min");
         assert_eq!(span(0.0), "0 s");
+        assert_eq!(span(2e-5), "20.0 µs");
+        assert_eq!(span(0.999_7), "1.00 s");
+        assert_eq!(span(304.0), "5.07 min");
+        assert_eq!(span(3.2e7), "370 d");
         for (per_second, shown) in
             [(400.0, "400 / s"), (0.5, "0.5 / s"), (39.999_8, "40 / s"), (1.25, "1.25 / s")]
         {

@@ -7,7 +7,7 @@ use super::frame::{Heading, Key, Sign, legend};
 use super::style::{
     BLOCKED, GREY, INK, PLOT_RIGHT, Pen, RIM, SMALL, TIME_WAIT, WIDTH, line, sheer,
 };
-use super::wording::count;
+use crate::numbers::count;
 use crate::trial::ChurnMeasured;
 
 /// Height of a panel, and of what lies between two rows of them.

@@ -2,7 +2,6 @@
 
 use super::canvas::{Align, Canvas, bold, plain};
 use super::style::{GREY, GRID, SMALL, line};
-use super::wording::{short, trimmed};
 
 /// How values are spread along one side of a panel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -240,6 +239,25 @@ fn compact(value: f64, hi: f64) -> String {
         hi => TIME_UNITS.iter().find(|unit| hi >= unit.from).unwrap_or(&TIME_UNITS[5]),
     };
     format!("{} {}", trimmed(value / unit.seconds, 6), unit.name)
+}
+
+/// A number beside an axis: `0.5`, `800`, `16k`, `1.5M`, `60 billion`.
+pub(super) fn short(value: f64) -> String {
+    let (size, unit) = match value.abs() {
+        v if v >= 1e9 => (1e9, " billion"),
+        v if v >= 1e6 => (1e6, "M"),
+        v if v >= 1e3 => (1e3, "k"),
+        v if v >= 1e-3 || v == 0.0 => (1.0, ""),
+        _ => return format!("{value:.0e}"),
+    };
+    format!("{}{unit}", trimmed(value / size, 4))
+}
+
+/// `value` with at most `places` decimals and no idle zeros.
+pub(super) fn trimmed(value: f64, places: usize) -> String {
+    let text = format!("{value:.places$}");
+    let text = if text.contains('.') { text.trim_end_matches('0') } else { &text };
+    text.trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use super::Picture;
 use super::axis::{Panel, Scale, number_ticks, percent_ticks};
+use super::axis::{short, trimmed};
 use super::canvas::{Align, Canvas, Type, bold, paint, plain, text_width};
 use super::erlang::{Curve, curves};
 use super::frame::{Heading, cut};
 use super::style::{ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, RIM, SMALL, WIDTH, line};
-use super::wording::{count, percent, plural, short, trimmed};
+use crate::numbers::{count, percent, percent_beside, percent_with_interval, plural};
 use crate::scenario::Scenario;
 use crate::stats::{Estimate, LimitFigures, Outcome};
 
@@ -238,8 +239,8 @@ impl<'a> Blocking<'a> {
         for (curve, dash) in self.curves.iter().zip(DASHES) {
             dashed(canvas, &[(KEY_LEFT, y - 4.0), (KEY_LEFT + 26.0, y - 4.0)], dash);
             let ports = match (curve.fewest, curve.most) {
-                (fewest, most) if fewest == most => plural(most, "port"),
-                (fewest, most) => format!("{} to {}", count(fewest), plural(most, "port")),
+                (fewest, most) if fewest == most => plural(most, "port", "ports"),
+                (fewest, most) => format!("{} to {}", count(fewest), plural(most, "port", "ports")),
             };
             let text = format!("Erlang B, {ports}");
             canvas.text(&text, (KEY_LEFT + 34.0, y), Align::Left, plain(SMALL, GREY));
@@ -272,11 +273,8 @@ fn tall_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
     let mut text = measured(point);
     if let Some(expected) = point.erlang_b {
         // To the digits of what is measured: the two are to be compared.
-        let expected = match places_of(point) {
-            Some(places) => format!("{:.places$} %", expected * 100.0),
-            None => percent(expected),
-        };
-        text += &format!(", Erlang B {expected}");
+        let Estimate { lo, hi, .. } = point.blocked;
+        text += &format!(", Erlang B {}", percent_beside(expected, lo, hi));
     }
     canvas.text(&cut(&text, figures, room), (x, y + 13.5), Align::Left, figures);
 }
@@ -291,26 +289,9 @@ fn short_entry(canvas: &mut Canvas<'_>, point: &Point, y: f64) {
     canvas.text(&text, (right, y), Align::Right, figures);
 }
 
-/// `33.41 ± 0.31 %`.
 fn measured(point: &Point) -> String {
-    match places_of(point) {
-        Some(places) => {
-            let half = half_interval(point);
-            format!("{:.places$} ± {half:.places$} %", point.blocked.mean * 100.0)
-        }
-        None => percent(point.blocked.mean),
-    }
-}
-
-/// Decimals of a percentage that show two digits of the interval; `None` where there is none.
-fn places_of(point: &Point) -> Option<usize> {
-    let half = half_interval(point);
-    (half > 0.0).then(|| (1.0 - half.log10().floor()).clamp(0.0, 4.0) as usize)
-}
-
-/// Half the 95 % interval in percentage points.
-fn half_interval(point: &Point) -> f64 {
-    (point.blocked.hi - point.blocked.lo) / 2.0 * 100.0
+    let Estimate { mean, lo, hi } = point.blocked;
+    percent_with_interval(mean, lo, hi, true)
 }
 
 /// How the curves are told apart: the smallest pool's is solid.

@@ -1,11 +1,12 @@
 //! What a connect takes on a kernel, by how much of its range is held, over what the model makes of it.
 
 use super::Picture;
+use super::axis::trimmed;
 use super::axis::{Panel, Scale, percent_ticks};
 use super::canvas::{Align, Canvas, bold, paint, plain};
 use super::frame::Heading;
 use super::style::{BLOCKED, ESTABLISHED, GREY, PAPER, PLOT_LEFT, PLOT_RIGHT, RIM, SMALL, line};
-use super::wording::{percent, trimmed};
+use crate::numbers::{percent, span};
 use crate::trial::CostLevel;
 
 /// Height of the panel, and of what lies above (two rows of a key, a caption) and beneath it.
@@ -63,7 +64,10 @@ fn finding(levels: &[CostLevel]) -> String {
     let short = levels.first().map_or(0.0, |level| level.median_us);
     let Some((from, typical)) = step(levels) else {
         let dearest = found(levels).map(|level| level.median_us).fold(0.0, f64::max);
-        return format!("A connect takes about as long on a range nearly full: {}", time(dearest));
+        return format!(
+            "A connect takes about as long on a range nearly full: {}",
+            span(dearest * 1e-6)
+        );
     };
     let from = match from.fill_percent {
         percent if (49.0..=51.0).contains(&percent) => "half".to_owned(),
@@ -72,8 +76,8 @@ fn finding(levels: &[CostLevel]) -> String {
     format!(
         "From {from} full on, a connect takes {} times as long: {} instead of {}",
         two_digits(typical.median_us / short),
-        time(typical.median_us),
-        time(short)
+        span(typical.median_us * 1e-6),
+        span(short * 1e-6)
     )
 }
 
@@ -100,13 +104,6 @@ fn step(levels: &[CostLevel]) -> Option<(&CostLevel, &CostLevel)> {
 fn two_digits(times: f64) -> String {
     let unit = if times < 10.0 { 0.1 } else { 10f64.powf(times.log10().floor() - 1.0) };
     trimmed((times / unit).round() * unit, 1)
-}
-
-/// `15 µs`, `735 µs`, `1.2 ms`: microseconds, with a decimal below ten only.
-fn time(us: f64) -> String {
-    let (value, unit) = if us < 999.5 { (us, "µs") } else { (us / 1e3, "ms") };
-    let places = usize::from(value < 9.95);
-    format!("{value:.places$} {unit}")
 }
 
 /// 1, 2 and 5 times each power of ten between two times in microseconds.
@@ -160,11 +157,11 @@ impl Connects<'_> {
                 held if held <= 75.0 => (x + 10.0, Align::Left),
                 _ => (x - 10.0, Align::Right),
             };
-            canvas.label(&time(level.median_us), (x, y + 20.0), align, look);
+            canvas.label(&span(level.median_us * 1e-6), (x, y + 20.0), align, look);
         }
         if let Some(full) = self.levels.iter().find(|level| level.fill_percent >= 100.0) {
             let (x, y) = place(full);
-            let text = format!("a refusal: {}", time(full.median_us));
+            let text = format!("a refusal: {}", span(full.median_us * 1e-6));
             canvas.label(&text, (x - 14.0, y + 4.0), Align::Right, look);
         }
     }
@@ -180,9 +177,9 @@ impl Connects<'_> {
         let below = y + 18.0;
         canvas.path(&[(x - 11.0, below - 4.0), (x + 11.0, below - 4.0)], line(ESTABLISHED, 2.0));
         let text = format!(
-            "the model: {} a call, and {:.0} ns for each further port that it looks at",
-            time(self.connect_us),
-            self.probe_ns
+            "the model: {} a call, and {} for each further port that it looks at",
+            span(self.connect_us * 1e-6),
+            span(self.probe_ns * 1e-9)
         );
         canvas.text(&text, (x + 18.0, below), Align::Left, look);
     }
@@ -218,18 +215,18 @@ mod tests {
         let levels = [0.0, 25.0, 49.0, 50.0, 75.0, 99.0, 100.0];
         let levels: Vec<CostLevel> =
             levels.into_iter().zip(times).map(|(x, y)| level(x, y)).collect();
-        let told = "From half full on, a connect takes 48 times as long: 735 µs instead of 15 µs";
+        let told = "From half full on, a connect takes 48 times as long: 735 µs instead of 15.4 µs";
         assert_eq!(finding(&levels), told);
         let early: Vec<CostLevel> =
             levels.iter().map(|one| level(one.fill_percent * 0.8, one.median_us)).collect();
         assert!(finding(&early).starts_with("From 40 % full on, "), "{}", finding(&early));
         let slow = [level(0.0, 15.4), level(50.0, 1_240.0), level(100.0, 2_500.0)];
-        assert!(finding(&slow).ends_with(": 1.2 ms instead of 15 µs"), "{}", finding(&slow));
+        assert!(finding(&slow).ends_with(": 1.24 ms instead of 15.4 µs"), "{}", finding(&slow));
     }
 
     #[test]
     fn without_a_step_the_title_says_so() {
-        let told = "A connect takes about as long on a range nearly full: 18 µs";
+        let told = "A connect takes about as long on a range nearly full: 18.0 µs";
         assert_eq!(finding(&[level(0.0, 15.0), level(99.0, 18.0), level(100.0, 1_500.0)]), told);
     }
 
@@ -240,8 +237,8 @@ mod tests {
         let picture = drawn(&levels);
         // Two circles each, and the one of the key.
         assert_eq!(picture.svg.matches("<circle").count(), 2 * levels.len() + 1);
-        assert!(picture.svg.contains("a refusal: 1.5 ms"));
-        assert!(picture.svg.contains("15 µs a call, and 52 ns for each further port"));
+        assert!(picture.svg.contains("a refusal: 1.48 ms"));
+        assert!(picture.svg.contains("15.4 µs a call, and 52.0 ns for each further port"));
         assert!(picture.png.starts_with(b"\x89PNG"));
         for levels in [&[][..], &[level(0.0, 0.0)]] {
             let picture = drawn(levels);

@@ -186,7 +186,7 @@ impl Sign {
                     let colour = super::style::mix(
                         from,
                         to,
-                        super::ports::strength(f64::from(step + 1) / 4.0),
+                        super::style::strength(f64::from(step + 1) / 4.0),
                     );
                     canvas.block(left, top + 0.75, left + 10.625, bottom - 0.75, line(colour, 1.0));
                 }

@@ -23,7 +23,6 @@ mod style;
 #[cfg(test)]
 mod tests;
 mod verdict;
-mod wording;
 
 pub use agreement::{Both, agreement};
 pub use blocking::blocking;

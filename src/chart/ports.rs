@@ -11,10 +11,10 @@ use super::canvas::{Align, Canvas, paint, plain};
 use super::frame::{Heading, Key, Sign, legend};
 use super::raster::Raster;
 use super::style::{
-    ESTABLISHED, FREE, GREY, LOST, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT, line, mix,
+    ESTABLISHED, FREE, GREY, LOST, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT, line, mix, strength,
 };
-use super::wording::{count, percent, plural, seconds};
 use crate::model::PortRange;
+use crate::numbers::{count, percent, plural, span};
 use crate::scenario::Scenario;
 use crate::stats::{PortCell, PortMap};
 
@@ -147,12 +147,6 @@ fn colour(cell: &PortCell, shades: f32) -> RGBColor {
     mix(mix(FREE, held, strength(taken.min(1.0))), LOST, lost)
 }
 
-/// How strongly the colour of a state shows that holds `share` of a cell: the waves in which ports
-/// come free are small shares of a full range, so colours fade fast at the upper end.
-pub(super) fn strength(share: f64) -> f64 {
-    share * share
-}
-
 fn keys(cells: &Cells) -> Vec<Key> {
     let key = |text: &str, sign: Sign| Key { text: text.to_owned(), sign };
     let mut keys = vec![
@@ -199,12 +193,12 @@ fn finding(map: &PortMap, cells: &Cells) -> String {
     }
     // Of few ports the one that is missing is always more than that share.
     let all_but = FULL.max(0.5 / usable);
-    let kind = if lost > 0.0 { "usable port" } else { "port" };
-    let (ports, few) = (plural(usable as u64, kind), usable * FULL < 0.5);
+    let [one, many] = if lost > 0.0 { ["usable port", "usable ports"] } else { ["port", "ports"] };
+    let (ports, few) = (plural(usable as u64, one, many), usable * FULL < 0.5);
     match free.iter().position(|&share| share < all_but) {
         Some(column) => {
             let moments = free.len() as f64;
-            let at = seconds(map.duration.as_secs_f64() * column as f64 / moments);
+            let at = span(map.duration.as_secs_f64() * column as f64 / moments);
             // How long none was left, the cells cannot tell: it comes and goes within one.
             let mean = percent(1.0 - free.iter().sum::<f64>() / moments);
             let taken = if few { "all" } else { "99.9 %" };
@@ -214,7 +208,7 @@ fn finding(map: &PortMap, cells: &Cells) -> String {
             let most = 1.0 - free.iter().copied().fold(1.0, f64::min);
             // A cell is a mean, so all may have been taken for less than its time.
             let length = map.duration.as_secs_f64() / free.len() as f64;
-            let length = seconds(length);
+            let length = span(length);
             format!("at most {} of {ports} taken in any {length}", percent(most))
         }
     }

@@ -12,7 +12,7 @@ use super::style::{
     TIME_WAIT, line, sheer,
 };
 use super::verdict::{ceiling, facts, of_replications, pressure_finding, subject, whose};
-use super::wording::{count, seconds, span};
+use crate::numbers::{count, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Moments, Outcome};
 use crate::units::SimDuration;
@@ -79,7 +79,7 @@ fn points(bins: &[Bin], limit: &LimitFigures) -> String {
         machines => format!(" · sums of {} machines", count(u64::from(machines))),
     };
     let length = SimDuration::from_secs_f64(bin.end - bin.start);
-    format!("{machines} · means over {}", span(length))
+    format!("{machines} · means over {length}")
 }
 
 impl<'a> Pressure<'a> {
@@ -239,8 +239,8 @@ impl<'a> Pressure<'a> {
     }
 
     fn date_of(&self, first: &Moments) -> String {
-        let mut text = format!("first refusal {}", seconds(first.median));
-        let (earliest, latest) = (seconds(first.earliest), seconds(first.latest));
+        let mut text = format!("first refusal {}", span(first.median));
+        let (earliest, latest) = (span(first.earliest), span(first.latest));
         if earliest != latest {
             text += &format!(" ({earliest} to {latest})");
         }

@@ -8,7 +8,7 @@ use super::canvas::{Align, Canvas, bold, paint, text_width};
 use super::frame::Heading;
 use super::style::{BLOCKED, ESTABLISHED, INK, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL, line, sheer};
 use super::verdict::{facts, subject, whose};
-use super::wording::{count, seconds, span};
+use crate::numbers::{count, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome, Quantiles};
 use crate::units::SimDuration;
@@ -75,8 +75,8 @@ fn finding(intervals: &Quantiles) -> String {
     }
     format!(
         "a port is used again after {} (median), 1 % after {} or more",
-        seconds(intervals.p50),
-        seconds(intervals.p99)
+        span(intervals.p50),
+        span(intervals.p99)
     )
 }
 
@@ -115,10 +115,10 @@ fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
         return text;
     }
     if least < lo {
-        text += &format!(", earliest {}", seconds(least));
+        text += &format!(", earliest {}", span(least));
     }
     if most > hi {
-        text += &format!(", latest {}", seconds(most));
+        text += &format!(", latest {}", span(most));
     }
     text
 }
@@ -182,14 +182,14 @@ struct Mark {
 fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
     let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| Mark {
         secs,
-        text: format!("{share} within {}", seconds(secs)),
+        text: format!("{share} within {}", span(secs)),
         dash,
         pen: line(INK, 1.4),
         colour: INK,
     };
     let of_hold = |hold: &SimDuration| Mark {
         secs: hold.as_secs_f64(),
-        text: format!("TIME-WAIT {}", span(*hold)),
+        text: format!("TIME-WAIT {hold}"),
         dash: Some((2.0, 3.0)),
         pen: line(BLOCKED, 2.0),
         colour: BLOCKED,

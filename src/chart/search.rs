@@ -3,6 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::Picture;
+use super::axis::short;
 use super::axis::{Panel, Scale, count_ticks, percent_ticks, round_values};
 use super::canvas::{Align, Canvas, bold, paint, plain};
 use super::frame::{Heading, Key, Sign, legend};
@@ -12,8 +13,8 @@ use super::style::{
     line, mix,
 };
 use super::verdict::{facts, subject, whose};
-use super::wording::{count, percent, plural, seconds, short};
 use crate::model::{ReuseKey, SearchCost};
+use crate::numbers::{amount, count, percent, plural, span};
 use crate::scenario::Scenario;
 use crate::search::{Call, Curve};
 use crate::stats::{LimitFigures, Outcome, search_seconds};
@@ -125,8 +126,8 @@ fn finding(
     };
     let call = if curve.call.bound { "bind" } else { "connect" };
     let Some(walks) = walks else { return short_finding(curve, call, refusal) };
-    let time = cost.map(|cost| format!(" ({})", seconds(search_seconds(cost, walks.ports))));
-    let ports = plural(two_digits(walks.ports), "port");
+    let time = cost.map(|cost| format!(" ({})", span(search_seconds(cost, walks.ports))));
+    let ports = plural(two_digits(walks.ports), "port", "ports");
     let from = match walks.from {
         0.0 => String::new(),
         share => format!("from {} full on, ", part(share)),
@@ -144,7 +145,8 @@ fn short_finding(curve: &Curve, call: &str, refusal: f64) -> String {
     const FEW: f64 = 10.0;
     let most = curve.parts.iter().copied().fold(0.0, f64::max);
     if most <= FEW {
-        let (ports, refusal) = (plural(most.ceil() as u64, "port"), count(refusal.round() as u64));
+        let (ports, refusal) =
+            (plural(most.ceil() as u64, "port", "ports"), count(refusal.round() as u64));
         return format!(
             "while the range fills, a {call} looks at up to {ports}, a refusal at {refusal}"
         );
@@ -250,7 +252,7 @@ impl Chart<'_> {
             let y = panel.y_of(probes);
             canvas.path(&[(panel.right, y), (panel.right + 4.0, y)], line(GREY, 1.0));
             let at = (panel.right + 8.0, y + 0.36 * SMALL);
-            canvas.text(&seconds(time), at, Align::Left, look);
+            canvas.text(&span(time), at, Align::Left, look);
         }
         canvas.path(&[(panel.right, panel.top), (panel.right, panel.bottom)], line(GREY, 1.0));
     }
@@ -318,7 +320,7 @@ impl Chart<'_> {
         let shade = |share: f64| match share {
             0.0 => FREE,
             // A moment must be seen too.
-            share => mix(FREE, INK, super::ports::strength((share / most).max(0.05))),
+            share => mix(FREE, INK, super::style::strength((share / most).max(0.05))),
         };
         let cells: Vec<RGBColor> = spent.into_iter().map(shade).collect();
         let (width, height) = (strip.right - strip.left, strip.bottom - strip.top);
@@ -354,8 +356,12 @@ impl Chart<'_> {
         let (x, y) = (panel.left + 16.0, panel.top + 14.0);
         let texts = [
             format!("the run (median: {} held): an attempt looks", percent(held)),
-            format!("at {} ports on average, half at {} or fewer,", ports(mean), ports(probes.p50)),
-            format!("99 % at {} or fewer", ports(probes.p99)),
+            format!(
+                "at {} ports on average, half at {} or fewer,",
+                amount(mean),
+                amount(probes.p50)
+            ),
+            format!("99 % at {} or fewer", amount(probes.p99)),
         ];
         canvas.dot((x, y - 4.0), 4.5, line(BLOCKED, 1.0));
         for (row, text) in texts.iter().enumerate() {
@@ -370,21 +376,13 @@ impl Chart<'_> {
         let Some(refusal) = self.curves.first().and_then(|curve| curve.refusal) else { return };
         let at = panel.at(1.0, refusal);
         canvas.dot(at, 3.5, line(INK, 1.0));
-        let time = self.cost.map(|cost| format!(", {}", seconds(search_seconds(cost, refusal))));
+        let time = self.cost.map(|cost| format!(", {}", span(search_seconds(cost, refusal))));
         let text = format!(
             "a refusal looks at {}{}",
-            plural(refusal.round() as u64, "port"),
+            plural(refusal.round() as u64, "port", "ports"),
             time.unwrap_or_default()
         );
         canvas.label(&text, (at.0, at.1 - 9.0), Align::Right, bold(SMALL, INK));
-    }
-}
-
-/// Ports looked at, whole where they are many: `1.4`, `8,192`.
-fn ports(probes: f64) -> String {
-    match format!("{probes:.1}") {
-        text if probes < 10.0 && !text.ends_with(".0") => text,
-        _ => count(probes.round() as u64),
     }
 }
 

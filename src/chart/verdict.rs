@@ -1,6 +1,6 @@
 //! What a chart's title claims, in words: one finding, true of the figures it stands above.
 
-use super::wording::{count, percent, plural, seconds, span};
+use crate::numbers::{count, percent, plural, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
 
@@ -11,12 +11,12 @@ const QUIET_END: f64 = 0.25;
 pub(super) fn facts(outcome: &Outcome) -> String {
     let mut facts = format!(
         " · {}{} · seed {}",
-        plural(u64::from(outcome.replications), "replication"),
+        plural(u64::from(outcome.replications), "replication", "replications"),
         if outcome.partial { " (interrupted)" } else { "" },
         outcome.seed
     );
     if !outcome.warm_up.is_zero() {
-        facts += &format!(" · warm-up {}", span(outcome.warm_up));
+        facts += &format!(" · warm-up {}", outcome.warm_up);
     }
     facts
 }
@@ -52,14 +52,14 @@ pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> Strin
     } else {
         "runs dry after".to_owned()
     };
-    finding += &format!(" {}", seconds(first.median));
+    finding += &format!(" {}", span(first.median));
     let length = outcome.duration.as_secs_f64();
     // Where most replications refuse nothing at all, the end of it says nothing.
     let quiet_from = figures.recovered.filter(|recovered| {
         recovered.share_of_replications >= 1.0 && recovered.latest < length * (1.0 - QUIET_END)
     });
     if let Some(recovered) = quiet_from {
-        finding += &format!(", nothing refused after {}", seconds(recovered.latest));
+        finding += &format!(", nothing refused after {}", span(recovered.latest));
     }
     match figures.blocking_ratio.mean {
         refused if refused > 0.0 => {
@@ -83,7 +83,7 @@ fn holds(limit: &LimitFigures) -> String {
     }
     let ports = match limit.of_one_machine() {
         0 => return "nothing was refused".to_owned(),
-        capacity if capacity == limit.figures.num_ephemeral => plural(capacity, "port"),
+        capacity if capacity == limit.figures.num_ephemeral => plural(capacity, "port", "ports"),
         capacity => format!("{} places for connections", count(capacity)),
     };
     format!("holds: at most {} of {ports} in use", percent(limit.peak_share()))
@@ -94,7 +94,7 @@ pub(super) fn ceiling(limit: &LimitFigures) -> String {
     let capacity = limit.timeline.capacity;
     match product(limit, capacity) {
         Some(parts) => format!("capacity {} = {parts}", count(capacity)),
-        None => format!("capacity {}", plural(capacity, "port")),
+        None => format!("capacity {}", plural(capacity, "port", "ports")),
     }
 }
 
@@ -106,7 +106,7 @@ fn product(limit: &LimitFigures, capacity: u64) -> Option<String> {
     if keys * of_machines != capacity || (machines, keys) == (1, 1) {
         return None;
     }
-    let mut text = plural(ports, "port");
+    let mut text = plural(ports, "port", "ports");
     if machines > 1 {
         text = format!("{} machines × {text}", count(machines));
     }

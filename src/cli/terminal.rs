@@ -98,7 +98,7 @@ pub fn height() -> usize {
 }
 
 /// What stays on one line with the number before it.
-const UNITS: [&str; 10] = ["/", "%", "±", "ns", "us", "ms", "s", "min", "h", "d"];
+const UNITS: [&str; 11] = ["/", "%", "±", "ns", "us", "µs", "ms", "s", "min", "h", "d"];
 
 /// `text` broken into lines of at most `width` columns, further ones indented by `indent`; a figure
 /// keeps its unit.

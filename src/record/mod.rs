@@ -33,6 +33,7 @@ mod vpc_open;
 mod zeek;
 mod zeek_end;
 mod zeek_json;
+mod zeek_row;
 
 pub use csv_columns::{Column, Columns, FIELDS};
 pub use findings::{

@@ -7,36 +7,10 @@
 //! A row is written when the connection is over, so what is still open when the log ends is not in it.
 
 use std::io::Read;
-use std::time::Duration;
 
-use super::fields::{Unit, address, duration, moment, port};
 use super::lines::Lines;
-use super::zeek_end::{Seen, end};
+use super::zeek_row::{NAMES, NEEDED, connection};
 use super::{Importer, RecordError, zeek_json};
-use crate::survey::Connection;
-
-/// What is read of a row; the first five cannot be done without.
-const NAMES: [&str; 9] = [
-    "ts",
-    "id.orig_h",
-    "id.orig_p",
-    "id.resp_h",
-    "id.resp_p",
-    "proto",
-    "duration",
-    "conn_state",
-    "history",
-];
-const NEEDED: usize = 5;
-const TS: usize = 0;
-const ORIG_H: usize = 1;
-const ORIG_P: usize = 2;
-const RESP_H: usize = 3;
-const RESP_P: usize = 4;
-const PROTO: usize = 5;
-const DURATION: usize = 6;
-const STATE: usize = 7;
-const HISTORY: usize = 8;
 
 /// What the header says; it can come again where logs were put one behind the other.
 struct Header {
@@ -170,43 +144,4 @@ fn lacks(reading: &mut Importer<'_>, name: &str) {
         _ => "who closed is told for some connections only, by `conn_state`",
     };
     reading.tally.lacks(format!("There is no field `{name}`: {meaning}."));
-}
-
-/// Counts the connection of a row.
-pub(super) fn connection(
-    reading: &mut Importer<'_>,
-    row: &[&[u8]; NAMES.len()],
-    line: &[u8],
-    number: u64,
-) {
-    if !row[PROTO].is_empty() && row[PROTO] != b"tcp" {
-        reading.tally.leave_out("of other protocols than TCP");
-        return;
-    }
-    let end = match end(row[STATE], row[HISTORY]) {
-        Seen::End(end) => end,
-        Seen::Midstream => {
-            reading.tally.leave_out("seen in midstream only (OTH), so who opened it is not known");
-            return;
-        }
-    };
-    match parsed(row) {
-        Ok((start, duration, source, destination)) => {
-            reading.add(&Connection { start, duration, source, destination, end });
-        }
-        Err(why) => reading.tally.bad(number, why, line),
-    }
-}
-
-type Parsed = (i64, Option<Duration>, std::net::SocketAddr, std::net::SocketAddr);
-
-fn parsed(row: &[&[u8]; NAMES.len()]) -> Result<Parsed, String> {
-    let start = moment(row[TS], Unit::Seconds)?;
-    let duration = match row[DURATION] {
-        b"" => None,
-        text => Some(duration(text, Unit::Seconds)?),
-    };
-    let source = (address(row[ORIG_H])?, port(row[ORIG_P])?).into();
-    let destination = (address(row[RESP_H])?, port(row[RESP_P])?).into();
-    Ok((start, duration, source, destination))
 }

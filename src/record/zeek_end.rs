@@ -6,23 +6,15 @@
 
 use crate::survey::End;
 
-/// What Zeek saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// A connection that ended like this.
-    End(End),
-    /// Packets of one that was opened before: who did is not known.
-    Midstream,
-}
-
-/// How a connection with this `conn_state` and this `history` ended; both may be empty.
-pub(super) fn end(state: &[u8], history: &[u8]) -> Seen {
-    Seen::End(match state {
+/// How a connection with this `conn_state` and this `history` ended; both may be empty. `None`
+/// where packets were seen of one that was opened before: who did is not known.
+pub(super) fn end(state: &[u8], history: &[u8]) -> Option<End> {
+    Some(match state {
         b"S0" => End::Unanswered,
         b"S1" => End::Open,
         // The server, or a firewall, refused: the port is free at once. Or the opener gave up.
         b"REJ" | b"RSTOS0" | b"RSTRH" => End::Reset,
-        b"OTH" => return Seen::Midstream,
+        b"OTH" => return None,
         _ => by_history(history).unwrap_or_else(|| by_state(state, history)),
     })
 }
@@ -90,12 +82,8 @@ mod tests {
             ("", "", End::Unknown),
             ("new-state", "ShAD", End::Unknown),
         ] {
-            assert_eq!(
-                end(state.as_bytes(), history.as_bytes()),
-                Seen::End(meant),
-                "{state} {history}"
-            );
+            assert_eq!(end(state.as_bytes(), history.as_bytes()), Some(meant), "{state} {history}");
         }
-        assert_eq!(end(b"OTH", b"Cc"), Seen::Midstream);
+        assert_eq!(end(b"OTH", b"Cc"), None);
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-use super::{Importer, zeek};
+use super::Importer;
+use super::zeek_row::connection;
 
 /// A row; Zeek leaves out what is not set.
 #[derive(serde::Deserialize)]
@@ -108,7 +109,7 @@ pub(super) fn row(reading: &mut Importer<'_>, line: &[u8], number: u64, missing:
     for (field, text) in fields.iter_mut().zip(all) {
         *field = text.as_ref().map_or(b"", |text| text.0.as_bytes());
     }
-    zeek::connection(reading, &fields, line, number);
+    connection(reading, &fields, line, number);
 }
 
 /// What is wrong with the JSON, in a few words.

@@ -279,7 +279,7 @@ mod tests {
         assert!(Sheet::new(&outcome).labels.iter().all(|label| !label.starts_with("search")));
         samples::give_search_cost(&mut outcome);
         let sheet = Sheet::new(&outcome);
-        assert_eq!(cell(&sheet, "crawler (limit)", "search, p50"), "14.1 us");
+        assert_eq!(cell(&sheet, "crawler (limit)", "search, p50"), "14.1 µs");
         assert_eq!(cell(&sheet, "crawler (limit)", "search, p99"), "1.16 ms");
         assert_eq!(cell(&sheet, "fetcher (client)", "search, p50"), NONE);
     }
@@ -333,6 +333,6 @@ mod tests {
         assert_eq!(cells("timed out (ETIMEDOUT)"), ["0", "0"]);
         assert_eq!(cells("connecting, mean"), ["0", "4.50"]);
         assert!(sheet.columns.iter().all(|column| column.title != "closing, mean"));
-        assert_eq!(cells("search p50/p99"), [NONE, "14.1 us / 1.16 ms"]);
+        assert_eq!(cells("search p50/p99"), [NONE, "14.1 µs / 1.16 ms"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What to check before trusting the figures. Few, and each says what to do.
 
 use crate::model::{Replications, Start};
-use crate::numbers::{count, fine_percent, percent};
+use crate::numbers::{count, percent, percent_with_interval};
 use crate::report::expectations::{Checked, Verdict};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
@@ -28,10 +28,9 @@ pub fn about(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> Vec
     let half = (ratio.hi - ratio.lo) / 2.0;
     if outcome.replications > 1 && ratio.mean > 0.0 && half > WIDE * ratio.mean {
         doubts.push(format!(
-            "the blocking ratio is only known as {} to {}; more replications or a longer \
+            "the blocking ratio is only known as {}; more replications or a longer \
              run.duration narrow it",
-            fine_percent(ratio.lo.max(0.0)),
-            fine_percent(ratio.hi)
+            percent_with_interval(ratio.mean, ratio.lo, ratio.hi, true)
         ));
     }
     if let Replications::Precision(wanted) = scenario.settings.replications
@@ -135,7 +134,7 @@ mod tests {
     fn a_wide_interval_is_told_with_its_ends() {
         let (scenario, mut outcome) = samples::overloaded();
         outcome.whole.blocking_ratio = Estimate { mean: 0.01, lo: 0.005, hi: 0.015 };
-        assert!(doubts(&outcome, &scenario).contains("0.500 % to 1.50 %"));
+        assert!(doubts(&outcome, &scenario).contains("1.0 % ± 0.5"));
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
                 let hint = if ["rps", "cps", "qps", "hz"].contains(&word.to_lowercase().as_str()) {
                     format!("write \"{number} / s\"")
                 } else {
-                    "k, M and G mean thousand, million and milliard: \"36k / min\"".to_owned()
+                    "k, M and G mean thousand, million and billion: \"36k / min\"".to_owned()
                 };
                 let message = format!("`{}` does not belong in a rate", shown(word));
                 return Err(rest.wrong(word_at, message, "not known here", &hint));

@@ -1,11 +1,9 @@
 //! What a figure is: its name, its unit, how it is read off a result, and where it is shown.
 //!
-//! All of them stand in one table, [`FIGURES`]. JSON, CSV, Markdown, the tables, `[expect]`, the
-//! documents and [`Outcome::figure`] walk it, so a new figure is one row.
+//! All of them stand in one table, [`super::FIGURES`]. JSON, CSV, Markdown, the tables, `[expect]`, the
+//! documents and [`super::Outcome::figure`] walk it, so a new figure is one row.
 
-use super::figures::FIGURES;
-use super::outcome::{Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles};
-use super::search_time::SearchTime;
+use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles, SearchTime};
 use super::subject::{Place, Subject};
 use crate::theory::Expected;
 
@@ -227,115 +225,5 @@ impl Figure {
             Read::Formula(read) => read(&subject.limit?.theory).map(Value::Number),
             Read::Refusals | Read::Binds | Read::Intervals | Read::Theory => None,
         }
-    }
-
-    /// All that have a place in one order, in that order.
-    #[must_use]
-    pub fn ordered(place: fn(&Self) -> u8) -> Vec<&'static Self> {
-        let mut placed: Vec<&Self> = FIGURES.iter().filter(|figure| place(figure) > 0).collect();
-        placed.sort_by_key(|figure| place(figure));
-        placed
-    }
-}
-
-/// What can be read and bounded: a figure, or a quantile of one.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// The figure.
-    pub figure: &'static Figure,
-    /// Which part of it.
-    pub part: Part,
-}
-
-impl PartialEq for Metric {
-    fn eq(&self, other: &Self) -> bool {
-        self.figure.key == other.figure.key && self.part == other.part
-    }
-}
-
-impl Metric {
-    /// As `[expect]` names it: `first_blocked`, `probes_p99`.
-    #[must_use]
-    pub fn name(self) -> String {
-        match self.part {
-            Part::Itself => self.figure.stem().to_owned(),
-            part => format!("{}_{}", self.figure.stem(), part.key()),
-        }
-    }
-
-    /// All that `[expect]` can bound.
-    pub fn expected() -> impl Iterator<Item = Self> {
-        FIGURES.iter().flat_map(|figure| figure.expected.iter().map(|&part| Self { figure, part }))
-    }
-
-    /// The one called `name`: a key, the same without its unit, or a quantile of either.
-    ///
-    /// # Errors
-    /// Where there is no such figure.
-    ///
-    /// ```
-    /// use portsim::stats::Metric;
-    /// assert_eq!(Metric::named("first_blocked_s")?.name(), "first_blocked");
-    /// let misspelt = Metric::named("blocking_rate").unwrap_err();
-    /// assert_eq!(
-    ///     misspelt.to_string(),
-    ///     "there is no figure `blocking_rate`; did you mean `blocking_ratio`?"
-    /// );
-    /// # Ok::<(), portsim::stats::UnknownFigure>(())
-    /// ```
-    pub fn named(name: &str) -> Result<Self, UnknownFigure> {
-        let all = || FIGURES.iter().filter(|figure| figure.unit != Unit::Group);
-        let found = all().find_map(|figure| {
-            let rest =
-                name.strip_prefix(figure.key).or_else(|| name.strip_prefix(figure.stem()))?;
-            let is_part = |part: &Part| rest.strip_prefix('_') == Some(part.key());
-            let part = match rest {
-                "" => Part::Itself,
-                _ => Part::QUANTILES.into_iter().find(is_part)?,
-            };
-            Some(Self { figure, part })
-        });
-        found.ok_or_else(|| {
-            let likeness = |key: &&str| strsim::jaro_winkler(name, key);
-            let keys = all().map(|figure| figure.key);
-            let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            UnknownFigure { name: name.to_owned(), nearest: nearest.expect("the table has rows") }
-        })
-    }
-
-    /// What `subject` has of it, with its interval; `None` where there is no such figure.
-    #[must_use]
-    pub fn of(self, subject: &Subject<'_>) -> Option<Measured> {
-        self.figure.value(subject).map(|value| value.part(self.part))
-    }
-}
-
-/// There is no figure of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no figure `{name}`; did you mean `{nearest}`?")]
-pub struct UnknownFigure {
-    /// The name asked for.
-    pub name: String,
-    /// The one most like it.
-    pub nearest: &'static str,
-}
-
-impl Subject<'_> {
-    /// A figure by its name, as [`Metric::named`] knows it; `None` where nothing of the kind happened.
-    ///
-    /// # Errors
-    /// Where there is no such figure.
-    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
-        Ok(Metric::named(name)?.of(self))
-    }
-}
-
-impl Outcome {
-    /// A figure of everything together by its name, as [`Subject::figure`].
-    ///
-    /// # Errors
-    /// Where there is no such figure.
-    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
-        self.subject().figure(name)
     }
 }

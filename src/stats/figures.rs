@@ -253,6 +253,16 @@ const fn group(key: Name, read: Read) -> Figure {
     figure(key, key, Unit::Group, read)
 }
 
+impl Figure {
+    /// All that have a place in one order, in that order.
+    #[must_use]
+    pub fn ordered(place: fn(&Self) -> u8) -> Vec<&'static Self> {
+        let mut placed: Vec<&Self> = FIGURES.iter().filter(|figure| place(figure) > 0).collect();
+        placed.sort_by_key(|figure| place(figure));
+        placed
+    }
+}
+
 /// The words of a row that not every figure needs.
 impl Figure {
     const fn about(self, about: &'static str) -> Self {

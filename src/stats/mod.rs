@@ -5,6 +5,7 @@ mod figure;
 mod figures;
 mod interval;
 mod log_linear;
+mod metric;
 mod outcome;
 mod port_map;
 mod refusals;
@@ -16,17 +17,18 @@ mod window;
 pub use collect::{
     Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles,
 };
-pub use figure::{Figure, InSummary, Measured, Metric, Part, Read, Unit, UnknownFigure, Value};
+pub use figure::{Figure, InSummary, Measured, Part, Read, Unit, Value};
 pub use figures::FIGURES;
 pub use interval::student_t_975;
 pub use log_linear::LogLinear;
+pub use metric::{Metric, UnknownFigure};
 pub use outcome::{
-    ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles, Spread, Timeline,
-    TimelineRow,
+    ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles, SearchTime,
+    Spread, Timeline, TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};
-pub use search_time::{SearchTime, search_seconds};
+pub use search_time::search_seconds;
 pub use subject::{Place, Subject};
 pub use tally::{
     BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,

@@ -2,7 +2,6 @@
 
 use hdrhistogram::Histogram;
 
-use super::search_time::SearchTime;
 use crate::model::Refusal;
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -201,6 +200,21 @@ pub struct Quantiles {
     /// How many of the figures' units one unit of the histogram is (1e-6 for microseconds shown
     /// as seconds).
     pub scale: f64,
+}
+
+/// Time spent searching, by one attempt and by one machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SearchTime {
+    /// Median over attempts, in seconds.
+    pub p50: f64,
+    /// 90 % of attempts take at most this, in seconds.
+    pub p90: f64,
+    /// 99 % of attempts take at most this, in seconds.
+    pub p99: f64,
+    /// The longest, in seconds.
+    pub max: f64,
+    /// Seconds of searching a second of the steady state on one machine: the share of one core.
+    pub core_share: f64,
 }
 
 /// Ports by state over time: bins of equal length, the last one possibly shorter.

@@ -1,27 +1,12 @@
 //! What searching for ports took: the probes that were counted, at what one costs on the host.
 
-use super::outcome::Figures;
+use super::outcome::{Figures, SearchTime};
 use crate::model::SearchCost;
 
 /// Seconds that one search takes which looks at `probes` ports.
 #[must_use]
 pub fn search_seconds(cost: SearchCost, probes: f64) -> f64 {
     cost.connect.as_secs_f64() + cost.probe.as_secs_f64() * (probes - 1.0).max(0.0)
-}
-
-/// Time spent searching, by one attempt and by one machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SearchTime {
-    /// Median over attempts, in seconds.
-    pub p50: f64,
-    /// 90 % of attempts take at most this, in seconds.
-    pub p90: f64,
-    /// 99 % of attempts take at most this, in seconds.
-    pub p99: f64,
-    /// The longest, in seconds.
-    pub max: f64,
-    /// Seconds of searching a second of the steady state on one machine: the share of one core.
-    pub core_share: f64,
 }
 
 impl SearchTime {
