@@ -75,7 +75,7 @@ fn the_list_of_figures_is_that_of_the_program() {
             Unit::Load => "erlangs",
             Unit::Group => "",
         };
-        let places = figure.on.iter().map(|place| format!("{place:?}").to_lowercase());
+        let places = figure.on.iter().map(|kind| format!("{kind:?}").to_lowercase());
         let places = places.collect::<Vec<_>>().join(", ");
         let expected = Metric::expected().filter(|metric| metric.figure.key == figure.key);
         let expected = expected.map(|metric| format!("`{}`", metric.name()));

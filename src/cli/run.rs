@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use portsim::numbers::plural;
 use portsim::replicate;
 use portsim::report::file::WriteError;
-use portsim::report::record::{self, Machine, Record};
+use portsim::report::provenance::{self, Machine, Provenance};
 use portsim::report::{
     Checked, Summary, Verdict, csv, expectations, markdown, summary, timeline, warnings,
 };
@@ -175,12 +175,12 @@ impl Session<'_> {
                 folder.write(&format!("timeline-{host}.csv"), bytes.as_bytes())?;
             }
         }
-        let record = Record {
+        let record = Provenance {
             scenario: scenario.name.clone(),
             version: env!("CARGO_PKG_VERSION"),
-            finished_at: record::utc(SystemTime::now()),
+            finished_at: provenance::utc(SystemTime::now()),
             simulated_in_s: elapsed.as_secs_f64(),
-            attempts_per_s: record::attempts_per_s(outcome.whole.attempts, elapsed),
+            attempts_per_s: provenance::attempts_per_s(outcome.whole.attempts, elapsed),
             threads: self.threads,
             partial: outcome.partial,
             command_line: std::env::args_os()

@@ -11,7 +11,7 @@ use std::io::Read;
 
 use super::fields::{Unit, address, moment, port, shown};
 use super::lines::Lines;
-use super::vpc_open::Part;
+use super::vpc_open::OneWay;
 use super::{Importer, RecordError};
 use crate::numbers::plural;
 
@@ -165,7 +165,7 @@ fn take(reading: &mut Importer<'_>, row: &[&str; NAMES.len()], line: &[u8], numb
     }
 }
 
-fn part(row: &[&str; NAMES.len()]) -> Result<Part, String> {
+fn part(row: &[&str; NAMES.len()]) -> Result<OneWay, String> {
     let bytes = row.map(str::as_bytes);
     let from = (address(bytes[SRC])?, port(bytes[SRC_PORT])?).into();
     let to = (address(bytes[DST])?, port(bytes[DST_PORT])?).into();
@@ -181,5 +181,5 @@ fn part(row: &[&str; NAMES.len()]) -> Result<Part, String> {
                 .map_err(|_| format!("`{}` are no TCP flags", shown(text.as_bytes())))?,
         ),
     };
-    Ok(Part { from, to, start, end, flags, rejected: row[ACTION] == "REJECT" })
+    Ok(OneWay { from, to, start, end, flags, rejected: row[ACTION] == "REJECT" })
 }

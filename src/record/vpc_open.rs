@@ -25,7 +25,7 @@ const ACK: u8 = 16;
 
 /// One record: one direction in one window.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(super) struct OneWay {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub start: Micros,
@@ -63,7 +63,7 @@ impl Open {
 
     /// Takes a record, and gives the connections that are over by now to `done`. False when nothing tells
     /// who opened it.
-    pub fn take(&mut self, part: &Part, done: &mut impl FnMut(&Connection)) -> bool {
+    pub fn take(&mut self, part: &OneWay, done: &mut impl FnMut(&Connection)) -> bool {
         let known = |from, to| self.going.contains_key(&(from, to));
         let forward = if known(part.from, part.to) {
             true
@@ -99,7 +99,7 @@ impl Open {
     }
 
     /// Does it go from the side that opened the connection to the other?
-    fn is_from_opener(&self, part: &Part) -> Option<bool> {
+    fn is_from_opener(&self, part: &OneWay) -> Option<bool> {
         if let Some(flags) = part.flags.filter(|flags| flags & SYN != 0) {
             return Some(flags & ACK == 0);
         }
@@ -139,7 +139,7 @@ impl Open {
 
 impl Going {
     /// A new SYN after its end begins another connection.
-    fn is_continued_by(&self, part: &Part, forward: bool) -> bool {
+    fn is_continued_by(&self, part: &OneWay, forward: bool) -> bool {
         let ended = self.flags.is_some_and(|flags| flags & (FIN | RST) != 0);
         let begins = forward && part.flags.is_some_and(|flags| flags & SYN != 0);
         !(ended && begins && part.start >= self.last)

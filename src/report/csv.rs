@@ -1,7 +1,7 @@
 //! Figures as CSV: tidy, one row a limit or client, units in the names of the columns.
 
 use crate::scenario::Scenario;
-use crate::stats::{Figure, Outcome, Part, Place, Read, Subject, Value};
+use crate::stats::{Facet, Figure, Outcome, Read, Subject, SubjectKind, Value};
 
 /// What a row is about, before its figures.
 const ABOUT: [&str; 4] = ["scenario", "scope", "name", "replications"];
@@ -32,10 +32,10 @@ fn table<'a>(
     writer.write_record(header).expect("memory takes all");
     for (scenario, outcome) in runs {
         for subject in subjects(outcome) {
-            let scope = match subject.place {
-                Place::Whole => "whole",
-                Place::Client => "client",
-                Place::Limit => "limit",
+            let scope = match subject.kind {
+                SubjectKind::Whole => "whole",
+                SubjectKind::Client => "client",
+                SubjectKind::Limit => "limit",
             };
             let about = [&scenario.name, scope, subject.name, &outcome.replications.to_string()];
             let about = about.map(str::to_owned).into_iter();
@@ -49,14 +49,14 @@ fn table<'a>(
 
 /// Does the figure have four quantiles?
 fn is_spectrum(figure: &Figure) -> bool {
-    figure.parts != [Part::Itself]
+    figure.parts != [Facet::Itself]
 }
 
 /// The names of a figure's columns.
 fn columns(figure: &Figure) -> Vec<String> {
     let key = figure.key;
     let mut names = match is_spectrum(figure) {
-        true => Part::QUANTILES.map(|part| format!("{key}_{}", part.key())).to_vec(),
+        true => Facet::QUANTILES.map(|part| format!("{key}_{}", part.key())).to_vec(),
         false => vec![key.to_owned()],
     };
     if figure.with_interval {
@@ -72,9 +72,9 @@ fn columns(figure: &Figure) -> Vec<String> {
 fn cells(figure: &Figure, subject: &Subject<'_>) -> Vec<String> {
     let value = figure.value(subject);
     let part = |part| value.map(|value| value.part(part));
-    let itself = part(Part::Itself);
+    let itself = part(Facet::Itself);
     let mut numbers = match is_spectrum(figure) {
-        true => Part::QUANTILES.map(|quantile| part(quantile).map(|q| q.value)).to_vec(),
+        true => Facet::QUANTILES.map(|quantile| part(quantile).map(|q| q.value)).to_vec(),
         false => vec![itself.map(|one| one.value)],
     };
     if figure.with_interval {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::words;
 use crate::numbers;
 use crate::scenario::{Bound, Expectation, Scenario, Scope};
-use crate::stats::{ClientFigures, LimitFigures, Measured, Metric, Outcome, Subject, Unit};
+use crate::stats::{ClientFigures, LimitFigures, Metric, Outcome, Reading, Subject, Unit};
 use crate::units::SimDuration;
 
 /// What became of an expectation.
@@ -41,7 +41,7 @@ pub struct Checked {
     /// What was expected.
     pub expectation: Expectation,
     /// What came out; `None` when it never happened.
-    pub measured: Option<Measured>,
+    pub measured: Option<Reading>,
     /// Whether the one keeps to the other.
     pub verdict: Verdict,
 }
@@ -72,8 +72,8 @@ fn subject<'a>(scope: &Scope, outcome: &'a Outcome) -> Option<Subject<'a>> {
     }
 }
 
-fn judge(measured: Option<Measured>, min: Option<f64>, max: Option<f64>) -> Verdict {
-    let Some(Measured { value, lo, hi }) = measured else { return Verdict::Broken };
+fn judge(measured: Option<Reading>, min: Option<f64>, max: Option<f64>) -> Verdict {
+    let Some(Reading { value, lo, hi }) = measured else { return Verdict::Broken };
     if value.is_nan() {
         return Verdict::Broken;
     }
@@ -128,10 +128,10 @@ impl Checked {
         match self.measured {
             None if metric.figure.unit == Unit::Time => "it never happened".to_owned(),
             None => "nothing was recorded".to_owned(),
-            Some(Measured { value, lo, hi }) if lo == hi => {
+            Some(Reading { value, lo, hi }) if lo == hi => {
                 format!("it is {}", shown(metric, value))
             }
-            Some(Measured { value, lo, hi }) => {
+            Some(Reading { value, lo, hi }) => {
                 let told = match metric.figure.unit {
                     Unit::Time => numbers::span_with_interval(value, lo, hi),
                     Unit::Share | Unit::ShareOf(_) => {

@@ -1,7 +1,7 @@
 //! Finished results as a person or a program reads them: JSON, CSV, Markdown, plain words.
 //!
 //! Everything here is a pure function of a scenario and its outcome, so the same result gives the
-//! same bytes; only [`record`] (what differs from run to run) and [`mod@file`] (the disk) touch the
+//! same bytes; only [`provenance`] (what differs from run to run) and [`mod@file`] (the disk) touch the
 //! world.
 
 pub mod agreement;
@@ -14,7 +14,7 @@ mod json;
 pub mod markdown;
 pub mod notes;
 pub mod prometheus;
-pub mod record;
+pub mod provenance;
 pub mod sheet;
 pub mod summary;
 pub mod timeline;

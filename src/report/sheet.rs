@@ -5,7 +5,7 @@
 
 use super::words;
 use crate::numbers::{count, percent};
-use crate::stats::{Figure, Outcome, Part, Read, Subject, Unit, Value, is_unusual};
+use crate::stats::{Facet, Figure, Outcome, Read, Subject, Unit, Value, is_unusual};
 
 /// What stands where there is no figure.
 pub const NONE: &str = "-";
@@ -81,7 +81,7 @@ fn by_host(outcome: &Outcome) -> Sheet {
     let clients = clients.map(|client| (format!("{} (client)", client.name), client.subject()));
     let (labels, subjects): (Vec<String>, Vec<Subject<'_>>) = limits.chain(clients).unzip();
     let several = outcome.limits.iter().any(|limit| limit.machines > 1);
-    let lines = Line::all(outcome, |figure| figure.column, |_| vec![Part::Itself]);
+    let lines = Line::all(outcome, |figure| figure.column, |_| vec![Facet::Itself]);
     let columns = lines.iter().filter(|line| several || line.figure.key != MACHINES).map(|line| {
         let cells = subjects.iter().map(|subject| line.all_parts(subject, known));
         Column { title: line.head(outcome), cells: cells.collect() }
@@ -99,7 +99,7 @@ fn says_something(column: &Column) -> bool {
 /// One row or column of a sheet: a figure, and which part of it or which of its reasons.
 struct Line {
     figure: &'static Figure,
-    part: Part,
+    part: Facet,
     reason: Option<&'static str>,
 }
 
@@ -108,11 +108,11 @@ impl Line {
     fn all(
         outcome: &Outcome,
         order: fn(&Figure) -> u8,
-        parts: fn(&Figure) -> Vec<Part>,
+        parts: fn(&Figure) -> Vec<Facet>,
     ) -> Vec<Self> {
         let whole = outcome.subject();
         let is_none = |figure: &Figure| {
-            figure.value(&whole).is_none_or(|value| value.part(Part::Itself).value == 0.0)
+            figure.value(&whole).is_none_or(|value| value.part(Facet::Itself).value == 0.0)
         };
         let mut lines = Vec::new();
         for figure in Figure::ordered(order) {
@@ -121,7 +121,7 @@ impl Line {
                 let told = refusals.iter().filter(|_| is_unusual(&refusals));
                 let line = |&(name, _): &(&'static str, u64)| Self {
                     figure,
-                    part: Part::Itself,
+                    part: Facet::Itself,
                     reason: Some(name),
                 };
                 lines.extend(told.map(line));
@@ -140,7 +140,7 @@ impl Line {
     fn label(&self, outcome: &Outcome) -> String {
         match (self.reason, self.part) {
             (Some(reason), _) => format!("refused: {}", reason.replace(':', " ")),
-            (None, Part::Itself) => self.named(self.figure.title, outcome),
+            (None, Facet::Itself) => self.named(self.figure.title, outcome),
             (None, part) => format!("{}, {}", self.figure.title, part.key()),
         }
     }
@@ -196,7 +196,7 @@ impl Line {
             (Read::Formula(_), _) => self.in_theory(subject),
             // The head says of what it is a share.
             (_, Some(value)) if matches!(figure.unit, Unit::ShareOf(_)) => {
-                percent(value.part(Part::Itself).value)
+                percent(value.part(Facet::Itself).value)
             }
             (_, Some(spectrum @ Value::Spectrum(_))) => {
                 let parts = figure.parts.iter();

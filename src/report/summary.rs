@@ -6,7 +6,7 @@
 use crate::report::expectations::{self, Checked, Verdict};
 use crate::report::json::{InOrder, Json, pretty};
 use crate::scenario::{Bound, Scenario};
-use crate::stats::{Estimate, FIGURES, Figure, InSummary, Outcome, Part, Read, Subject, Value};
+use crate::stats::{Estimate, FIGURES, Facet, Figure, InSummary, Outcome, Read, Subject, Value};
 
 /// Everything that `summary.json` says.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -124,9 +124,9 @@ fn plain(value: Option<Value>) -> Json {
             ("latest", m.latest),
             ("share_of_replications", m.share_of_replications),
         ]),
-        Some(spectrum @ Value::Spectrum(_)) => {
-            numbers(Part::QUANTILES.map(|quantile| (quantile.key(), spectrum.part(quantile).value)))
-        }
+        Some(spectrum @ Value::Spectrum(_)) => numbers(
+            Facet::QUANTILES.map(|quantile| (quantile.key(), spectrum.part(quantile).value)),
+        ),
     }
 }
 

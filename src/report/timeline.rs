@@ -5,9 +5,9 @@ use std::fmt::Write;
 use crate::stats::{Spread, Timeline, TimelineRow};
 
 /// The columns after `time_s`; each comes as a mean, `_min` and `_max`.
-type Column = (&'static str, fn(&TimelineRow) -> Spread);
+type Series = (&'static str, fn(&TimelineRow) -> Spread);
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Series; 7] = [
     ("opened", |row| row.opened),
     ("blocked", |row| row.blocked),
     ("connecting", |row| row.connecting),

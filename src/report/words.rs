@@ -4,7 +4,7 @@ use crate::numbers::{
     amount, amount_with_interval, count, percent, percent_with_interval, rate, span,
     span_with_interval,
 };
-use crate::stats::{Estimate, Figure, Moments, Part, Unit, Value};
+use crate::stats::{Estimate, Facet, Figure, Moments, Unit, Value};
 
 /// A number of `unit`, which a cell has in its head where it is a plain count.
 pub(super) fn number(unit: Unit, value: f64) -> String {
@@ -19,7 +19,7 @@ pub(super) fn number(unit: Unit, value: f64) -> String {
 }
 
 /// One part of a figure, with its interval where that is told and `known`.
-pub(super) fn value(figure: &Figure, value: Option<Value>, part: Part, known: bool) -> String {
+pub(super) fn value(figure: &Figure, value: Option<Value>, part: Facet, known: bool) -> String {
     let interval = figure.with_interval;
     match value {
         None => figure.none.to_owned(),

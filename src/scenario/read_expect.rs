@@ -6,7 +6,7 @@ use super::quantity::plain_number;
 use super::suggest::{instead, shown};
 use super::tree::{Entry, Node, Table, Value};
 use super::walk::Walk;
-use crate::stats::{Metric, Place, Unit};
+use crate::stats::{Metric, SubjectKind, Unit};
 
 /// What expectations can speak of.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ fn expectation(walk: &Walk, entry: &Entry, scope: &Scope) -> Option<Expectation>
         walk.report(problem);
         return None;
     };
-    if !metric.figure.on.contains(&Place::Client) && matches!(scope, Scope::Client(_)) {
+    if !metric.figure.on.contains(&SubjectKind::Client) && matches!(scope, Scope::Client(_)) {
         let message = format!("{} are counted for hosts, not for clients", metric.figure.title);
         let problem = Problem::at(entry.key_at, message)
             .label("not known of a client")

@@ -4,7 +4,7 @@
 //! documents and [`super::Outcome::figure`] walk it, so a new figure is one row.
 
 use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles, SearchTime};
-use super::subject::{Place, Subject};
+use super::subject::{Subject, SubjectKind};
 use crate::theory::Expected;
 
 /// A row of the table of figures.
@@ -25,9 +25,9 @@ pub struct Figure {
     /// What the formulas say of it, for comparison.
     pub in_theory: Option<fn(&Expected) -> Option<f64>>,
     /// Of what it can be told.
-    pub on: &'static [Place],
+    pub on: &'static [SubjectKind],
     /// The parts of it that `[expect]` can bound.
-    pub expected: &'static [Part],
+    pub expected: &'static [Facet],
     /// Does it describe the steady state, so that filling up from empty distorts it?
     pub steady: bool,
     /// How it stands in `summary.json`.
@@ -39,7 +39,7 @@ pub struct Figure {
     /// Where it stands among the columns that compare several hosts, likewise.
     pub column: u8,
     /// The parts of it that people are shown.
-    pub parts: &'static [Part],
+    pub parts: &'static [Facet],
     /// Is its interval told beside it, in tables and CSV?
     pub with_interval: bool,
     /// Are people shown it only where the whole has some?
@@ -86,7 +86,7 @@ pub enum InSummary {
 
 /// A figure, or one quantile of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Facet {
     /// The figure itself; of quantiles the median.
     Itself,
     /// The median.
@@ -99,7 +99,7 @@ pub enum Part {
     Max,
 }
 
-impl Part {
+impl Facet {
     /// The quantiles, in the order in which they are written.
     pub const QUANTILES: [Self; 4] = [Self::P50, Self::P90, Self::P99, Self::Max];
 
@@ -154,13 +154,13 @@ pub enum Value {
     Mean(Estimate),
     /// A moment.
     Moment(Moments),
-    /// Quantiles, as [`Part::QUANTILES`] has them.
+    /// Quantiles, as [`Facet::QUANTILES`] has them.
     Spectrum([f64; 4]),
 }
 
 /// A figure with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
+pub struct Reading {
     /// The figure itself.
     pub value: f64,
     /// Lower end of the interval; the value where there is none.
@@ -172,18 +172,18 @@ pub struct Measured {
 impl Value {
     /// One part of it with its interval.
     #[must_use]
-    pub fn part(self, part: Part) -> Measured {
-        let point = |value| Measured { value, lo: value, hi: value };
+    pub fn part(self, part: Facet) -> Reading {
+        let point = |value| Reading { value, lo: value, hi: value };
         match self {
             Self::Count(count) => point(count as f64),
             Self::Number(number) => point(number),
-            Self::Mean(Estimate { mean, lo, hi }) => Measured { value: mean, lo, hi },
-            Self::Moment(Moments { median, lo, hi, .. }) => Measured { value: median, lo, hi },
+            Self::Mean(Estimate { mean, lo, hi }) => Reading { value: mean, lo, hi },
+            Self::Moment(Moments { median, lo, hi, .. }) => Reading { value: median, lo, hi },
             Self::Spectrum([p50, p90, p99, max]) => point(match part {
-                Part::Itself | Part::P50 => p50,
-                Part::P90 => p90,
-                Part::P99 => p99,
-                Part::Max => max,
+                Facet::Itself | Facet::P50 => p50,
+                Facet::P90 => p90,
+                Facet::P99 => p99,
+                Facet::Max => max,
             }),
         }
     }
@@ -207,7 +207,7 @@ impl Figure {
     #[must_use]
     pub fn value(&self, subject: &Subject<'_>) -> Option<Value> {
         let figures = subject.figures;
-        if !self.on.contains(&subject.place) {
+        if !self.on.contains(&subject.kind) {
             return None;
         }
         match self.read {

@@ -4,9 +4,9 @@
 //! columns that compare several; they leave gaps for what comes between. Columns of CSV keep theirs for
 //! good, since people count them.
 
-use super::figure::{Figure, InSummary, Part, Read, Unit, Value};
+use super::figure::{Facet, Figure, InSummary, Read, Unit, Value};
 use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles};
-use super::subject::Place;
+use super::subject::SubjectKind;
 use crate::model::Refusal;
 use crate::theory::Expected;
 
@@ -16,7 +16,7 @@ pub static FIGURES: &[Figure] = &[
         Some(Value::Count(limit.machines.into()))
     })
     .about("identical machines, all of which are in the figures")
-    .on(&[Place::Limit])
+    .on(&[SubjectKind::Limit])
     .at([0, 90, 5]),
     count("attempts", "attempts", |f| f.attempts)
         .about("attempts to connect, all replications together")
@@ -129,12 +129,12 @@ pub static FIGURES: &[Figure] = &[
         .at([18, 0, 0]),
     quantiles("probes", "probes", Unit::Of("probes"), |f| &f.probes)
         .about("ports that one attempt looks at, blocked or not")
-        .expected(&[Part::P99])
-        .parts(&[Part::P50, Part::P99])
+        .expected(&[Facet::P99])
+        .parts(&[Facet::P50, Facet::P99])
         .at([30, 30, 30]),
     of_limit("search_s", "search", Unit::Time, |limit| limit.search.map(Value::search))
         .about("time that one attempt searches; with `search_cost` only")
-        .parts(&[Part::P50, Part::P99])
+        .parts(&[Facet::P50, Facet::P99])
         .summary(InSummary::WhereKnown)
         .at([60, 31, 31]),
     of_limit("search_core_share", "search, all", Unit::ShareOf("a core"), |limit| {
@@ -146,7 +146,7 @@ pub static FIGURES: &[Figure] = &[
     quantiles("reuse_interval_s", "reused after", Unit::Time, |f| &f.reuse_interval)
         .about("from one opening of a connection to the next on the same port and reuse key")
         .head("reuse")
-        .parts(&[Part::P50])
+        .parts(&[Facet::P50])
         .at([31, 33, 33]),
     group("binds", Read::Binds)
         .about("what each limit blocked, and its share of all that was blocked"),
@@ -174,9 +174,9 @@ pub static FIGURES: &[Figure] = &[
         .at([46, 92, 0]),
 ];
 
-const EVERYWHERE: &[Place] = &[Place::Whole, Place::Client, Place::Limit];
-const WITHOUT_CLIENTS: &[Place] = &[Place::Whole, Place::Limit];
-const ITSELF: &[Part] = &[Part::Itself];
+const EVERYWHERE: &[SubjectKind] = &[SubjectKind::Whole, SubjectKind::Client, SubjectKind::Limit];
+const WITHOUT_CLIENTS: &[SubjectKind] = &[SubjectKind::Whole, SubjectKind::Limit];
+const ITSELF: &[Facet] = &[Facet::Itself];
 const PORTS: Unit = Unit::Of("ports");
 
 fn refused_by_bind(figures: &Figures) -> u64 {
@@ -281,11 +281,11 @@ impl Figure {
         Self { in_theory: Some(formula), ..self }
     }
 
-    const fn on(self, on: &'static [Place]) -> Self {
+    const fn on(self, on: &'static [SubjectKind]) -> Self {
         Self { on, ..self }
     }
 
-    const fn expected(self, expected: &'static [Part]) -> Self {
+    const fn expected(self, expected: &'static [Facet]) -> Self {
         Self { expected, ..self }
     }
 
@@ -302,7 +302,7 @@ impl Figure {
         Self { csv, row, column, ..self }
     }
 
-    const fn parts(self, parts: &'static [Part]) -> Self {
+    const fn parts(self, parts: &'static [Facet]) -> Self {
         Self { parts, ..self }
     }
 

@@ -1,6 +1,6 @@
 //! Figures by name: what `[expect]` bounds, and what a program asks a result for.
 
-use super::figure::{Figure, Measured, Part, Unit};
+use super::figure::{Facet, Figure, Reading, Unit};
 use super::figures::FIGURES;
 use super::outcome::Outcome;
 use super::subject::Subject;
@@ -11,7 +11,7 @@ pub struct Metric {
     /// The figure.
     pub figure: &'static Figure,
     /// Which part of it.
-    pub part: Part,
+    pub part: Facet,
 }
 
 impl PartialEq for Metric {
@@ -25,7 +25,7 @@ impl Metric {
     #[must_use]
     pub fn name(self) -> String {
         match self.part {
-            Part::Itself => self.figure.stem().to_owned(),
+            Facet::Itself => self.figure.stem().to_owned(),
             part => format!("{}_{}", self.figure.stem(), part.key()),
         }
     }
@@ -55,10 +55,10 @@ impl Metric {
         let found = all().find_map(|figure| {
             let rest =
                 name.strip_prefix(figure.key).or_else(|| name.strip_prefix(figure.stem()))?;
-            let is_part = |part: &Part| rest.strip_prefix('_') == Some(part.key());
+            let is_part = |part: &Facet| rest.strip_prefix('_') == Some(part.key());
             let part = match rest {
-                "" => Part::Itself,
-                _ => Part::QUANTILES.into_iter().find(is_part)?,
+                "" => Facet::Itself,
+                _ => Facet::QUANTILES.into_iter().find(is_part)?,
             };
             Some(Self { figure, part })
         });
@@ -72,7 +72,7 @@ impl Metric {
 
     /// What `subject` has of it, with its interval; `None` where there is no such figure.
     #[must_use]
-    pub fn of(self, subject: &Subject<'_>) -> Option<Measured> {
+    pub fn of(self, subject: &Subject<'_>) -> Option<Reading> {
         self.figure.value(subject).map(|value| value.part(self.part))
     }
 }
@@ -92,7 +92,7 @@ impl Subject<'_> {
     ///
     /// # Errors
     /// Where there is no such figure.
-    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
+    pub fn figure(&self, name: &str) -> Result<Option<Reading>, UnknownFigure> {
         Ok(Metric::named(name)?.of(self))
     }
 }
@@ -102,7 +102,7 @@ impl Outcome {
     ///
     /// # Errors
     /// Where there is no such figure.
-    pub fn figure(&self, name: &str) -> Result<Option<Measured>, UnknownFigure> {
+    pub fn figure(&self, name: &str) -> Result<Option<Reading>, UnknownFigure> {
         self.subject().figure(name)
     }
 }

@@ -17,7 +17,7 @@ mod window;
 pub use collect::{
     Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles,
 };
-pub use figure::{Figure, InSummary, Measured, Part, Read, Unit, Value};
+pub use figure::{Facet, Figure, InSummary, Read, Reading, Unit, Value};
 pub use figures::FIGURES;
 pub use interval::student_t_975;
 pub use log_linear::LogLinear;
@@ -29,7 +29,7 @@ pub use outcome::{
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};
 pub use search_time::search_seconds;
-pub use subject::{Place, Subject};
+pub use subject::{Subject, SubjectKind};
 pub use tally::{
     BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,
 };

@@ -6,7 +6,7 @@ use crate::theory::Expected;
 
 /// The kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SubjectKind {
     /// Everything together.
     Whole,
     /// One client.
@@ -19,7 +19,7 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// Its kind.
-    pub place: Place,
+    pub kind: SubjectKind,
     /// Its name in the scenario; empty for the whole.
     pub name: &'a str,
     /// Its figures.
@@ -68,7 +68,7 @@ impl Outcome {
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         Subject {
-            place: Place::Whole,
+            kind: SubjectKind::Whole,
             name: "",
             figures: &self.whole,
             limit: match &self.limits[..] {
@@ -97,7 +97,7 @@ impl LimitFigures {
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         Subject {
-            place: Place::Limit,
+            kind: SubjectKind::Limit,
             name: &self.name,
             figures: &self.figures,
             limit: Some(self),
@@ -116,7 +116,7 @@ impl ClientFigures {
     pub fn subject(&self) -> Subject<'_> {
         let (limit, is_linux, figures) = (&*self.host, self.is_linux, &self.figures);
         Subject {
-            place: Place::Client,
+            kind: SubjectKind::Client,
             name: &self.name,
             figures,
             limit: None,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use portsim::host::{self, Observer};
 use portsim::numbers::{plural, span};
-use portsim::report::record::utc;
+use portsim::report::provenance::utc;
 use portsim::survey::{Live, scenario};
 
 use super::super::args::InspectArgs;

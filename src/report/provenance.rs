@@ -8,7 +8,7 @@ use crate::report::json::pretty;
 
 /// How one scenario came to be run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Record {
+pub struct Provenance {
     /// The scenario's name.
     pub scenario: String,
     /// Version of portsim.
@@ -59,7 +59,7 @@ impl Machine {
     }
 }
 
-impl Record {
+impl Provenance {
     /// The bytes of `run.json`.
     #[must_use]
     pub fn to_json(&self) -> String {
