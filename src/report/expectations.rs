@@ -99,7 +99,7 @@ pub fn scope_key(scope: &Scope) -> String {
 
 impl Checked {
     /// What was expected and what came out, without the verdict: `blocking_ratio at most 25 %; it
-    /// is 33.02 % ± 0.08`.
+    /// is 33.0 % (95 %: 32.9 % to 33.1 %)`.
     #[must_use]
     pub fn in_words(&self) -> String {
         let Expectation { scope, metric, bound } = &self.expectation;
@@ -132,14 +132,10 @@ impl Checked {
                 format!("it is {}", shown(metric, value))
             }
             Some(Reading { value, lo, hi }) => {
-                let told = match metric.figure.unit {
-                    Unit::Time => numbers::span_with_interval(value, lo, hi),
-                    Unit::Share | Unit::ShareOf(_) => {
-                        numbers::percent_with_interval(value, lo, hi, true)
-                    }
-                    unit => numbers::amount_with_interval(value, lo, hi, true) + &things(unit),
-                };
-                format!("it is {told}")
+                // The ends decide, so they are told with the digits of the bounds. No metric can be
+                // negative, though an interval by the normal law can.
+                let [value, lo, hi] = [value, lo.max(0.0), hi].map(|v| shown(metric, v));
+                format!("it is {value} (95 %: {lo} to {hi})")
             }
         }
     }
@@ -157,15 +153,8 @@ fn written(metric: Metric, bound: f64) -> String {
 fn shown(metric: Metric, value: f64) -> String {
     match metric.figure.unit {
         Unit::Share | Unit::ShareOf(_) => numbers::fine_percent(value),
-        unit => words::number(unit, value) + &things(unit),
-    }
-}
-
-/// What an amount is of: ` ports`.
-fn things(unit: Unit) -> String {
-    match unit {
-        Unit::Of(things) => format!(" {things}"),
-        _ => String::new(),
+        Unit::Of(things) => format!("{} {things}", numbers::amount(value)),
+        unit => words::number(unit, value),
     }
 }
 
@@ -248,7 +237,10 @@ mod tests {
     #[test]
     fn an_expectation_is_told_with_units_and_interval() {
         let checked = check_one(&ratio_between(None, Some(0.25)), &samples::overloaded().1);
-        assert_eq!(checked.in_words(), "blocking_ratio at most 25 %; it is 33.02 % ± 0.08");
+        assert_eq!(
+            checked.in_words(),
+            "blocking_ratio at most 25 %; it is 33.0 % (95 %: 32.9 % to 33.1 %)"
+        );
     }
 
     #[test]
