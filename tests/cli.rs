@@ -159,9 +159,15 @@ fn impossible_values_of_flags_are_refused() {
 }
 
 #[test]
-fn completions_and_presets_are_printed() {
-    let workshop = Workshop::new();
+fn completions_schema_and_presets_are_printed() {
+    let workshop = Workshop::overloaded("");
     workshop.portsim(&["completions", "bash"]).success().stdout(contains("_portsim"));
+    workshop.portsim(&["completions", "zsh"]).success().stdout(contains(":KEY=VALUE:_portsim_set"));
+    workshop.portsim(&["schema"]).success().stdout(contains("draft-07"));
+    workshop.portsim(&["schema", "--keys"]).success().stdout(contains("\nhost.NAME.ports\n"));
+    let with_names = contains("\nclient.fetcher.arrivals.rate\n");
+    workshop.portsim(&["schema", "--keys", "crawler.toml"]).success().stdout(with_names);
+    workshop.portsim(&["schema", "--keys", "no.toml"]).code(2).stderr(contains("cannot read"));
     workshop.portsim(&["presets"]).success().stdout(contains("\"32768-60999\""));
     workshop.portsim(&["presets", "linux"]).success().stdout(contains("as of 2"));
     workshop.portsim(&["presets", "linus"]).code(2).stderr(contains("did you mean `linux`?"));

@@ -20,6 +20,7 @@ mod output;
 mod presets;
 mod progress;
 mod run;
+mod schema;
 mod screen;
 mod table;
 mod terminal;
@@ -98,6 +99,7 @@ pub fn dispatch(command: Command) -> Status {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Import(args) => import::import(&args),
         Command::Presets(args) => presets::presets(&args),
+        Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),
     }
 }

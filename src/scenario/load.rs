@@ -1,17 +1,16 @@
 //! From a path or a text to a [`Scenario`], or to all that is wrong with it.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::Scenario;
 use super::overrides::{self, Override};
-use super::problem::{Problem, Problems, Standing};
-use super::read;
-use super::source::{Source, Span};
-use super::suggest::{listed, nearest, shown};
-use super::syntax::{self, BrokenLines};
-use super::walk::Walk;
+use super::text::file::{self, Unreadable};
+use crate::scenario::read;
+use crate::scenario::text::problem::{Problem, Problems, Standing};
+use crate::scenario::text::source::{Source, Span};
+use crate::scenario::text::suggest::{listed, nearest, shown};
+use crate::scenario::text::syntax::{self, BrokenLines};
+use crate::scenario::text::walk::Walk;
 
 /// Largest scenario file that is read: a thousand times any that a person writes.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -148,42 +147,22 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
         let message = format!("`{}` is a directory, not a scenario file", shown(&name));
         return Err(Box::new(Problem::nowhere(message).help(help)));
     }
-    let cannot = |error: io::Error| {
-        let message = format!("`{}` cannot be read: {}", shown(&name), read_error(&error));
-        Box::new(Problem::nowhere(message).help_maybe(other_file(path, &error)))
-    };
-    let file = open(path).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let message = format!("`{}` is larger than {} MiB", shown(&name), LARGEST_FILE >> 20);
-        let help = "is it a scenario? Samples go into a file of their own";
-        return Err(Box::new(Problem::nowhere(message).help(help)));
-    }
-    Ok(bytes)
-}
-
-/// Opens a file for reading. Of a directory each system says something else, and some open it.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    File::open(path)
-}
-
-/// What went wrong, as a person would say it.
-pub(super) fn read_error(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
-    }
+    file::read(path, LARGEST_FILE, "4 MiB").map_err(|error| match error {
+        Unreadable::TooLarge(most) => {
+            let message = format!("`{}` is larger than {most}", shown(&name));
+            let help = "is it a scenario? Samples go into a file of their own";
+            Box::new(Problem::nowhere(message).help(help))
+        }
+        error => {
+            let message = format!("`{}` cannot be read: {error}", shown(&name));
+            Box::new(Problem::nowhere(message).help_maybe(other_file(path, &error)))
+        }
+    })
 }
 
 /// The file that was meant, when the one named is not there.
-fn other_file(path: &Path, error: &io::Error) -> Option<String> {
-    if error.kind() != io::ErrorKind::NotFound {
+fn other_file(path: &Path, error: &Unreadable) -> Option<String> {
+    if !matches!(error, Unreadable::Missing) {
         return None;
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());

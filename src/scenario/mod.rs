@@ -1,9 +1,12 @@
 //! What a person writes (a TOML file) turned into what the engine runs.
 //!
 //! ```text
-//! text ─► syntax ─► tree ─► overrides ─► read (run, hosts, destinations, clients, expect) ─► Scenario
-//!                     every key and value with its place            └─► Problems ─► render
+//! text ─► text::syntax ─► tree ─► overrides ─► read (run, hosts, destinations, clients, expect) ─► Scenario
+//!                         every key and value with its place           └─► Problems ─► text::render
 //! ```
+//!
+//! What keys there are, and what each may be, is said once, in `keys`: the readers, `schema` and `settable` walk
+//! its rows. A new key is a row there and its use in `read`.
 //!
 //! Nothing stops at the first mistake: readers report into one `walk::Walk` and go on, so that a
 //! person is told everything that is wrong at once. Reading never looks at the machine; the only
@@ -11,48 +14,26 @@
 
 use crate::model::{RunSettings, World};
 
-mod checks;
 mod expect;
+mod keys;
 mod load;
 mod overrides;
-mod pasted;
-mod port_text;
 mod preset;
-mod problem;
-mod quantity;
 mod read;
-mod read_arrivals;
-mod read_client;
-mod read_destination;
-mod read_distribution;
-mod read_expect;
-mod read_host;
-mod read_ports;
-mod read_run;
-mod read_shares;
-mod read_socket;
-mod read_tcp;
-mod read_trace;
-mod render;
-mod scan;
-mod source;
-mod stationary;
-mod suggest;
-mod syntax;
-mod sysctl;
-mod tagged;
+mod schema;
+mod settable;
 #[cfg(test)]
 mod tests;
-mod trace_lines;
-mod tree;
-mod walk;
+mod text;
 
 pub use expect::{Bound, Expectation, Scope};
 pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
 pub use preset::{Preset, PresetValue, preset, presets};
-pub use problem::{Place, Problem, Problems};
-pub use quantity::span as duration;
+pub use schema::schema;
+pub use settable::settable;
+pub use text::problem::{Place, Problem, Problems};
+pub use text::quantity::span as duration;
 
 /// One scenario, read and checked.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 use toml::de::DeValue;
 
-use super::problem::Problem;
-use super::source::Span;
-use super::suggest::{instead, shown};
-use super::tree::{Entry, Node, Table, Value};
-use super::walk::Walk;
+use crate::scenario::keys;
+use crate::scenario::text::problem::Problem;
+use crate::scenario::text::source::Span;
+use crate::scenario::text::suggest::{instead, shown};
+use crate::scenario::text::tree::{Entry, Node, Table, Value};
+use crate::scenario::text::walk::Walk;
 
 /// `KEY=VALUE` from the command line: sets any key of the scenario, `run.duration=1 min`.
 ///
@@ -202,7 +203,7 @@ fn joined(path: &[Part], name: &str) -> String {
 /// new, half empty one, and the complaint would be about that.
 fn unknown_name(walk: &Walk, root: &Table, path: &[Part]) -> bool {
     let [family, name, _, ..] = path else { return false };
-    if !matches!(family.name.as_str(), "host" | "destination" | "client") {
+    if keys::family(&family.name).is_none() {
         return false;
     }
     let Some(table) = root.get(&family.name).and_then(|entry| entry.node.as_table()) else {

@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 
 use toml::de::DeTable;
 
-use super::problem::Problem;
-use super::source::Span;
-use super::tree::{Entry, Node, Table, Value};
-use crate::model::{ReuseKey, SelectionKind};
 use crate::platform::{self, Fact, Kind, Linux};
+use crate::scenario::keys::{REUSE_KEYS, SELECTIONS};
+use crate::scenario::text::problem::Problem;
+use crate::scenario::text::source::Span;
+use crate::scenario::text::tree::{Entry, Node, Table, Value};
 
 /// The data files of systems other than Linux, in the order in which they are listed.
 const FILES: [(&str, &str); 4] = [
@@ -19,27 +19,6 @@ const FILES: [(&str, &str); 4] = [
     ("macos", include_str!("presets/macos.toml")),
     ("freebsd", include_str!("presets/freebsd.toml")),
     ("iana", include_str!("presets/iana.toml")),
-];
-
-/// What the ways of choosing a port are called.
-pub(super) const SELECTIONS: [(&str, SelectionKind); 10] = [
-    ("linux", SelectionKind::Linux),
-    ("linux-4.6", SelectionKind::LinuxSharedHint),
-    ("linux-4.2", SelectionKind::LinuxEvenStart),
-    ("linux-3.10", SelectionKind::LinuxInOrder),
-    ("simple_randomization", SelectionKind::SimpleRandomization),
-    ("another_simple_randomization", SelectionKind::AnotherSimpleRandomization),
-    ("simple_hash", SelectionKind::SimpleHash),
-    ("double_hash", SelectionKind::DoubleHash),
-    ("random_increments", SelectionKind::RandomIncrements),
-    ("sequential", SelectionKind::Sequential),
-];
-
-/// What the keys of reuse are called.
-pub(super) const REUSE_KEYS: [(&str, ReuseKey); 3] = [
-    ("four-tuple", ReuseKey::FourTuple),
-    ("source-address", ReuseKey::SourceAddress),
-    ("host", ReuseKey::Host),
 ];
 
 /// A platform's defaults.
@@ -151,8 +130,8 @@ fn value(value: platform::Value) -> Value {
         platform::Value::Flag(flag) => Value::Boolean(flag),
         platform::Value::Span(span) => Value::Text(span.to_string()),
         platform::Value::Ports(low, high) => Value::Text(format!("{low}-{high}")),
-        platform::Value::Selection(kind) => word(&SELECTIONS, &kind),
-        platform::Value::ReuseKey(key) => word(&REUSE_KEYS, &key),
+        platform::Value::Selection(kind) => word(SELECTIONS, &kind),
+        platform::Value::ReuseKey(key) => word(REUSE_KEYS, &key),
     }
 }
 
@@ -230,12 +209,12 @@ fn without_place(mut node: Node) -> Node {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_host;
-    use super::super::walk::Walk;
     use super::*;
     use crate::model::{
         Host, ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse,
     };
+    use crate::scenario::read::host as read_host;
+    use crate::scenario::text::walk::Walk;
     use crate::units::SimDuration;
 
     /// What every preset of Linux says, beside what all presets do.

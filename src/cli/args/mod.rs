@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   portsim inspect 60103                        who has this port
   portsim import conn.log                      what real connections took, from a record
   portsim presets                              the platforms that are built in
+  portsim schema > portsim.schema.json         what a scenario may hold, for editors
   portsim completions bash > ~/.local/share/bash-completion/completions/portsim
 
 Exit status:
@@ -62,6 +63,8 @@ pub enum Command {
     Import(ImportArgs),
     /// List the platforms that are built in, each value with its source.
     Presets(PresetsArgs),
+    /// Print what a scenario may hold, as a JSON Schema for editors.
+    Schema(SchemaArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
 }
@@ -86,6 +89,20 @@ pub struct PresetsArgs {
     /// Show only this one.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// `portsim schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  portsim schema > portsim.schema.json         then `#:schema portsim.schema.json` in a scenario's first line
+  portsim schema --keys crawler.toml           what --set can change in it")]
+pub struct SchemaArgs {
+    /// Print the keys that --set can name, one a line, instead.
+    #[arg(long)]
+    pub keys: bool,
+    /// Scenarios whose hosts, destinations and clients are named in the keys.
+    #[arg(value_name = "FILE", requires = "keys")]
+    pub files: Vec<std::path::PathBuf>,
 }
 
 /// `portsim completions`.

@@ -293,8 +293,31 @@ fn a_destination_may_be_silent_or_on_the_same_machine() {
     assert!(!destination.answers && destination.loopback);
     let destination = &good(SMALLEST).world.destinations[0];
     assert!(destination.answers && !destination.loopback);
-    let text = format!("{SMALLEST}[destination.a]\nanswers = \"no\"\n");
-    told(&bad(text), (5, 11, "\"no\""), "must be true or false", "answers = true");
     let set = good_with(SMALLEST, &["destination.d.answers=false"]);
     assert!(!set.world.destinations[0].answers);
+}
+
+/// What the bad files of `tests/messages/` are refused for, and nothing near it.
+#[test]
+fn what_stops_short_of_a_limit_is_fine() {
+    let stationary = format!("{SMALLEST}[run]\nstart = \"stationary\"\n");
+    good(&stationary);
+    good(&format!("{stationary}{}", SMALLEST.replace("fetcher", "plain")));
+    let many = "[host.h]\naddresses = 60000\n[destination.d]\nendpoints = 100000\n";
+    good(&format!("{SMALLEST}{}", many.replace("60000", "1")));
+    // What the key leaves out does not count.
+    good(&format!("{SMALLEST}{}", many.replace("60000", "60000\nreuse_key = \"host\"")));
+    let workers = SMALLEST.replace(
+        "\"poisson\", rate = \"600 / s\"",
+        "\"closed-loop\", workers = 100, think = \"1 ms\"",
+    );
+    good(&format!("{workers}[host.h]\nports = \"50000-50009\"\n"));
+}
+
+#[test]
+fn a_report_is_coloured_where_it_may_be_and_plain_elsewhere() {
+    let problems = bad("[host.a]\ncount = 0\n");
+    assert!(
+        problems.render(true).contains("\u{1b}[") && !problems.render(false).contains('\u{1b}')
+    );
 }

@@ -2,8 +2,7 @@
 
 use super::*;
 
-mod bad;
-mod bad_files;
+mod docs;
 mod good;
 mod overriding;
 mod sockets;
@@ -11,6 +10,7 @@ mod syntax;
 mod sysctls;
 mod tcp;
 mod trace;
+mod unreadable;
 
 /// The scenario of `text`, which must be fine.
 #[track_caller]
@@ -33,31 +33,6 @@ fn bad(text: impl AsRef<[u8]>) -> Problems {
         Ok(scenario) => panic!("this was accepted: {scenario:#?}"),
         Err(problems) => problems,
     }
-}
-
-/// What is wrong with `text` once `sets` are put into it.
-#[track_caller]
-fn bad_with(text: &str, sets: &[&str]) -> Problems {
-    let overrides: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
-    match parse("crawler", "crawler.toml", text, &overrides) {
-        Ok(scenario) => panic!("this was accepted: {scenario:#?}"),
-        Err(problems) => problems,
-    }
-}
-
-/// Asserts that exactly one thing is wrong, and all that a person is told of it.
-#[track_caller]
-fn told(problems: &Problems, place: (usize, usize, &str), message: &str, help: &str) {
-    assert_eq!(problems.len(), 1, "{problems}");
-    let problem = problems.iter().next().unwrap();
-    let found = problems.place(problem).unwrap_or_else(|| panic!("no place: {problems}"));
-    assert_eq!((found.line, found.column, found.text.as_str()), place, "{problems}");
-    assert!(problem.message().contains(message), "message: {problems}");
-    let helps = problem.suggestions().join("\n");
-    assert!(helps.contains(help), "no help `{help}`: {problems}");
-    let shown = problems.render(false);
-    let arrow = format!("{}:{}:{}", found.origin, found.line, found.column);
-    assert!(shown.contains(&arrow) && shown.contains(help), "not shown: {shown}");
 }
 
 /// What a person is warned of in `text`, which must be fine.

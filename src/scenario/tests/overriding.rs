@@ -53,47 +53,8 @@ fn the_last_of_two_overrides_holds() {
     assert_eq!(good_with(SMALLEST, &["run.seed=1", "run.seed=2"]).settings.seed, 2);
 }
 
-/// One override of the design's example, and what is wrong with it.
-#[track_caller]
-fn set(text: &str, blamed: &str, message: &str, help: &str) {
-    let line = format!("--set {text}");
-    let column = line.find(blamed).unwrap() + 1;
-    let problems = bad_with(DESIGN, &[text]);
-    told(&problems, (1, column, blamed), message, help);
-    assert!(problems.to_string().contains("command line:1"), "{problems}");
-    assert!(problems.to_string().contains(&line), "the override is not shown: {problems}");
-}
-
-#[test]
-fn a_mistake_in_an_override_is_pointed_at_in_its_own_text() {
-    set("client.fetcher.arrivals.rat=900 / s", "rat", "unknown key `rat`", "did you mean `rate`?");
-    set(
-        "client.fetchr.arrivals.rate=9 / s",
-        "fetchr",
-        "no client `fetchr`",
-        "did you mean `fetcher`?",
-    );
-    set("hosts.crawler.count=3", "hosts", "unknown key `hosts`", "did you mean `host`?");
-    set("run.duration=5", "5", "duration = 5 has no unit", "\"5 s\"");
-    set("run.duration=5 mni", "mni", "not a unit of time", "`min`");
-    set("client.fetcher.to=apii", "apii", "no destination `apii`", "did you mean `api`?");
-    set("host.crawler.ports=1024-70000", "70000", "port 70000", "32768-60999");
-    set("host.crawler.count=0", "0", "count = 0", "from 1 to 1000000");
-    set("run.warm_up=1 h", "1 h", "leaves nothing", "shorter warm_up");
-    set(
-        "client.fetcher.to.api=1",
-        "to",
-        "`to` is text here, not a table",
-        "client.fetcher.to={ ... }",
-    );
-    let open = "{ mean = 1";
-    set(&format!("client.fetcher.lifetime={open}"), open, "not TOML", "{ key = value }");
-}
-
 #[test]
 fn a_key_that_is_no_key_is_refused() {
-    let problems = bad_with(DESIGN, &["run..seed=1"]);
-    assert!(problems.to_string().contains("`run..seed` is not a key"), "{problems}");
     for text in ["run.seed", "=5", ""] {
         assert!(text.parse::<Override>().is_err(), "{text}");
     }

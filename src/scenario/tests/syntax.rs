@@ -6,64 +6,6 @@ use super::good::{DESIGN, SMALLEST};
 use super::*;
 
 #[test]
-fn a_value_without_quotes_is_given_them() {
-    let text = SMALLEST.replace("\"600 / s\"", "600 / s");
-    told(&bad(text), (2, 42, "600 / s"), "needs quotes", "write rate = \"600 / s\"");
-    let text = SMALLEST.replace("\"200 ms\"", "200 ms");
-    told(&bad(text), (3, 12, "200 ms"), "needs quotes", "write lifetime = \"200 ms\"");
-    let text = format!("title = A crawler # mine\n{SMALLEST}");
-    told(&bad(text), (1, 9, "A crawler"), "text needs quotes", "write title = \"A crawler\"");
-}
-
-#[test]
-fn the_same_name_twice_is_told_with_both_places() {
-    let twice = format!("{SMALLEST}\n{SMALLEST}");
-    let problems = bad(twice);
-    let shown = problems.render(false);
-    assert!(shown.contains("[client.fetcher] is there twice"), "{shown}");
-    assert!(shown.contains("the first one") && shown.contains("the second one"), "{shown}");
-    let text = format!("{SMALLEST}lifetime = \"1 s\"\n");
-    told(&bad(text), (4, 1, "lifetime"), "`lifetime` is written twice", "keep one of them");
-}
-
-#[test]
-fn what_is_not_closed_is_pointed_at_where_it_opens() {
-    let text = SMALLEST.replace("s\" }", "s\"");
-    told(&bad(text), (2, 12, "{"), "this { is not closed", "write }");
-    let text = format!("{SMALLEST}[host.a]\nlisteners = [80, 90\ncount = 2\n");
-    told(&bad(text), (5, 13, "["), "this [ is not closed", "write ]");
-    let problems = bad(SMALLEST.replace("200 ms\"", "200 ms"));
-    assert!(problems.to_string().contains("quotes are not closed"), "{problems}");
-    let problems = bad(SMALLEST.replace("fetcher]", "fetcher"));
-    assert!(problems.to_string().contains("table header is not closed"), "{problems}");
-}
-
-#[test]
-fn mistakes_of_toml_and_of_portsim_are_told_together() {
-    let text = DESIGN.replace("\"10 min\"", "10 min").replace("\"api\"\n", "\"apii\"\n");
-    let text = text.replace("selection = \"linux\"", "selection = \"lunix\"");
-    let problems = bad(text);
-    let lines: Vec<usize> =
-        problems.iter().map(|problem| problems.place(problem).unwrap().line).collect();
-    // That `apii` is unknown may follow from the line that is not TOML.
-    assert_eq!(lines, [5, 19], "{problems}");
-}
-
-#[test]
-fn a_file_in_another_format_is_recognised() {
-    for (text, format) in [
-        ("{ \"title\": \"x\" }", "JSON"),
-        ("title: x\nrun:\n  duration: 5\n", "YAML"),
-        ("<html></html>", "HTML"),
-        ("\u{7f}ELF\0\0\0", "binary"),
-    ] {
-        let problems = bad(text);
-        assert_eq!(problems.len(), 1, "{problems}");
-        assert!(problems.to_string().contains(format), "{problems}");
-    }
-}
-
-#[test]
 fn prose_is_not_answered_with_a_complaint_for_every_line() {
     let problems = bad("this is no scenario at all\n".repeat(500));
     assert!(problems.len() <= 11, "{}", problems.len());
@@ -84,18 +26,8 @@ fn an_empty_file_is_shown_the_smallest() {
 
 #[test]
 fn the_smallest_file_that_is_shown_is_fine() {
-    let text = super::super::read::SMALLEST.split_once('\n').unwrap().1;
+    let text = crate::scenario::read::SMALLEST.split_once('\n').unwrap().1;
     assert_eq!(good(text).world, good(SMALLEST).world);
-}
-
-#[test]
-fn a_text_in_another_encoding_is_pointed_at() {
-    let problems = bad(b"title = \"caf\xe9\"\n");
-    told(&problems, (1, 13, "\u{fffd}"), "not UTF-8: byte 0xe9", "save it as UTF-8");
-    for text in [&b"\xff\xfet\0i\0"[..], b"t\0i\0t\0", b"\0t\0i\0t"] {
-        let problems = bad(text);
-        assert!(problems.to_string().contains("UTF-16"), "{problems}");
-    }
 }
 
 #[test]
@@ -106,15 +38,6 @@ fn nesting_without_end_is_refused_and_not_followed() {
     assert!(!bad(deep).is_empty());
     let deep = format!("[{}]\n", vec!["a"; 5_000].join("."));
     assert!(!bad(deep).is_empty());
-}
-
-#[test]
-fn escapes_for_the_terminal_never_reach_it() {
-    let text = SMALLEST.replace("fetcher", "\"\\u001b[2J\"").replace("lifetime", "\"\\u001b[2J\"");
-    let shown = bad(text).render(false);
-    assert!(!shown.contains('\u{1b}'), "{shown:?}");
-    let raw = bad("title = \"\u{1b}[2J\"\n[\u{1b}[2J]\n").render(false);
-    assert!(!raw.contains('\u{1b}'), "{raw:?}");
 }
 
 /// Pieces from which texts are made that come close to scenarios.
@@ -204,7 +127,7 @@ proptest! {
 
     #[test]
     fn no_quantity_makes_it_panic(text in "[0-9.,eE+_-]{0,8} ?[a-zµ/%]{0,6} ?.{0,4}") {
-        use super::super::{port_text, quantity};
+        use crate::scenario::text::{port_text, quantity};
         let inside = |range: std::ops::Range<usize>| assert!(text.get(range.clone()).is_some(), "{range:?}");
         let _ = quantity::duration(&text).map_err(|wrong| inside(wrong.range));
         let _ = quantity::rate(&text).map_err(|wrong| inside(wrong.range));

@@ -27,12 +27,6 @@ fn replayed(scenario: &str, record: &str) -> Scenario {
     load(&path, &[]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-#[track_caller]
-fn refused(scenario: &str, record: impl AsRef<[u8]>) -> Problems {
-    let (_directory, path) = saved(scenario, record);
-    load(&path, &[]).map(|scenario| panic!("this was accepted: {scenario:?}")).unwrap_err()
-}
-
 fn client(scenario: &Scenario) -> &Client {
     &scenario.world.hosts[0].clients[0]
 }
@@ -119,12 +113,6 @@ fn source_addresses_may_be_recorded() {
     let scenario = replayed(&two, "time,lifetime,address\n0,1,2\n1,1,\n2,1,1\n");
     let sources: Vec<_> = attempts(&scenario).iter().map(|one| one.source).collect();
     assert_eq!(sources, [Some(1), None, Some(0)]);
-    let record = "time,lifetime,address\n0,1,3\n";
-    let problems = refused(&two, record);
-    told(&problems, (2, 5, "3"), "no source address number `3`", "from 1 to 2");
-    let text = format!("{REPLAY}address = 1\n");
-    let problems = refused(&text, "time,lifetime,address\n0,1,1\n");
-    told(&problems, (3, 1, "address"), "`address` is given twice", "take `address` out");
 }
 
 #[test]
@@ -141,109 +129,11 @@ fn a_run_of_records_alone_is_as_long_as_they_are() {
                  lifetime = \"1 s\"\n";
     let mixed = replayed(&format!("{REPLAY}{other}"), record);
     assert_eq!(mixed.settings.duration, SimDuration::from_secs(600));
-    let late = format!("{REPLAY}[run]\nwarm_up = \"2 min\"\n");
-    told(
-        &refused(&late, record),
-        (4, 11, "\"2 min\""),
-        "leaves nothing of a run of 63 s",
-        "shorter",
-    );
 }
 
 #[test]
-fn what_is_in_the_record_is_not_given_again() {
-    let record = "time,lifetime,close,destination\n0,1,client,0\n";
-    let text = format!("{REPLAY}lifetime = \"1 s\"\n");
-    let message = "`lifetime` is given twice: the record has a column `lifetime`";
-    told(&refused(&text, record), (3, 1, "lifetime"), message, "take `lifetime` out");
-    let text = format!("{REPLAY}closes = \"client\"\n");
-    told(&refused(&text, record), (3, 1, "closes"), "has a column `close`", "take `closes` out");
-    let text = format!("{REPLAY}to = {{ a = 1, b = 2 }}\n[destination.a]\n[destination.b]\n");
-    let message = "the record says where each attempt goes";
-    told(&refused(&text, record), (3, 6, "{ a = 1, b = 2 }"), message, "take `to` out");
-}
-
-#[test]
-fn what_is_neither_in_the_record_nor_in_the_file_is_missing() {
-    let problems = refused(REPLAY, "time\n0\n");
-    told(&problems, (1, 1, "[client.fetcher]"), "has no `lifetime`", "lifetime = {");
-    let text = format!("{REPLAY}lifetime = \"1 s\"\n[destination.a]\n[destination.b]\n");
-    told(&refused(&text, "time\n0\n"), (1, 1, "[client.fetcher]"), "has no `to`", "`a` and `b`");
-}
-
-/// What is wrong with a record.
-#[track_caller]
-fn line(record: &str, place: (usize, usize, &str), message: &str, help: &str) {
-    let text = format!("{REPLAY}[destination.api]\nendpoints = 3\n");
-    let problems = refused(&text, record);
-    told(&problems, place, message, help);
-    let at = format!("attempts.csv:{}:{}", place.0, place.1);
-    assert!(problems.to_string().contains(&at), "{problems}");
-}
-
-#[test]
-fn a_wrong_line_is_pointed_at_in_the_record() {
-    line("time,life\n0,1\n\n# x\n1,2 parsecs\n", (5, 5, "parsecs"), "not a unit of time", "ns, us");
-    line(
-        "time,life\n1,1\n0.5,1\n",
-        (3, 1, "0.5"),
-        "time goes back, from 1 s to 500 ms",
-        "sort -t,",
-    );
-    line("time,life\n-1,1\n", (2, 1, "-1"), "cannot be negative", "\"60 s\"");
-    line("time,life\n,1\n", (2, 1, ""), "this is empty", "60 s");
-    line("time,life\n1767225600,1\n", (2, 1, "1767225600"), "longer than ten years", "subtract");
-    line("time,life\n1\n", (2, 1, "1"), "1 cells for 2 columns", "leave a cell empty");
-    line("time,life\n1,2,3\n", (2, 5, "3"), "more than 2 columns", "as many cells");
-    line("time,life,close\n1,2,cleint\n", (2, 5, "cleint"), "not a way to close", "`client`");
-    line("time,life,destination\n1,2,apii\n", (2, 5, "apii"), "no destination `apii`", "`api`");
-    line("time,life,destination\n1,2,api/3\n", (2, 9, "3"), "no endpoint `3`", "api/0 to api/2");
-    line("time,life,destination\n1,2,3\n", (2, 5, "3"), "no endpoint number 3", "it has 3");
-    line(
-        "time,life,clsoe\n1,2,x\n",
-        (1, 11, "clsoe"),
-        "no column `clsoe`",
-        "did you mean `close`?",
-    );
-    line("time,life,time\n", (1, 11, "time"), "there twice", "time,destination");
-    line("life\n1\n", (1, 1, "life"), "there is no column `time`", "time,destination");
-}
-
-#[test]
-fn the_first_wrong_lines_are_told_and_the_rest_is_not_read() {
-    let record = format!("time,life\n{}", "x,1\n".repeat(1_000));
-    let problems = refused(REPLAY, record);
-    assert_eq!(problems.len(), 5, "{problems}");
-    assert!(problems.to_string().contains("the lines below were not read"), "{problems}");
-}
-
-#[test]
-fn a_file_that_is_no_record_is_refused_with_the_reason() {
-    let at = (2, 40, "\"attempts.csv\"");
-    told(&refused(REPLAY, ""), at, "there is no attempt in it", "time,destination");
-    told(&refused(REPLAY, "time\n"), at, "there is no attempt in it", "time,destination");
-    let missing = REPLAY.replace("attempts.csv", "not-there.csv");
-    let problems = refused(&missing, "");
-    told(&problems, (2, 40, "\"not-there.csv\""), "there is no such file", "the directory of");
-    let folder = REPLAY.replace("attempts.csv", ".");
-    told(&refused(&folder, ""), (2, 40, "\".\""), "it is a directory", "the directory of");
-    let problems = refused(REPLAY, b"time\n\xff\xfe\n");
-    assert!(problems.to_string().contains("not UTF-8"), "{problems}");
-    let problems = refused(REPLAY, format!("time\n{}", "1".repeat(100_000)));
+fn a_line_without_end_is_not_read() {
+    let (_directory, path) = saved(REPLAY, format!("time\n{}", "1".repeat(100_000)));
+    let problems = load(&path, &[]).unwrap_err();
     assert!(problems.to_string().contains("longer than 64 KiB"), "{problems}");
-    let unnamed = REPLAY.replace(", file = \"attempts.csv\"", "");
-    told(
-        &refused(&unnamed, ""),
-        (2, 12, "{ process = \"trace\" }"),
-        "needs a `file`",
-        "attempts.csv",
-    );
-}
-
-#[test]
-fn a_record_has_no_steady_state() {
-    let text = format!("{REPLAY}[run]\nstart = \"stationary\"\n");
-    let problems = refused(&text, "time,lifetime\n0,1\n");
-    let arrivals = "{ process = \"trace\", file = \"attempts.csv\" }";
-    told(&problems, (2, 12, arrivals), "only known for Poisson", "start = \"empty\"");
 }

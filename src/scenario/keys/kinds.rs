@@ -1,0 +1,210 @@
+//! Tables that come in several kinds, told apart by one key, and the keys that each kind takes.
+
+use super::words::{SPACINGS, names};
+use super::{Is, KEY, Key, Place, Usual};
+
+/// Such tables.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    pub at: Place,
+    /// The key that tells the kinds apart.
+    pub tag: &'static str,
+    pub kinds: &'static [Kind],
+}
+
+/// One kind.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// The value of the key that tells the kinds apart.
+    pub name: &'static str,
+    /// The other keys that this kind takes.
+    pub keys: &'static [&'static str],
+    /// Two of them, of which one is given and not the other.
+    pub either: Option<[&'static str; 2]>,
+    /// What it means.
+    pub doc: &'static str,
+    /// The whole table as one would write it.
+    pub example: &'static str,
+}
+
+/// `arrivals = { ... }`.
+pub(crate) static ARRIVALS: Kinds = Kinds {
+    at: Place::Arrivals,
+    tag: "process",
+    kinds: &[
+        Kind {
+            name: "poisson",
+            keys: &["rate"],
+            either: None,
+            doc: "independent arrivals",
+            example: "{ process = \"poisson\", rate = \"600 / s\" }",
+        },
+        Kind {
+            name: "constant",
+            keys: &["rate"],
+            either: None,
+            doc: "evenly spaced",
+            example: "{ process = \"constant\", rate = \"600 / s\" }",
+        },
+        Kind {
+            name: "batches",
+            keys: &["every", "size", "spacing"],
+            either: None,
+            doc: "many at once, again and again",
+            example: "{ process = \"batches\", every = \"30 s\", size = 2000 }",
+        },
+        Kind {
+            name: "closed-loop",
+            keys: &["workers", "think"],
+            either: None,
+            doc: "each worker thinks, connects, closes",
+            example: "{ process = \"closed-loop\", workers = 50, think = \"1 s\" }",
+        },
+        Kind {
+            name: "trace",
+            keys: &["file"],
+            either: None,
+            doc: "attempts that were recorded",
+            example: "{ process = \"trace\", file = \"attempts.csv\" }",
+        },
+    ],
+};
+
+/// `lifetime = { ... }` and other laws of durations.
+pub(crate) static LAWS: Kinds = Kinds {
+    at: Place::Law,
+    tag: "distribution",
+    kinds: &[
+        Kind {
+            name: "exponential",
+            keys: &["mean"],
+            either: None,
+            doc: "without memory",
+            example: "{ distribution = \"exponential\", mean = \"200 ms\" }",
+        },
+        Kind {
+            name: "constant",
+            keys: &["value"],
+            either: None,
+            doc: "always the same, as the time alone would say",
+            example: "{ distribution = \"constant\", value = \"200 ms\" }",
+        },
+        Kind {
+            name: "lognormal",
+            keys: &["mean", "median", "sigma"],
+            either: Some(["mean", "median"]),
+            doc: "many short ones, a few very long",
+            example: "{ distribution = \"lognormal\", mean = \"200 ms\", sigma = 1.5 }",
+        },
+        Kind {
+            name: "pareto",
+            keys: &["shape", "mean", "minimum"],
+            either: Some(["mean", "minimum"]),
+            doc: "a heavy tail",
+            example: "{ distribution = \"pareto\", shape = 1.5, minimum = \"100 ms\" }",
+        },
+        Kind {
+            name: "uniform",
+            keys: &["min", "max"],
+            either: None,
+            doc: "anything between two times",
+            example: "{ distribution = \"uniform\", min = \"100 ms\", max = \"300 ms\" }",
+        },
+        Kind {
+            name: "empirical",
+            keys: &["samples", "file"],
+            either: Some(["samples", "file"]),
+            doc: "drawn from what was measured",
+            example: "{ distribution = \"empirical\", samples = [\"120 ms\", \"1.5 s\"] }",
+        },
+    ],
+};
+
+const ARRIVAL: Key =
+    Key { at: Place::Arrivals, is: Is::SomeTime, usual: Usual::Needed, changes: true, ..KEY };
+const LAW: Key = Key { at: Place::Law, ..ARRIVAL };
+
+pub(super) const KEYS: &[Key] = &[
+    Key { name: "process", is: Is::Tag(&ARRIVALS), doc: "which process they follow", ..ARRIVAL },
+    Key {
+        name: "rate",
+        is: Is::Rate,
+        doc: "how many in which time",
+        example: "\"600 / s\"",
+        ..ARRIVAL
+    },
+    Key { name: "every", doc: "from one batch to the next", example: "\"30 s\"", ..ARRIVAL },
+    Key {
+        name: "size",
+        is: Is::Whole(1..=10_000_000),
+        doc: "attempts of a batch",
+        example: "2000",
+        ..ARRIVAL
+    },
+    Key {
+        name: "spacing",
+        is: Is::Word(|| names(SPACINGS)),
+        usual: Usual::Value("\"constant\""),
+        doc: "whether batches come evenly or at random",
+        example: "\"poisson\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "workers",
+        is: Is::Whole(1..=10_000_000),
+        doc: "how many connect, one connection at a time each",
+        example: "50",
+        ..ARRIVAL
+    },
+    Key {
+        name: "think",
+        is: Is::Law,
+        doc: "the time between two of them",
+        example: "\"1 s\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "file",
+        is: Is::File,
+        changes: false,
+        doc: "the record, as CSV",
+        example: "\"attempts.csv\"",
+        ..ARRIVAL
+    },
+    Key { name: "distribution", is: Is::Tag(&LAWS), doc: "which law they follow", ..LAW },
+    Key { name: "mean", doc: "the mean", example: "\"200 ms\"", ..LAW },
+    Key { name: "value", is: Is::Time, doc: "the time", example: "\"200 ms\"", ..LAW },
+    Key { name: "median", doc: "as many are shorter as are longer", example: "\"200 ms\"", ..LAW },
+    Key {
+        name: "sigma",
+        is: Is::Number { least: 0.0, above: true, most: 10.0 },
+        doc: "sigma is the standard deviation of the logarithm, above 0 and at most 10",
+        example: "1.5",
+        ..LAW
+    },
+    Key {
+        name: "shape",
+        is: Is::Number { least: 0.01, above: false, most: 1_000.0 },
+        doc: "shape says how fast the tail falls: 1.1 to 3 for most measured lifetimes",
+        example: "1.5",
+        ..LAW
+    },
+    Key { name: "minimum", doc: "none is shorter", example: "\"100 ms\"", ..LAW },
+    Key { name: "min", is: Is::Time, doc: "the shortest", example: "\"100 ms\"", ..LAW },
+    Key { name: "max", is: Is::Time, doc: "the longest", example: "\"300 ms\"", ..LAW },
+    Key {
+        name: "samples",
+        is: Is::Samples,
+        doc: "what was measured",
+        example: "[\"120 ms\", \"1.5 s\"]",
+        ..LAW
+    },
+    Key {
+        name: "file",
+        is: Is::File,
+        changes: false,
+        doc: "what was measured, one sample with its unit a line; # starts a comment",
+        example: "\"lifetimes.txt\"",
+        ..LAW
+    },
+];

@@ -1,0 +1,63 @@
+//! The words that a value may be, and what each stands for.
+
+use crate::model::{Binds, Ending, EndpointPick, ReuseKey, SelectionKind, Spacing, Start};
+
+/// Words and what they stand for.
+pub(crate) type Words<T> = [(&'static str, T)];
+
+pub(crate) const STARTS: &Words<Start> =
+    &[("empty", Start::Empty), ("stationary", Start::Stationary)];
+
+pub(crate) const SELECTIONS: &Words<SelectionKind> = &[
+    ("linux", SelectionKind::Linux),
+    ("linux-4.6", SelectionKind::LinuxSharedHint),
+    ("linux-4.2", SelectionKind::LinuxEvenStart),
+    ("linux-3.10", SelectionKind::LinuxInOrder),
+    ("simple_randomization", SelectionKind::SimpleRandomization),
+    ("another_simple_randomization", SelectionKind::AnotherSimpleRandomization),
+    ("simple_hash", SelectionKind::SimpleHash),
+    ("double_hash", SelectionKind::DoubleHash),
+    ("random_increments", SelectionKind::RandomIncrements),
+    ("sequential", SelectionKind::Sequential),
+];
+
+pub(crate) const REUSE_KEYS: &Words<ReuseKey> = &[
+    ("four-tuple", ReuseKey::FourTuple),
+    ("source-address", ReuseKey::SourceAddress),
+    ("host", ReuseKey::Host),
+];
+
+pub(crate) const PICKS: &Words<EndpointPick> =
+    &[("random", EndpointPick::Random), ("in turn", EndpointPick::InTurn)];
+
+pub(crate) const SPACINGS: &Words<Spacing> =
+    &[("constant", Spacing::Constant), ("poisson", Spacing::Poisson)];
+
+pub(crate) const BINDS: &Words<Binds> =
+    &[("connect", Binds::Connect), ("bind", Binds::Bind), ("bind-no-port", Binds::BindNoPort)];
+
+pub(crate) const ENDINGS: &Words<Ending> = &[
+    ("client", Ending::Client),
+    ("server", Ending::Server),
+    ("reset", Ending::Reset),
+    ("server-reset", Ending::ServerReset),
+    ("unread", Ending::Unread),
+    ("half", Ending::Half),
+    ("never", Ending::Never),
+];
+
+/// Endings that people say the other way round.
+pub(super) const TURNED: &Words<Ending> =
+    &[("client-reset", Ending::Reset), ("reset-server", Ending::ServerReset)];
+
+/// The ending that `word` means; `-`, `_`, spaces and case do not matter.
+pub(crate) fn ending(word: &str) -> Option<Ending> {
+    let plain = word.trim().to_lowercase().replace(['_', ' '], "-");
+    let found = ENDINGS.iter().chain(TURNED).find(|(name, _)| *name == plain);
+    found.map(|(_, ending)| *ending)
+}
+
+/// The words alone.
+pub(super) fn names<T>(words: &'static Words<T>) -> Vec<&'static str> {
+    words.iter().map(|(name, _)| *name).collect()
+}

@@ -1,0 +1,84 @@
+//! When a client tries to connect: `arrivals = { process = "poisson", rate = "600 / s" }`.
+
+use super::distribution::law;
+use super::fields::Fields;
+use super::tagged::Tagged;
+use crate::model::{Arrivals, Distribution};
+use crate::scenario::keys::{ARRIVALS, SPACINGS};
+use crate::scenario::text::problem::Problem;
+use crate::scenario::text::suggest::shown;
+use crate::scenario::text::tree::{Node, Value};
+use crate::scenario::text::walk::Walk;
+
+/// What makes a client connect.
+#[derive(Debug)]
+pub(crate) enum Demand<'a> {
+    /// A law.
+    Drawn(Arrivals),
+    /// A record, in the file that is named here; that is missing where nothing is.
+    Recorded(Option<&'a Node>),
+}
+
+/// The demand that `node` describes.
+pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node) -> Option<Demand<'a>> {
+    if let Value::Text(text) = &node.value {
+        // A rate alone does not say whether it is even or random, and that decides the answer.
+        let rate = if crate::scenario::text::quantity::rate(text).is_ok() {
+            shown(text)
+        } else {
+            "600 / s".into()
+        };
+        let problem = Problem::at(node.at, "arrivals must say which process they follow")
+            .label("this is text")
+            .help(format!("write arrivals = {{ process = \"poisson\", rate = \"{rate}\" }}"));
+        walk.report(problem);
+        return None;
+    }
+    let process = Tagged::read(walk, node, "arrivals", &ARRIVALS)?;
+    let arrivals = match process.kind.name {
+        "trace" => return Some(Demand::Recorded(process.need("file"))),
+        "poisson" => rate(process).map(|rate_per_s| Arrivals::Poisson { rate_per_s }),
+        "constant" => rate(process).map(|rate_per_s| Arrivals::Constant { rate_per_s }),
+        "batches" => batches(process),
+        _ => closed_loop(process),
+    };
+    arrivals.map(Demand::Drawn)
+}
+
+fn rate(process: Tagged<'_>) -> Option<f64> {
+    process.need_as("rate", Fields::rate)
+}
+
+fn batches(process: Tagged<'_>) -> Option<Arrivals> {
+    let every = process.need_as("every", Fields::time);
+    let size = process.need_as("size", Fields::small);
+    let spacing = process.fields.word("spacing", SPACINGS);
+    Some(Arrivals::Batches { every: every?, size: size?, spacing: spacing? })
+}
+
+fn closed_loop(process: Tagged<'_>) -> Option<Arrivals> {
+    let workers = process.need_as("workers", Fields::small);
+    let think = process.need("think").and_then(|node| thinking(&process.fields, node));
+    Some(Arrivals::ClosedLoop { workers: workers?, think: think? })
+}
+
+/// Think time, which must not be zero for ever: a blocked worker would try again in the same
+/// instant, and simulated time would never go on.
+fn thinking(process: &Fields<'_>, node: &Node) -> Option<Distribution> {
+    let think = law(process, "think")?;
+    let never = match &think {
+        Distribution::Constant(value) => value.is_zero(),
+        Distribution::Uniform { max, .. } => max.is_zero(),
+        Distribution::Empirical(samples) => samples.iter().all(|sample| sample.is_zero()),
+        _ => false,
+    };
+    if never {
+        let problem = Problem::at(node.at, "think must be above zero")
+            .label("zero")
+            .help("a blocked worker would try again in the same instant, without end")
+            .help("write a short time instead: think = \"1 ms\"");
+        process.walk.report(problem);
+        return None;
+    }
+    Some(think)
+}
