@@ -19,7 +19,7 @@ const RUNS: usize = 7;
 
 fn main() {
     let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    if let Err(failure) = portsim::kernel::apart(|| measure(count)) {
+    if let Err(failure) = portsim::testbed::apart(|| measure(count)) {
         eprintln!("error: {failure}");
         std::process::exit(1);
     }

@@ -22,11 +22,11 @@
 //! | --- | --- |
 //! | [`report`], [`chart`] | finished results as JSON, CSV, Markdown, a sentence; as pictures |
 //! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
-//! | [`host`] | this machine, read: its sockets, its range of ports, who holds them |
-//! | [`kernel`] | the same experiments on the kernel of this machine, each in its own network namespace |
-//! | [`trial`] | experiments that the model and a real kernel both make, and whether they agree |
-//! | [`record`] | records of real connections (Zeek, VPC flow logs, ss, conntrack, CSV), read as streams |
-//! | [`survey`] | what was seen of real connections, and the scenario that it makes |
+//! | [`inspect`] | this machine, read: its sockets, its range of ports, who holds them |
+//! | [`testbed`] | the same experiments on the kernel of this machine, each in its own network namespace |
+//! | [`validate`] | experiments that the model and a real kernel both make, and whether they agree |
+//! | [`import`] | records of real connections (Zeek, VPC flow logs, ss, conntrack, CSV), read as streams |
+//! | [`traffic`] | what was seen of real connections, and the scenario that it makes |
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
@@ -44,18 +44,18 @@
 
 pub mod chart;
 pub mod engine;
-pub mod host;
-pub mod kernel;
+pub mod import;
+pub mod inspect;
 pub mod model;
 pub mod numbers;
 pub mod platform;
-pub mod record;
 pub mod replicate;
 pub mod report;
 pub mod scenario;
 pub mod search;
 pub mod stats;
-pub mod survey;
+pub mod testbed;
 pub mod theory;
-pub mod trial;
+pub mod traffic;
 pub mod units;
+pub mod validate;

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, socket};
-use portsim::kernel::{Failure, apart};
+use portsim::testbed::{Failure, apart};
 use serde_json::Value;
 
 /// Ports 40000 to 40999, no reserved ones, TIME-WAIT never taken over.

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use portsim::kernel::{Failure, Progress, measure, measure_with};
-use portsim::trial::{
+use portsim::testbed::{Failure, Progress, measure, measure_with};
+use portsim::validate::{
     Attempt, Call, Case, Churn, Close, Destinations, Errors, Experiment, Hold, How, Measured,
     Order, Setup, Squat, SquatterKind, Step,
 };

@@ -1,13 +1,15 @@
 //! What a Linux kernel (6.18.44, HZ=250) was measured to do, case by case, against what the model says.
 //!
 //! Each case is predicted for many phases of the timer grid and many random numbers; what was measured
-//! must lie within the model's spread (`portsim::trial::judge`). The cases and the exact attempts are in
+//! must lie within the model's spread (`portsim::validate::judge`). The cases and the exact attempts are in
 //! `tests/oracle/`; `cargo test --test oracle -- --nocapture` prints one line a case, and
 //! `portsim validate` makes such experiments on the kernel of one's own machine.
 
 use std::path::{Path, PathBuf};
 
-use portsim::trial::{Attempt, Case, Draw, Experiment, Judgement, Kernel, draws, judge, predict};
+use portsim::validate::{
+    Attempt, Case, Draw, Experiment, Judgement, Kernel, draws, judge, predict,
+};
 use rayon::prelude::*;
 
 /// Measured outside the model's spread, and why that is known.

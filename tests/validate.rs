@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use portsim::trial::{builtin, cost_case};
+use portsim::validate::{builtin, cost_case};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -8,7 +8,7 @@ use super::style::{
     BLOCKED, GREY, INK, PLOT_RIGHT, Pen, RIM, SMALL, TIME_WAIT, WIDTH, line, sheer,
 };
 use crate::numbers::count;
-use crate::trial::ChurnMeasured;
+use crate::validate::ChurnMeasured;
 
 /// Height of a panel, and of what lies between two rows of them.
 const HEIGHT: f64 = 105.0;
@@ -160,7 +160,7 @@ impl Curves {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::TimeWaits;
+    use crate::validate::TimeWaits;
 
     fn churn(fails: u32) -> ChurnMeasured {
         ChurnMeasured {

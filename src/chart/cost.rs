@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas, bold, paint, plain};
 use super::frame::Heading;
 use super::style::{BLOCKED, ESTABLISHED, GREY, PAPER, PLOT_LEFT, PLOT_RIGHT, RIM, SMALL, line};
 use crate::numbers::{percent, span};
-use crate::trial::CostLevel;
+use crate::validate::CostLevel;
 
 /// Height of the panel, and of what lies above (two rows of a key, a caption) and beneath it.
 const HEIGHT: f64 = 330.0;

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use portsim::kernel::{self, Failure};
-use portsim::trial::{Case, Experiment, Measured};
+use portsim::testbed::{self, Failure};
+use portsim::validate::{Case, Experiment, Measured};
 
 /// Experiments that are over at once and run side by side: more would only wait for a core.
 const SHORT_AT_A_TIME: usize = 2;
@@ -26,7 +26,7 @@ pub fn side_by_side(
     let (costs, others): (Vec<usize>, Vec<usize>) =
         all.into_iter().partition(|&at| matches!(cases[at].experiment, Experiment::Cost { .. }));
     let (short, long): (Vec<usize>, Vec<usize>) =
-        others.into_iter().partition(|&at| kernel::at_most_s(&cases[at]) == 0.0);
+        others.into_iter().partition(|&at| testbed::at_most_s(&cases[at]) == 0.0);
     // What takes time must not share the machine with anything.
     for (at_a_time, group) in [(1, costs), (SHORT_AT_A_TIME, short), (usize::MAX, long)] {
         together(cases, &group, at_a_time, stop, &mut ended, &mut tick);
@@ -47,7 +47,7 @@ fn together(
         let begin = |at: usize| {
             let sender = sender.clone();
             scope.spawn(move || {
-                let measured = kernel::measure(&cases[at], stop);
+                let measured = testbed::measure(&cases[at], stop);
                 // The receiver outlives all of them.
                 let _ = sender.send((at, measured));
             });

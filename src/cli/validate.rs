@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use portsim::chart::{self, Both, Connects};
-use portsim::host;
-use portsim::kernel::{self, Failure, Sandbox};
+use portsim::inspect;
 use portsim::numbers;
 use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
-use portsim::trial::{
+use portsim::testbed::{self, Failure, Sandbox};
+use portsim::validate::{
     Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Kernel, Measured, builtin, cost_case,
     draws, judge, live, predict, probes_at,
 };
@@ -33,7 +33,7 @@ pub fn validate(args: &ValidateArgs) -> Status {
         return list(&cases);
     }
     // Before there is a second thread: without privileges the whole process enters a user namespace.
-    let sandbox = match kernel::enter() {
+    let sandbox = match testbed::enter() {
         Ok(sandbox) => sandbox,
         Err(not_here) => {
             terminal::error(&not_here);
@@ -119,7 +119,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(args: &'a ValidateArgs, cases: Vec<Case>, sandbox: Sandbox, output: &'a Output) -> Self {
-        let info = host::kernel_info();
+        let info = inspect::kernel_info();
         let release = info.as_ref().map_or_else(String::new, |info| info.release.clone());
         let hz = info.as_ref().and_then(|info| info.hz);
         if hz.is_none() {
@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
             Sandbox::Privileged => "network namespaces of their own",
             Sandbox::UserNamespace => "network namespaces of their own, in a user namespace",
         };
-        let longest = self.cases.iter().map(kernel::at_most_s).fold(0.0, f64::max);
+        let longest = self.cases.iter().map(testbed::at_most_s).fold(0.0, f64::max);
         let lasts = if longest > 2.0 {
             format!(", for at most {}", numbers::span(longest.ceil()))
         } else {
@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
         measured: &mut BTreeMap<usize, Measured>,
         compared: &mut BTreeMap<usize, Compared>,
     ) {
-        let longest = self.cases.iter().map(kernel::at_most_s).fold(0.0, f64::max);
+        let longest = self.cases.iter().map(testbed::at_most_s).fold(0.0, f64::max);
         let progress = Progress::new("validate".to_owned(), !self.args.quiet);
         let part = progress.of_part(1.0);
         let (cases, kind) = (&self.cases, self.args.format);
@@ -337,7 +337,7 @@ impl<'a> Session<'a> {
         // A scenario asked for comes first; then what shows most waves.
         rows.sort_by_key(|(at, found, _)| {
             let case = &self.cases[*at];
-            let seconds = kernel::at_most_s(case) as u64;
+            let seconds = testbed::at_most_s(case) as u64;
             (!case.name.starts_with("scenario/"), found.fail == 0, Reverse(seconds), *at)
         });
         let models: Vec<Vec<&ChurnMeasured>> =

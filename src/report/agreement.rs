@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::json::pretty;
-use crate::trial::Judgement;
+use crate::validate::Judgement;
 
 /// The answer of `portsim validate`.
 #[derive(Clone, Debug, Serialize)]

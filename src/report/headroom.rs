@@ -1,6 +1,6 @@
 //! How this machine stands, in a sentence.
 
-use crate::host::{Flow, Forecast, HORIZON_S, Inspection, Prospect, TcpState};
+use crate::inspect::{Flow, Forecast, HORIZON_S, Inspection, Prospect, TcpState};
 use crate::model::ReuseKey;
 use crate::numbers::{count, percent, plural, rate, span};
 
@@ -165,7 +165,7 @@ fn next(flow: &Flow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::machines::{inspected, time_waits};
+    use crate::inspect::machines::{inspected, time_waits};
 
     #[test]
     fn an_idle_machine_has_all_ports() {
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn connections_that_a_program_never_closes_are_named() {
-        let leaked = time_waits(10, 5).into_iter().map(|socket| crate::host::Socket {
+        let leaked = time_waits(10, 5).into_iter().map(|socket| crate::inspect::Socket {
             state: TcpState::CloseWait,
             remaining: None,
             ..socket

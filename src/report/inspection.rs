@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::headroom::{Level, SOON_S, headroom};
 use super::json::pretty;
-use crate::host::{Flow, Forecast, Inspection, Owners, Process, Prospect, Socket};
+use crate::inspect::{Flow, Forecast, Inspection, Owners, Process, Prospect, Socket};
 
 /// The document.
 #[derive(Clone, Debug, Serialize)]
@@ -126,7 +126,7 @@ impl Document {
             state: socket.state.name(),
             holders: owners.of(socket).into_iter().map(ProcessDocument::new).collect(),
         };
-        let setting = |setting: &crate::host::Setting| SettingDocument {
+        let setting = |setting: &crate::inspect::Setting| SettingDocument {
             name: setting.name,
             value: setting.value.clone(),
             meaning: setting.meaning.clone(),
@@ -228,7 +228,7 @@ pub fn holders<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::machines::{inspected, time_waits};
+    use crate::inspect::machines::{inspected, time_waits};
 
     #[test]
     fn the_document_says_how_many_ports_are_left_to_each_destination() {

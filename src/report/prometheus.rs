@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::host::{Flow, Forecast, Inspection, Prospect};
+use crate::inspect::{Flow, Forecast, Inspection, Prospect};
 
 /// The gauges of `inspection`, with those of the first `many` flows: every destination is a series of its own
 /// in the database, so their number must have a bound.
@@ -121,7 +121,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::machines::{inspected, time_waits};
+    use crate::inspect::machines::{inspected, time_waits};
 
     #[test]
     fn every_sample_belongs_to_a_family_that_was_announced() {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
+use portsim::import::{Columns, Kind};
 use portsim::model::PortRange;
-use portsim::record::{Columns, Kind};
 
 use super::values::port_range;
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use portsim::record::{Findings, Importer, Machine, Options, Record, RecordError, survey};
+use portsim::import::{Findings, Importer, Machine, Options, Record, RecordError, survey};
 use portsim::report::file;
-use portsim::survey::{Budget, Limits, scenario};
+use portsim::traffic::{Budget, Limits, scenario};
 
 use super::args::{ImportArgs, ImportFormat};
 use super::terminal::{self, Terminal, tame};
@@ -147,7 +147,7 @@ fn refuse(name: &str, error: &RecordError) -> Status {
         RecordError::Unknown(_) => {
             terminal::error(format!("{name}: {}", tame(&error.to_string())));
             terminal::talk("It can be one of these; --kind says which:");
-            for kind in portsim::record::Kind::ALL {
+            for kind in portsim::import::Kind::ALL {
                 terminal::talk(&format!("  {:<10} {}", kind.name(), kind.title()));
             }
             terminal::talk(

@@ -1,7 +1,7 @@
 //! What a person sees of a record.
 
+use portsim::import::{EndCounts, Findings, Fit, Lifetime, clock_of};
 use portsim::numbers::{amount, count, percent, plural, rate, span};
-use portsim::record::{EndCounts, Findings, Fit, Lifetime, clock_of};
 
 use super::super::table;
 use super::super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};

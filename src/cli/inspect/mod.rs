@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portsim::host::{self, Flow, Inspection, Observer, Unreadable};
+use portsim::inspect::{self, Flow, Inspection, Observer, Unreadable};
 use portsim::numbers::{percent, plural};
 use portsim::report::file;
 use portsim::report::inspection::Document;
@@ -60,7 +60,7 @@ pub fn inspect(args: &InspectArgs) -> Status {
 /// One look; with `--for`, many of which the last is told.
 fn looked(args: &InspectArgs) -> Result<Inspection, Unreadable> {
     match args.length {
-        None => host::look_once(),
+        None => inspect::look_once(),
         Some(length) => {
             let mut observer = Observer::default();
             let length = Duration::from_secs_f64(length.as_secs_f64());
@@ -193,7 +193,7 @@ fn alarm(args: &InspectArgs, inspection: &Inspection) -> Status {
 }
 
 /// The system's own words on what it does not show.
-fn unseen(inspection: &Inspection, owners: &host::Owners) -> Vec<String> {
+fn unseen(inspection: &Inspection, owners: &inspect::Owners) -> Vec<String> {
     let mut told = Vec::new();
     if owners.unseen > 0 {
         let processes = plural(owners.unseen.into(), "process", "processes");

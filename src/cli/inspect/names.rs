@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use portsim::host::Inspection;
+use portsim::inspect::Inspection;
 
 use super::super::args::InspectArgs;
 use super::super::terminal::{self, tame};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portsim::host::{
+use portsim::inspect::{
     Flow, FlowKey, Forecast, Inspection, Owners, Process, Prospect, Rates, Socket, TcpState,
 };
 use portsim::numbers::{count, percent, plural, rate};
@@ -215,7 +215,7 @@ fn squatters(inspection: &Inspection, owners: &Owners, width: usize) -> String {
 
 /// `user postgres`, for a process that may not be seen.
 pub(super) fn user(uid: u32) -> String {
-    portsim::host::user(uid)
+    portsim::inspect::user(uid)
         .map_or_else(|| format!("user {uid}"), |name| format!("user {}", tame(&name)))
 }
 
@@ -260,7 +260,7 @@ fn settings(inspection: &Inspection, width: usize) -> String {
     let system = &inspection.system;
     let heading = format!("{}: what bears on source ports", system.name);
     let mut text = format!("\n{}\n", styled(BOLD, wrap(&heading, width, 0)));
-    let cell = |cell: fn(&portsim::host::Setting) -> String| {
+    let cell = |cell: fn(&portsim::inspect::Setting) -> String| {
         system.settings.iter().map(cell).collect::<Vec<_>>()
     };
     let names: Vec<String> = cell(|setting| format!("{} = {}", setting.name, setting.value));

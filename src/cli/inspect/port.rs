@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portsim::host::{
+use portsim::inspect::{
     self, Owners, PortClass, Protocol, Service, Socket, System, TcpState, Unreadable, own_command,
 };
 use portsim::numbers::{count, plural, span};
@@ -62,18 +62,18 @@ pub(super) fn inspect(args: &InspectArgs, port: u16) -> Status {
 
 impl Seen {
     fn now(port: u16) -> Result<Self, Unreadable> {
-        let mut all = host::sockets(Protocol::Tcp)?;
-        all.extend(host::sockets(Protocol::Udp)?);
+        let mut all = inspect::sockets(Protocol::Tcp)?;
+        all.extend(inspect::sockets(Protocol::Udp)?);
         let towards = all.iter().filter(|socket| socket.remote.port() == port).count();
         let mut sockets: Vec<Socket> =
             all.into_iter().filter(|socket| socket.local.port() == port).collect();
         sockets.sort_by_key(|s| (s.is_connection(), s.protocol, s.state, s.local, s.remote));
-        let owners = host::owners(&sockets);
+        let owners = inspect::owners(&sockets);
         let services = [Protocol::Tcp, Protocol::Udp]
             .into_iter()
-            .filter_map(|protocol| Some((protocol, host::service(port, protocol)?)))
+            .filter_map(|protocol| Some((protocol, inspect::service(port, protocol)?)))
             .collect();
-        Ok(Self { port, system: host::system().ok(), sockets, towards, owners, services })
+        Ok(Self { port, system: inspect::system().ok(), sockets, towards, owners, services })
     }
 
     fn picture(&self, names: &Names, many: usize, width: usize) -> String {
@@ -154,7 +154,7 @@ impl Seen {
 
     /// What is true of the port whoever has it.
     fn facts(&self) -> Vec<(&'static str, String)> {
-        let class: PortClass = host::class(self.port);
+        let class: PortClass = inspect::class(self.port);
         let (lowest, highest) = class.bounds();
         let mut facts =
             vec![("class", format!("{class} ({lowest}-{highest}): {}", class.meaning()))];
@@ -286,14 +286,14 @@ impl Seen {
     }
 
     fn document(&self, many: usize) -> String {
-        let class = host::class(self.port);
+        let class = inspect::class(self.port);
         let socket = |socket: &Socket| SocketDocument {
             protocol: socket.protocol.to_string(),
             state: socket.state.name(),
             local: socket.local.to_string(),
             remote: socket.is_connection().then(|| socket.remote.to_string()),
             remaining_s: socket.remaining.map(|left| left.as_secs_f64()),
-            user: socket.uid.map(|uid| host::user(uid).unwrap_or_else(|| uid.to_string())),
+            user: socket.uid.map(|uid| inspect::user(uid).unwrap_or_else(|| uid.to_string())),
             holders: self.owners.of(socket).into_iter().map(ProcessDocument::new).collect(),
         };
         let document = PortDocument {

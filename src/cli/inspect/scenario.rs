@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use portsim::host::{self, Observer};
+use portsim::inspect::{self, Observer};
 use portsim::numbers::{plural, span};
 use portsim::report::provenance::utc;
-use portsim::survey::{Live, scenario};
+use portsim::traffic::{Live, scenario};
 
 use super::super::args::InspectArgs;
 use super::super::terminal::{self, Terminal, wrap};
@@ -19,7 +19,7 @@ pub(super) fn to_scenario(args: &InspectArgs) -> Status {
     let length = args.length.map_or(USUAL, |length| Duration::from_secs_f64(length.as_secs_f64()));
     interrupt::catch_saying("\nStopping: the scenario is of what was seen until now.");
     let (mut observer, mut live) = (Observer::default(), Live::default());
-    let before = host::active_opens();
+    let before = inspect::active_opens();
     let what = "watching this machine".to_owned();
     let looked = repeatedly(length, OFTEN, what, !args.quiet, |now| {
         let inspection = observer.look_with(now, |flow, event| live.hear(flow, event))?;
@@ -33,7 +33,7 @@ pub(super) fn to_scenario(args: &InspectArgs) -> Status {
     let seconds = inspection.watched_s;
     let title =
         format!("This machine at {}, watched for {}", utc(SystemTime::now()), span(seconds));
-    let begun = before.zip(host::active_opens()).map(|(before, now)| now.saturating_sub(before));
+    let begun = before.zip(inspect::active_opens()).map(|(before, now)| now.saturating_sub(before));
     let survey = live.survey(&inspection.system, observer.open(), begun, title);
     let flows = || survey.hosts.iter().flat_map(|host| &host.flows);
     if flows().all(|flow| flow.opened == 0 && flow.standing == 0) {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use portsim::host::{Inspection, Observer, Owners};
+use portsim::inspect::{Inspection, Observer, Owners};
 use portsim::report::inspection::Document;
 
 use super::super::args::{InspectArgs, InspectFormat};
