@@ -94,7 +94,7 @@ impl<A: Limit> Limit for Series<A> {
     ) -> Result<Taken<A::Ticket>, Refused> {
         let taken = self.first.take(attempt, connection, rng)?;
         let Some(left) = self.entries.checked_sub(1) else {
-            self.first.free(taken.ticket, connection, attempt.at);
+            self.first.free(taken.ticket, false, attempt.at);
             let Taken { pool, probes, .. } = taken;
             return Err(Refused { refusal: Refusal::NoPort, pool, probes });
         };
@@ -106,8 +106,8 @@ impl<A: Limit> Limit for Series<A> {
         self.first.reach(ticket, mark, at)
     }
 
-    fn free(&mut self, ticket: A::Ticket, connection: ConnectionId, at: SimTime) {
-        self.first.free(ticket, connection, at);
+    fn free(&mut self, ticket: A::Ticket, taken_over: bool, at: SimTime) {
+        self.first.free(ticket, taken_over, at);
         self.entries += 1;
     }
 
@@ -251,7 +251,7 @@ impl Limit for Lowest {
         Fate::Stays
     }
 
-    fn free(&mut self, ticket: Holder, _: ConnectionId, _: SimTime) {
+    fn free(&mut self, ticket: Holder, _: bool, _: SimTime) {
         let place = self.held.iter().position(|&port| port == ticket.bit);
         self.held.swap_remove(place.expect("what is freed was held"));
     }

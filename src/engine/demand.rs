@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -73,15 +74,6 @@ pub struct Batch {
     pub second_fins: Vec<SimDuration>,
 }
 
-impl Batch {
-    /// Time from the first FIN of attempt number `index` to the other side's.
-    #[inline]
-    #[must_use]
-    pub fn second_fin(&self, index: usize) -> SimDuration {
-        self.second_fins.get(index).copied().unwrap_or(SimDuration::ZERO)
-    }
-}
-
 /// All clients of one machine.
 #[derive(Clone, Debug)]
 pub struct Clients {
@@ -144,6 +136,30 @@ impl Clients {
         new
     }
 
+    /// Puts a batch of attempts of clients that do not listen into `into`.
+    fn merge(&mut self, into: &mut Batch) {
+        while into.attempts.len() < BATCH {
+            let Some(&Reverse((_, client))) = self.heads.peek() else { return };
+            self.take_next(client, into);
+            let next = self.clients[usize::from(client)].peek();
+            let mut head = self.heads.peek_mut().expect("it was there a moment ago");
+            match next {
+                Some(at) => *head = Reverse((at, client)),
+                None => drop(PeekMut::pop(head)),
+            }
+        }
+    }
+
+    /// Moves the next attempt of a client to `into`.
+    fn take_next(&mut self, client: u16, into: &mut Batch) {
+        let stream = &mut self.clients[usize::from(client)];
+        into.attempts.extend(stream.next_attempt());
+        if self.has_second_fins {
+            let second_fin = stream.second_fins.get(stream.made - 1);
+            into.second_fins.push(second_fin.copied().unwrap_or(SimDuration::ZERO));
+        }
+    }
+
     /// Lets a client wait for the time of its next attempt, if it has one.
     fn wait(&mut self, client: u16) {
         let next = self.clients[usize::from(client)].peek();
@@ -162,20 +178,16 @@ impl Demand for Clients {
             std::mem::swap(&mut into.second_fins, &mut only.second_fins);
             return;
         }
-        let most = if self.has_workers { 1 } else { BATCH };
-        while into.attempts.len() < most {
-            if let Some(client) = self.last.take() {
-                self.wait(client);
-            }
-            let Some(Reverse((_, client))) = self.heads.pop() else { return };
-            let stream = &mut self.clients[usize::from(client)];
-            into.attempts.extend(stream.next_attempt());
-            if self.has_second_fins {
-                let second_fin = stream.second_fins.get(stream.made - 1);
-                into.second_fins.push(second_fin.copied().unwrap_or(SimDuration::ZERO));
-            }
-            self.last = Some(client);
+        if !self.has_workers {
+            return self.merge(into);
         }
+        // What becomes of an attempt may decide which is the next.
+        if let Some(client) = self.last.take() {
+            self.wait(client);
+        }
+        let Some(Reverse((_, client))) = self.heads.pop() else { return };
+        self.take_next(client, into);
+        self.last = Some(client);
     }
 
     #[inline(always)]

@@ -20,6 +20,9 @@ use crate::model::{
 };
 use crate::units::{SimDuration, SimTime};
 
+/// Set in the number that observers are told of a settled connection, beside the place of its port.
+const SETTLED: ConnectionId = 1 << 31;
+
 /// What waits in the queue: no more than a ticket where connections are settled when they open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due<T, S> {
@@ -148,9 +151,6 @@ impl<L: Limit> Machine<L> {
         let taken = match self.limit.take(attempt, connection, &mut self.rng) {
             Ok(taken) => taken,
             Err(refused) => {
-                if Self::follows() {
-                    self.vacant.push(connection);
-                }
                 observer.refused(attempt.at, attempt.client, &refused);
                 return Err(refused);
             }
@@ -186,7 +186,7 @@ impl<L: Limit> Machine<L> {
         entry.life = self.timers.life(opened, &will);
         // What was scheduled for it belongs to another life.
         entry.generation += 1;
-        let due = entry.go_to(entry.mark_from(Mark::FirstFin));
+        let due = entry.go_to(first_mark(&entry.life, entry.sees, Mark::FirstFin));
         if due <= now {
             self.go_on(connection, observer);
         } else if let Some(step) = entry.step(connection, due) {
@@ -220,13 +220,13 @@ impl<L: Limit> Machine<L> {
         L::Step::new(0, 0).is_some()
     }
 
-    /// A number for the next connection.
+    /// The number that the next connection has if it is followed.
     #[inline(always)]
-    fn number(&mut self) -> ConnectionId {
+    fn number(&self) -> ConnectionId {
         if !Self::follows() {
             return 0;
         }
-        self.vacant.pop().unwrap_or(self.connections.len() as ConnectionId)
+        self.vacant.last().copied().unwrap_or(self.connections.len() as ConnectionId)
     }
 
     /// Keeps the place that a connection has just taken until its life is over.
@@ -241,14 +241,19 @@ impl<L: Limit> Machine<L> {
     ) {
         let &Attempt { at, client, remote, .. } = attempt;
         let &Taken { ticket, pool, bit, probes, replaced, sees, bound } = taken;
-        if let Some(old) = replaced {
-            self.end(old, at, observer);
-        }
         let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
-        let settled = !Self::follows();
+        // Where the limit has to be told of nothing before the end, nothing can change it any more.
+        let first = first_mark(&life, sees, Mark::FirstFin);
+        let settled = !Self::follows() || first == Mark::Over && life.over < SimTime::FAR_FUTURE;
+        if !settled {
+            self.vacant.pop();
+        }
+        if let Some(old) = replaced {
+            self.end(old, true, observer);
+        }
         observer.opened(&Opening {
             at,
-            connection: if settled { place } else { connection },
+            connection: if settled { SETTLED | place } else { connection },
             client,
             attempted,
             answered: remote.answers(),
@@ -260,13 +265,12 @@ impl<L: Limit> Machine<L> {
             settled,
         });
         if settled {
-            self.schedule(life.takeable, Due::Free(ticket));
-            return;
+            return self.schedule(life.takeable, Due::Free(ticket));
         }
         let known = self.connections.get(connection as usize);
         let generation = known.map_or(0, |before| before.generation);
-        let (opened, next, in_use) = (at, Mark::FirstFin, true);
-        let mut new = Connection {
+        let (opened, next, in_use) = (at, first, true);
+        let new = Connection {
             generation,
             ticket,
             opened,
@@ -280,14 +284,14 @@ impl<L: Limit> Machine<L> {
             remote,
             bound,
         };
-        let due = new.go_to(new.mark_from(Mark::FirstFin));
-        match self.connections.get_mut(connection as usize) {
-            Some(entry) => *entry = new,
-            None => self.connections.push(new),
-        }
+        let due = life.at(first);
         if let Some(step) = new.step(connection, due) {
             // Not before all attempts of this instant are made.
             self.schedule(due, Due::Next(step));
+        }
+        match self.connections.get_mut(connection as usize) {
+            Some(entry) => *entry = new,
+            None => self.connections.push(new),
         }
     }
 
@@ -306,8 +310,8 @@ impl<L: Limit> Machine<L> {
             Due::Free(ticket) => {
                 let holder = self.limit.holder(ticket);
                 let (pool, bit) = (holder.pool, u32::from(holder.bit));
-                let connection = pool.0 * self.limit.bits() + bit;
-                self.limit.free(ticket, connection, at);
+                let connection = SETTLED | (pool.0 * self.limit.bits() + bit);
+                self.limit.free(ticket, false, at);
                 observer.released(&Release {
                     at,
                     connection,
@@ -334,12 +338,12 @@ impl<L: Limit> Machine<L> {
         loop {
             let mark = entry.next;
             if mark == Mark::Over || self.limit.reach(entry.ticket, mark, now) == Fate::Gone {
-                return self.end(connection, now, observer);
+                return self.end(connection, false, observer);
             }
             if mark == Mark::Takeable {
                 entry.release(connection, now, observer);
             }
-            let due = entry.go_to(entry.mark_from(mark.next()));
+            let due = entry.go_to(first_mark(&entry.life, entry.sees, mark.next()));
             if due > now {
                 if let Some(step) = entry.step(connection, due) {
                     self.queue.push(due, Due::Next(step));
@@ -350,11 +354,12 @@ impl<L: Limit> Machine<L> {
     }
 
     /// Nothing is left of a connection that was followed.
-    fn end(&mut self, connection: ConnectionId, at: SimTime, observer: &mut impl Observer) {
+    #[inline]
+    fn end(&mut self, connection: ConnectionId, taken_over: bool, observer: &mut impl Observer) {
         let entry = &mut self.connections[connection as usize];
-        entry.release(connection, at, observer);
+        entry.release(connection, self.now, observer);
         entry.generation += 1;
-        self.limit.free(entry.ticket, connection, at);
+        self.limit.free(entry.ticket, taken_over, self.now);
         self.vacant.push(connection);
     }
 }
@@ -378,25 +383,23 @@ impl<L: Reshape> Machine<L> {
     }
 }
 
-impl<T> Connection<T> {
-    /// The first mark from `first` on that matters: of those that the limit wants to be told of, one that
-    /// comes before the end.
-    #[inline]
-    fn mark_from(&self, first: Mark) -> Mark {
-        let Life { bucket, takeable, over, .. } = self.life;
-        let wanted = |mark: Mark, matters: bool| first <= mark && self.sees.has(mark) && matters;
-        // A server may go into TIME-WAIT though the client's port is free at once.
-        if wanted(Mark::FirstFin, true) {
-            Mark::FirstFin
-        } else if wanted(Mark::Bucket, bucket < over) {
-            Mark::Bucket
-        } else if wanted(Mark::Takeable, takeable < over) {
-            Mark::Takeable
-        } else {
-            Mark::Over
-        }
+/// The first mark from `first` on that matters: of those that a limit `sees`, one that comes before the end.
+#[inline(always)]
+fn first_mark(life: &Life, sees: Marks, first: Mark) -> Mark {
+    let wanted = |mark: Mark, matters: bool| first <= mark && sees.has(mark) && matters;
+    // A server may go into TIME-WAIT though the client's port is free at once.
+    if wanted(Mark::FirstFin, true) {
+        Mark::FirstFin
+    } else if wanted(Mark::Bucket, life.bucket < life.over) {
+        Mark::Bucket
+    } else if wanted(Mark::Takeable, life.takeable < life.over) {
+        Mark::Takeable
+    } else {
+        Mark::Over
     }
+}
 
+impl<T> Connection<T> {
     /// Lets it come to `mark` next; gives the time.
     #[inline]
     fn go_to(&mut self, mark: Mark) -> SimTime {

@@ -179,9 +179,13 @@ impl<L: Limit, D: Demand> Run<L, D> {
             }
             let waiting = &self.batch.attempts[self.made..];
             let before_end = waiting.partition_point(|attempt| attempt.at < end);
+            let has_second_fins = !self.batch.second_fins.is_empty();
             for (index, attempt) in waiting[..before_end].iter().enumerate() {
                 self.machine.advance(attempt.at, observer);
-                let second_fin = self.batch.second_fin(self.made + index);
+                let second_fin = match has_second_fins {
+                    true => self.batch.second_fins[self.made + index],
+                    false => SimDuration::ZERO,
+                };
                 let became = match self.machine.open(attempt, second_fin, observer) {
                     Ok(opened) => Became::Opened { closes: opened.closes },
                     Err(_) => Became::Refused,

@@ -3,7 +3,7 @@
 
 use super::observe::{Observer, Opening, Release};
 use super::uncounted::{Begun, Ended, LastTaken, Uncounted};
-use crate::model::{PoolId, Refused};
+use crate::model::{Life, PoolId, Refused};
 use crate::stats::{BinCursor, HostTally, Window};
 use crate::units::SimTime;
 
@@ -107,6 +107,19 @@ impl<'a> Statistics<'a> {
         self.uncounted.into_memory()
     }
 
+    /// What a connection goes through before it is established and after its close, if that is settled.
+    #[inline(never)]
+    fn stages(&mut self, at: SimTime, client: u16, life: Life, [settled, answered]: [bool; 2]) {
+        self.uncounted.answered(life.answered.as_nanos());
+        if settled {
+            self.ended(client, life.first_fin, life.second_fin, life.takeable);
+        }
+        if !answered {
+            let steady = u64::from(self.window.is_steady(at));
+            self.tally.clients[usize::from(client)].unanswered += steady;
+        }
+    }
+
     /// What became after its close of a connection whose port is free at `release`.
     #[inline]
     fn ended(&mut self, client: u16, close: SimTime, second_fin: SimTime, release: SimTime) {
@@ -131,12 +144,15 @@ impl Observer for Statistics<'_> {
         } else {
             self.tally.bins.stand();
         }
-        // TIME-WAIT is all that follows where a connection is settled and passes through nothing else.
-        let followed_by_time_wait = opening.settled && !self.stages;
-        let release = if followed_by_time_wait { life.takeable } else { life.first_fin };
+        let mut release = life.takeable;
+        if self.stages {
+            release = life.first_fin;
+            self.stages(at, client, life, [opening.settled, opening.answered]);
+        } else if !opening.settled {
+            release = life.first_fin;
+        }
         self.uncounted.begun(Begun {
             at: at.as_nanos(),
-            answered: life.answered.as_nanos(),
             close: life.first_fin.as_nanos(),
             release: release.as_nanos(),
             place: opening.place,
@@ -144,15 +160,6 @@ impl Observer for Statistics<'_> {
             client,
             attempted: opening.attempted,
         });
-        if self.stages {
-            if opening.settled {
-                self.ended(client, life.first_fin, life.second_fin, life.takeable);
-            }
-            if !opening.answered {
-                let steady = u64::from(self.window.is_steady(at));
-                self.tally.clients[usize::from(client)].unanswered += steady;
-            }
-        }
         if self.several {
             let state = &mut self.clients[usize::from(client)];
             state.in_use += 1;

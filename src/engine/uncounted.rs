@@ -14,8 +14,6 @@ use crate::units::SimTime;
 pub struct Begun {
     /// When it opened.
     pub at: u64,
-    /// When it is answered, or given up.
-    pub answered: u64,
     /// When it is closed.
     pub close: u64,
     /// When its port is free again after TIME-WAIT; the close, where an [`Ended`] tells what follows that.
@@ -59,6 +57,9 @@ pub struct Uncounted {
     /// May an answer come later than the opening, or the second FIN later than the first?
     stages: bool,
     begun: Vec<Begun>,
+    /// When each of those is answered, or given up, where that may be later. Apart, for every byte of an
+    /// entry shows in the loop.
+    answered: Vec<u64>,
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
     ended: Vec<Ended>,
@@ -79,6 +80,7 @@ impl Uncounted {
             cursor: BinCursor::default(),
             stages,
             begun: Vec::with_capacity(ENTRIES),
+            answered: Vec::new(),
             in_vain: Vec::with_capacity(ENTRIES),
             ended: Vec::new(),
             last_taken,
@@ -100,6 +102,12 @@ impl Uncounted {
     #[inline(always)]
     pub fn begun(&mut self, entry: Begun) {
         self.begun.push(entry);
+    }
+
+    /// The connection that opened last is answered at `nanos`, or given up; told of each where that may be
+    /// later than its opening.
+    pub fn answered(&mut self, nanos: u64) {
+        self.answered.push(nanos);
     }
 
     /// A connection ended.
@@ -135,15 +143,16 @@ impl Uncounted {
         }
         match &mut tally.clients[..] {
             // The same for one client, whose sums stay in registers.
-            [only] => {
+            [only] if !self.stages => {
                 let mut sums = Sums::default();
-                self.begun.iter().for_each(|entry| sums.add(self.window, entry));
+                self.begun.iter().for_each(|entry| sums.add(self.window, entry, entry.at));
                 sums.enter(only);
             }
             clients => {
-                for entry in &self.begun {
+                for (index, entry) in self.begun.iter().enumerate() {
+                    let answered = self.answered.get(index).copied().unwrap_or(entry.at);
                     let mut sums = Sums::default();
-                    sums.add(self.window, entry);
+                    sums.add(self.window, entry, answered);
                     sums.enter(&mut clients[usize::from(entry.client)]);
                 }
             }
@@ -164,11 +173,13 @@ impl Uncounted {
     }
 
     /// Enters what connections did before they were answered.
-    fn count_stages(&self, tally: &mut HostTally) {
-        for &Begun { at, answered, client, .. } in &self.begun {
+    fn count_stages(&mut self, tally: &mut HostTally) {
+        for (&Begun { at, client, .. }, answered) in self.begun.iter().zip(self.answered.drain(..))
+        {
             tally.bins.answer(answered);
             let spent = self.window.clip(answered) - self.window.clip(at);
-            tally.clients[usize::from(client)].connecting += u128::from(spent);
+            let client = &mut tally.clients[usize::from(client)];
+            client.connecting += u128::from(spent);
         }
     }
 
@@ -198,11 +209,11 @@ struct Sums {
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, window: Window, entry: &Begun) {
+    fn add(&mut self, window: Window, entry: &Begun, answered: u64) {
         let close = window.clip(entry.close);
         let steady = window.is_steady(SimTime::from_nanos(entry.at));
         self.opened += u64::from(steady & entry.attempted);
-        self.established += u128::from(close - window.clip(entry.answered));
+        self.established += u128::from(close - window.clip(answered));
         self.time_wait += u128::from(window.clip(entry.release) - close);
     }
 

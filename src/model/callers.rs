@@ -86,7 +86,7 @@ impl Caller {
     }
 
     /// Is it bound, and would `bind()` give it the port of `bit` on this address now?
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn may_bind(&self, bit: u32, source: u32, buckets: &Buckets) -> bool {
         self.reaches[bit as usize]

@@ -16,7 +16,7 @@ pub trait Limit {
     /// What a place is given back with.
     type Ticket: Copy + Ord + Debug;
     /// [`Infallible`] where all that becomes of a connection is settled when it opens, so that it needs one
-    /// event; [`Followed`] where something may happen to it before its port is free.
+    /// event and no record; [`Followed`] where something may happen to it before its port is free.
     type Step: Step;
 
     /// Gives a place to the connection of `attempt`, numbered `connection` if it is followed.
@@ -33,8 +33,9 @@ pub trait Limit {
     /// The connection of `ticket` reaches `mark` at `at`; told of marks that its [`Taken::sees`] names.
     fn reach(&mut self, ticket: Self::Ticket, mark: Mark, at: SimTime) -> Fate;
 
-    /// Nothing is left of the connection of `ticket` at `at`, numbered `connection` if it was followed.
-    fn free(&mut self, ticket: Self::Ticket, connection: ConnectionId, at: SimTime);
+    /// Nothing is left of the connection of `ticket` at `at`; another one has its port already, if it was
+    /// `taken_over`.
+    fn free(&mut self, ticket: Self::Ticket, taken_over: bool, at: SimTime);
 
     /// Whose the place of `ticket` is.
     fn holder(&self, ticket: Self::Ticket) -> Holder;
@@ -112,7 +113,7 @@ pub struct Taken<T> {
     pub bound: bool,
     /// The connection whose TIME-WAIT it took over: nothing is left of that.
     pub replaced: Option<ConnectionId>,
-    /// What the limit has to be told of.
+    /// What the limit has to be told of; a connection that comes to none of these is never taken over.
     pub sees: Marks,
 }
 

@@ -57,6 +57,8 @@ pub struct Sockets {
     callers: Vec<Caller>,
     /// Those that bind, each way of asking once.
     binders: Vec<usize>,
+    /// May a bound socket get a port that another connection has towards the same destination?
+    meets_owners: bool,
     /// One row a tuple: ports that nobody has towards it, or that may be taken over.
     tuples: Bitmaps,
     buckets: Buckets,
@@ -101,7 +103,7 @@ impl FreePorts for View<'_> {
         self.num_ephemeral
     }
 
-    #[inline]
+    #[inline(always)]
     fn first_free(&self, from: u32, to: u32) -> Option<u32> {
         match self.mask {
             None => self.free.first_in(self.row, from, to),
@@ -120,6 +122,7 @@ impl FreePorts for View<'_> {
         }
     }
 
+    #[inline(always)]
     fn is_known_exhausted(&self, high: bool) -> bool {
         self.exhausted.is_some_and(|halves| halves[usize::from(high)])
     }
@@ -159,6 +162,7 @@ impl Sockets {
             timers,
             bits,
             first_bound: plan.connect_pools(),
+            meets_owners: callers.iter().any(|one| one.relaxes || one.binds == Binds::Port),
             binders,
             callers,
             tuples,
@@ -195,6 +199,7 @@ impl Sockets {
         self.tcp.max_tw_buckets.is_none_or(|most| self.time_waits(now) < most)
     }
 
+    #[inline(always)] // Once an attempt, as what follows.
     fn choose_for_connect(
         &mut self,
         caller: usize,
@@ -264,6 +269,7 @@ impl Sockets {
     }
 
     /// The bit that an attempt gets and how many ports were looked at; else why not.
+    #[inline(always)]
     fn choose(
         &mut self,
         attempt: &Attempt,
@@ -303,7 +309,7 @@ impl Sockets {
     }
 
     /// From now on nobody has the port of `bit` towards `row` that `connect()` cannot have it from.
-    #[inline]
+    #[inline(always)]
     fn give_up_tuple(&mut self, row: u32, bit: u32, at: SimTime) {
         if !self.tuples.is_set(row as usize, bit) {
             self.tuples.set(row as usize, bit);
@@ -314,7 +320,7 @@ impl Sockets {
     }
 
     /// A new user, or one less, of the port of `bit` on `source`.
-    #[inline]
+    #[inline(always)]
     fn recount(&mut self, bit: u32, source: u32, is_new: bool, at: SimTime) {
         // With more users it is not left to more of them, nor with fewer to fewer.
         if self.left.is_for_bind(bit, source) == is_new {
@@ -413,7 +419,7 @@ impl Limit for Sockets {
             replaced: (old & !WAITS).checked_sub(1),
             sees: Marks::NONE
                 .with(Mark::FirstFin, capped && server_waits)
-                .with(Mark::Bucket, capped || !self.binders.is_empty())
+                .with(Mark::Bucket, capped || self.meets_owners)
                 .with(Mark::Takeable, true),
         })
     }
@@ -445,11 +451,10 @@ impl Limit for Sockets {
         Fate::Stays
     }
 
-    fn free(&mut self, ticket: SocketTicket, connection: ConnectionId, at: SimTime) {
+    fn free(&mut self, ticket: SocketTicket, taken_over: bool, at: SimTime) {
         let (row, bit) = (ticket.row, u32::from(ticket.bit));
         let place = self.place(row, bit);
-        // Unless another connection has taken it over.
-        if self.owners[place] & !WAITS == connection + 1 {
+        if !taken_over {
             let waits = std::mem::replace(&mut self.owners[place], 0) & WAITS != 0;
             self.time_waits -= u32::from(waits && self.tcp.max_tw_buckets.is_some());
             self.give_up_tuple(row, bit, at);
@@ -542,7 +547,7 @@ mod tests {
             assert_eq!(sockets.time_waits(at), 0, "the new SYN ended the one before");
             assert!(taken.sees.has(Mark::FirstFin));
             assert_eq!(sockets.reach(taken.ticket, Mark::FirstFin, at), Fate::Stays);
-            sockets.free(taken.ticket, number as u32, at);
+            sockets.free(taken.ticket, false, at);
             assert_eq!(sockets.time_waits(at), 1);
         }
         let after = |secs| SimTime::START + SimDuration::from_secs(secs);

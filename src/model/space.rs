@@ -26,6 +26,8 @@ pub struct PortSpace {
     plan: PoolPlan,
     /// What tells pools apart.
     key: ReuseKey,
+    /// Is it the endpoint alone?
+    by_endpoint: bool,
     /// Do the ports come from `bind()`?
     bound: bool,
     /// One row a pool: what nobody of that pool holds.
@@ -99,6 +101,7 @@ impl PortSpace {
             numbers,
             plan,
             key,
+            by_endpoint: key == ReuseKey::FourTuple && plan.sources() == 1,
             bound,
             free: Bitmaps::full(pools, n, &lost),
             counts: vec![count; pools],
@@ -128,7 +131,11 @@ impl Limit for PortSpace {
         _: ConnectionId,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<Taken<Holder>, Refused> {
-        let pool = PoolId(self.plan.within(self.key, attempt.tuple));
+        let tuple = attempt.tuple;
+        let pool = match self.by_endpoint {
+            true => PoolId(tuple.endpoint),
+            false => PoolId(self.plan.within(self.key, tuple)),
+        };
         let row = pool.0 as usize;
         let view = Plain { free: &self.free, row, count: self.counts[row] };
         let choice = self.selector.choose(u64::from(pool.0), attempt.at, &view, rng);
@@ -151,7 +158,7 @@ impl Limit for PortSpace {
     }
 
     #[inline(always)]
-    fn free(&mut self, ticket: Holder, _: ConnectionId, at: SimTime) {
+    fn free(&mut self, ticket: Holder, _: bool, at: SimTime) {
         let (row, bit) = (ticket.pool.0 as usize, u32::from(ticket.bit));
         if self.free_ports(ticket.pool) == 0 {
             self.exhaustion.end(row, at);
