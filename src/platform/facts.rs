@@ -162,20 +162,21 @@ pub const FACTS: &[Fact] = &[
     Fact {
         key: "tcp_tw_reuse",
         value: Value::Number(0),
-        source: "net/ipv4/tcp_ipv4.c:tcp_sk_init (before 4.15: sysctl_tcp_tw_reuse)",
-        note: "a port stays in TIME-WAIT until its timer fires; RHEL 8 has backported much, its default was \
-               not looked up",
+        source: "net/ipv4/tcp_ipv4.c:tcp_sk_init (until 4.9: sysctl_tcp_tw_reuse)",
+        read: Some(Linux(3, 10)),
+        note: "a port stays in TIME-WAIT until its timer fires; 4.17 is the last (read there too)",
         ..SYSCTL
     },
     Fact {
         key: "tcp_tw_reuse",
-        since: Linux(4, 19),
+        since: Linux(4, 18),
         value: Value::Number(2),
-        source: "net/ipv4/tcp_ipv4.c:tcp_sk_init, tcp_twsk_unique; commit 79e9fed46038 (4.19)",
-        read: Some(Linux(6, 6)),
+        source: "net/ipv4/tcp_ipv4.c:tcp_sk_init, tcp_twsk_unique; commit 79e9fed46038 (June 2018, 4.18)",
+        read: Some(Linux(4, 18)),
         measured: MEASURED,
-        note: "over loopback only: there a port comes out of TIME-WAIT after 1 s; 1 is everywhere, 0 \
-               nowhere; until 6.11 FIN-WAIT-2 could be taken over too, which is not modelled",
+        note: "over loopback only: there a port comes out of TIME-WAIT after tcp_tw_reuse_delay; 1 is \
+               everywhere, 0 nowhere; FIN-WAIT-2 could be taken over too, which is not modelled, in 6.8 \
+               and before, and not in 6.12 (commit 0d9e5df4a257, also in stable releases)",
         ..SYSCTL
     },
     Fact {
