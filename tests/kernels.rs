@@ -54,8 +54,9 @@ const CHANGES: &str = "\
 3.10 32768-61000 56.25 s exact LinuxInOrder Never 1 s+1 s 0 shares - - | no-port hz autobind range linear delay
 4.1 32768-61000 60 s exact LinuxInOrder Never 1 s+1 s 0 shares - - | no-port hz autobind range linear delay
 4.2 32768-60999 60 s exact LinuxEvenStart Never 1 s+1 s 0 shares - - | hz autobind range linear delay
-4.6 32768-60999 60 s exact LinuxSharedHint Never 1 s+1 s 0 - - - | hz autobind range linear delay
-4.8 32768-60999 60 s wheel LinuxSharedHint Never 1 s+1 s 0 - - - | autobind range linear delay
+4.6 32768-60999 60 s exact LinuxSharedHint Never 1 s+1 s 0 shares - - | hz autobind range linear delay
+4.8 32768-60999 60 s wheel LinuxSharedHint Never 1 s+1 s 0 shares - - | autobind range linear delay
+4.11 32768-60999 60 s wheel LinuxSharedHint Never 1 s+1 s 0 - - - | autobind range linear delay
 4.18 32768-60999 60 s wheel LinuxSharedHint Loopback 1 s+1 s 0 - - - | autobind range linear delay
 4.19 32768-60999 60 s wheel LinuxSharedHint Loopback 0 s+1 s 0 - - - | autobind range linear delay
 5.7 32768-60999 60 s wheel LinuxSharedHint Loopback 0 s+1 s 0 - - - | range linear delay

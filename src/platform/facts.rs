@@ -278,21 +278,22 @@ pub const FACTS: &[Fact] = &[
     Fact {
         key: "ip_autobind_reuse",
         value: Value::Number(1),
-        source: "net/ipv4/inet_connection_sock.c:inet_csk_get_port (smallest_rover)",
-        read: Some(Linux(3, 13)),
-        as_of: "2026-11-26",
+        source: "net/ipv4/inet_connection_sock.c:inet_csk_get_port (smallest_rover; since 4.6 \
+                 smallest_port)",
+        read: Some(Linux(3, 10)),
         note: "there is no such sysctl, and bind() to port 0 shares ports among sockets with SO_REUSEADDR \
                once none is free, as it does again since 5.7 with 1; it takes the port with the fewest \
-               users, modelled is the next one",
+               users, modelled is the next one; since 4.2 it shares once none of the lower half of the \
+               range is free, since 4.6 once none of one parity of that half is, which is not modelled",
         ..INSTEAD
     },
     Fact {
         key: "ip_autobind_reuse",
-        since: Linux(4, 6),
+        since: Linux(4, 11),
         value: Value::Number(0),
-        source: "net/ipv4/inet_connection_sock.c:inet_csk_find_open_port; commit ea8add2b1903 (February \
-                 2016)",
-        read: Some(Linux(4, 18)),
+        source: "net/ipv4/inet_connection_sock.c:inet_csk_find_open_port; commit b9470c27607b (January \
+                 2017, 4.11)",
+        read: Some(Linux(4, 11)),
         note: "there is no such sysctl before 5.7, and bind() to port 0 shares none",
         ..INSTEAD
     },
