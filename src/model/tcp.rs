@@ -42,7 +42,7 @@ pub enum TwReuse {
     Never,
     /// 1: towards every destination.
     Always,
-    /// 2: over the loopback device only (the default since 4.19).
+    /// 2: over the loopback device only (the default since 4.18).
     Loopback,
 }
 
