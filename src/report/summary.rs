@@ -1,6 +1,6 @@
 //! `summary.json`: the figures of one scenario, byte for byte the same for the same seed.
 //!
-//! Only values of the outcome go in; what differs from run to run is in [`super::record`]. Objects
+//! Only values of the outcome go in; what differs from run to run is in [`super::provenance`]. Objects
 //! keep the order of the scenario, floats are the shortest text that reads back the same.
 
 use crate::report::expectations::{self, Checked, Verdict};
