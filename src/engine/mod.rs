@@ -1,6 +1,8 @@
 //! The clock, the queue, demand, and the loop that runs one machine for one replication.
 
+mod batch;
 mod calendar;
+mod client;
 mod demand;
 mod machine;
 mod observe;
@@ -13,8 +15,9 @@ mod statistics;
 mod target;
 mod uncounted;
 
+pub use batch::{BATCH, Batch};
 pub use calendar::Calendar;
-pub use demand::{BATCH, Batch, Became, Clients, Demand, recorded};
+pub use demand::{Became, Clients, Demand, recorded};
 pub use machine::{Due, Machine, Opened, Queue};
 pub use observe::{Observer, Opening, Openings, Release, Unobserved};
 pub use port_mapper::PortMapper;

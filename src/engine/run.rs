@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use rand::Rng;
 
-use super::demand::{Batch, Became, Clients, Demand};
+use super::batch::Batch;
+use super::demand::{Became, Clients, Demand};
 use super::machine::{Machine, Queue};
 use super::observe::Observer;
 use super::random::{Purpose, Streams};

@@ -5,7 +5,7 @@
 //! time, in straight loops. By itself that saves 3 % of the instructions (776 to 753 an attempt);
 //! above all it lets the loop take its attempts a batch at a time.
 
-use super::demand::BATCH;
+use super::batch::BATCH;
 use crate::stats::{BinCursor, ClientTally, HostTally, ReuseClock, Window};
 use crate::units::SimTime;
 

@@ -12,11 +12,13 @@ mod numbering;
 mod pools;
 mod range;
 mod selection;
+mod server_waits;
 mod settings;
 mod sockets;
 mod space;
 mod tcp;
 mod timer;
+mod view;
 mod world;
 
 pub use attempt::{Attempt, Remote, Tuple};

@@ -14,8 +14,6 @@
 //! Where all clients of a host use the same call without options, [`super::PortSpace`] does the same
 //! with less.
 
-use std::collections::{HashMap, VecDeque};
-
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::Attempt;
@@ -29,8 +27,10 @@ use super::limit::{
 };
 use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
-use super::selection::{Choice, FreePorts, Selector};
+use super::selection::{Choice, Selector};
+use super::server_waits::ServerWaits;
 use super::tcp::TcpSettings;
+use super::view::View;
 use super::world::{Binds, Ending, Host, SquatterAddress};
 use crate::units::SimTime;
 
@@ -75,58 +75,6 @@ pub struct Sockets {
 
 /// See [`Sockets::owners`].
 const WAITS: u32 = 1 << 31;
-
-/// TIME-WAITs at the server's end of connections over loopback: buckets of this machine, though they hold
-/// no port of the range.
-#[derive(Clone, Debug, Default)]
-struct ServerWaits {
-    /// By the client's place: which of all there have been.
-    numbers: HashMap<u32, u64>,
-    /// When each is over, rising, with its place and number; what a new SYN ended is among them.
-    over: VecDeque<(SimTime, u32, u64)>,
-    /// How many there have been.
-    count: u64,
-}
-
-/// A row, behind a row of a mask that others share or not.
-struct View<'a> {
-    free: &'a Bitmaps,
-    row: usize,
-    mask: Option<&'a Bitmaps>,
-    num_ephemeral: u32,
-    /// Which halves of the range have none left, where that is known.
-    exhausted: Option<[bool; 2]>,
-}
-
-impl FreePorts for View<'_> {
-    fn num_ephemeral(&self) -> u32 {
-        self.num_ephemeral
-    }
-
-    #[inline(always)]
-    fn first_free(&self, from: u32, to: u32) -> Option<u32> {
-        match self.mask {
-            None => self.free.first_in(self.row, from, to),
-            Some(mask) => self.free.first_common(self.row, mask, from, to),
-        }
-    }
-
-    fn is_free(&self, bit: u32) -> bool {
-        self.free.is_set(self.row, bit) && self.mask.is_none_or(|mask| mask.is_set(0, bit))
-    }
-
-    fn is_known_full(&self) -> bool {
-        match self.exhausted {
-            Some(halves) => halves == [true, true],
-            None => self.first_free(0, self.num_ephemeral).is_none(),
-        }
-    }
-
-    #[inline(always)]
-    fn is_known_exhausted(&self, high: bool) -> bool {
-        self.exhausted.is_some_and(|halves| halves[usize::from(high)])
-    }
-}
 
 impl Sockets {
     /// All ports of one machine of `host`, free but for what is reserved or squatted on; how long pools are
@@ -181,15 +129,7 @@ impl Sockets {
     #[must_use]
     #[inline]
     pub fn time_waits(&mut self, now: SimTime) -> u32 {
-        while let Some(&(over, place, number)) = self.server_waits.over.front()
-            && over <= now
-        {
-            self.server_waits.over.pop_front();
-            if self.server_waits.numbers.get(&place) == Some(&number) {
-                self.server_waits.numbers.remove(&place);
-                self.time_waits -= 1;
-            }
-        }
+        self.time_waits -= self.server_waits.end_until(now);
         self.time_waits
     }
 
@@ -388,12 +328,7 @@ impl Limit for Sockets {
         let place = self.place(row, bit);
         let old = std::mem::replace(&mut self.owners[place], connection + 1);
         self.time_waits -= u32::from(old & WAITS != 0 && self.tcp.max_tw_buckets.is_some());
-        // A new SYN ends the server's TIME-WAIT of the same 4-tuple
-        // (`net/ipv4/tcp_minisocks.c:tcp_timewait_state_process`, TCP_TW_SYN).
-        let servers = &mut self.server_waits.numbers;
-        if !servers.is_empty() && servers.remove(&(place as u32)).is_some() {
-            self.time_waits -= 1;
-        }
+        self.time_waits -= u32::from(self.server_waits.end(place as u32));
         if bound && self.buckets.add_bound_user(bit) {
             self.left.closed_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
         }
@@ -431,11 +366,8 @@ impl Limit for Sockets {
             // The server's end of a connection over loopback goes into TIME-WAIT, if there is room.
             Mark::FirstFin => {
                 if self.has_room(at) {
-                    let (place, waits) = (place as u32, &mut self.server_waits);
                     self.time_waits += 1;
-                    waits.count += 1;
-                    waits.numbers.insert(place, waits.count);
-                    waits.over.push_back((self.timers.time_wait().expires(at), place, waits.count));
+                    self.server_waits.begin(place as u32, self.timers.time_wait().expires(at));
                 }
             }
             Mark::Bucket => {
