@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use portsim::testbed::{Failure, Progress, measure, measure_with};
 use portsim::validate::{
-    Attempt, Call, Case, Churn, Close, Destinations, Errors, Experiment, Hold, How, Measured,
+    Attempt, Call, Case, Churn, Destinations, Ending, Errors, Experiment, Hold, How, Measured,
     Order, Setup, Squat, SquatterKind, Step,
 };
 
@@ -161,7 +161,7 @@ fn what_sits_on_a_port_takes_it_from_every_destination() {
 #[test]
 fn a_chosen_port_leaves_time_wait_at_once_with_reuse_address_only() {
     let fixed = |reuse_address| {
-        let close = Close::Client;
+        let close = Ending::Client;
         let experiment = Experiment::Fixed { port: 40_010, cycles: 20, reuse_address, close };
         asked(&case("fixed", setup(100), experiment))
     };
@@ -203,7 +203,7 @@ fn time_wait_is_taken_over_after_the_delay() {
             time: f64::from(i) / rate,
             destination: 0,
             life: 0.0,
-            close: Close::Client,
+            close: Ending::Client,
             source: None,
             how: 0,
         };
@@ -274,7 +274,7 @@ fn fin_wait_2_lasts_for_the_fin_timeout() {
 fn takeover_needs_an_age_of_one_second() {
     let experiment = Experiment::TwTime {
         gap: 0.002,
-        close: Close::Client,
+        close: Ending::Client,
         server_delay: 0.0,
         wait_from: 0.0,
         wait_to: 3.0,

@@ -14,7 +14,8 @@ use super::csv_columns::{
 use super::fields::{Unit, address, duration, likelier_unit, moment, port, shown, span};
 use super::lines::Lines;
 use super::{Importer, RecordError};
-use crate::traffic::{Connection, End, Micros};
+use crate::model::Ending;
+use crate::traffic::{Connection, LastSeen, Micros};
 
 /// Reads all of it; true when it was stopped.
 pub(super) fn read(
@@ -98,7 +99,7 @@ fn connection<'a>(layout: &Layout, get: &impl Fn(usize) -> &'a [u8]) -> Result<C
     let source = SocketAddr::new(source, port.unwrap_or(0));
     let (destination, port) = end_point(get(DESTINATION), get(DESTINATION_PORT))?;
     let destination = SocketAddr::new(destination, port.ok_or("no port of the destination")?);
-    Ok(Connection { start, duration, source, destination, end: end(get(END))? })
+    Ok(Connection { start, duration, source, destination, seen: end(get(END))? })
 }
 
 /// A moment; one that cannot be is told with the unit that it may have.
@@ -133,7 +134,7 @@ fn end_point(host: &[u8], own: &[u8]) -> Result<(IpAddr, Option<u16>), String> {
 }
 
 /// The words of `closes`, and what else a record can say.
-fn end(word: &[u8]) -> Result<End, String> {
+fn end(word: &[u8]) -> Result<LastSeen, String> {
     let plain: Vec<u8> = word
         .iter()
         .map(
@@ -141,13 +142,15 @@ fn end(word: &[u8]) -> Result<End, String> {
         )
         .collect();
     Ok(match &plain[..] {
-        b"client" => End::Client,
-        b"server" => End::Server,
-        b"reset" | b"server-reset" | b"client-reset" | b"reset-server" | b"unread" => End::Reset,
-        b"half" => End::Half,
-        b"never" | b"open" => End::Open,
-        b"unanswered" | b"timeout" => End::Unanswered,
-        b"" | b"-" | b"unknown" => End::Unknown,
+        b"client" => LastSeen::Ended(Ending::Client),
+        b"server" => LastSeen::Ended(Ending::Server),
+        b"reset" | b"server-reset" | b"client-reset" | b"reset-server" | b"unread" => {
+            LastSeen::Ended(Ending::Reset)
+        }
+        b"half" => LastSeen::Ended(Ending::Half),
+        b"never" | b"open" => LastSeen::Open,
+        b"unanswered" | b"timeout" => LastSeen::Unanswered,
+        b"" | b"-" | b"unknown" => LastSeen::Unknown,
         _ => return Err(format!("`{}` is not a way to end", shown(word))),
     })
 }

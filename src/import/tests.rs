@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::traffic::{End, FlowSurvey};
+use crate::model::Ending;
+use crate::traffic::{FlowSurvey, LastSeen};
 
 fn options(kind: Option<Kind>) -> Options {
     Options {
@@ -424,9 +425,9 @@ fn what_was_recorded_comes_out_again() {
             duration: Some(Duration::from_millis(millis)),
             source: "10.0.0.1:1".parse().unwrap(),
             destination: "10.0.0.5:443".parse().unwrap(),
-            end: if end == "server" { End::Server } else { End::Client },
+            seen: LastSeen::Ended(if end == "server" { Ending::Server } else { Ending::Client }),
         };
-        holds.push((released.start, released.released(&limits)));
+        holds.push((released.start, limits.released(&released)));
     }
     let record = read(text);
     let seen = flow(&record, "10.0.0.5:443");

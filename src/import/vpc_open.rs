@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::fields::span;
-use crate::model::PortRange;
-use crate::traffic::{Connection, End, Micros};
+use crate::model::{Ending, PortRange};
+use crate::traffic::{Connection, LastSeen, Micros};
 
 /// A window of aggregation has ten minutes at most, and records come some minutes late.
 const IDLE: Micros = 20 * 60 * 1_000_000;
@@ -156,19 +156,19 @@ impl Going {
         self.rejected &= more.rejected;
     }
 
-    fn end(&self) -> End {
+    fn seen(&self) -> LastSeen {
         match self.flags {
-            _ if self.rejected => End::Unanswered,
-            Some(flags) if flags & RST != 0 => End::Reset,
-            Some(flags) if flags & FIN != 0 => End::Unknown,
-            Some(flags) if flags & (SYN | ACK) == SYN && !self.answered => End::Unanswered,
-            Some(_) => End::Open,
-            None => End::Unknown,
+            _ if self.rejected => LastSeen::Unanswered,
+            Some(flags) if flags & RST != 0 => LastSeen::Ended(Ending::Reset),
+            Some(flags) if flags & FIN != 0 => LastSeen::Unknown,
+            Some(flags) if flags & (SYN | ACK) == SYN && !self.answered => LastSeen::Unanswered,
+            Some(_) => LastSeen::Open,
+            None => LastSeen::Unknown,
         }
     }
 }
 
 fn connection((source, destination): (SocketAddr, SocketAddr), going: &Going) -> Connection {
     let duration = span(going.last - going.start).ok();
-    Connection { start: going.start, duration, source, destination, end: going.end() }
+    Connection { start: going.start, duration, source, destination, seen: going.seen() }
 }

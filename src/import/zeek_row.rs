@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Importer;
 use super::fields::{Unit, address, duration, moment, port};
-use super::zeek_end::end;
+use super::zeek_end::last_seen;
 use crate::traffic::Connection;
 
 /// What is read of a row; the first five cannot be done without.
@@ -42,13 +42,13 @@ pub(super) fn connection(
         reading.tally.leave_out("of other protocols than TCP");
         return;
     }
-    let Some(end) = end(row[STATE], row[HISTORY]) else {
+    let Some(seen) = last_seen(row[STATE], row[HISTORY]) else {
         reading.tally.leave_out("seen in midstream only (OTH), so who opened it is not known");
         return;
     };
     match parsed(row) {
         Ok((start, duration, source, destination)) => {
-            reading.add(&Connection { start, duration, source, destination, end });
+            reading.add(&Connection { start, duration, source, destination, seen });
         }
         Err(why) => reading.tally.bad(number, why, line),
     }

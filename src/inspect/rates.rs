@@ -1,7 +1,5 @@
 //! How often connections are opened and closed, by what happened in each interval between two looks.
 
-use super::track::Event;
-
 /// Rates are told over this many seconds.
 pub const RECENT_S: f64 = 10.0;
 /// What happened longer ago is forgotten.
@@ -100,13 +98,12 @@ fn dispersion(intervals: &[Interval], opening: f64) -> f64 {
 }
 
 impl Interval {
-    pub(super) fn count(&mut self, event: Event) {
-        match event {
-            Event::Opened { .. } => self.opened += 1,
-            Event::Closed(closed) => {
-                self.closed += 1;
-                self.freed_at_once += u32::from(!closed.time_wait);
-            }
-        }
+    pub(super) fn opens(&mut self) {
+        self.opened += 1;
+    }
+
+    pub(super) fn closes(&mut self, freed_at_once: bool) {
+        self.closed += 1;
+        self.freed_at_once += u32::from(freed_at_once);
     }
 }

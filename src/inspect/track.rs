@@ -95,7 +95,11 @@ impl Tracker {
         self.now = now;
         let mut counted: BTreeMap<FlowKey, Interval> = BTreeMap::new();
         let mut count = |flow: FlowKey, event: Event| {
-            counted.entry(flow).or_default().count(event);
+            let interval = counted.entry(flow).or_default();
+            match event {
+                Event::Opened { .. } => interval.opens(),
+                Event::Closed(closed) => interval.closes(!closed.time_wait),
+            }
             hear(flow, event);
         };
         let usable = Usable::new(system, sockets);

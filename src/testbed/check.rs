@@ -130,7 +130,7 @@ fn impossible(why: String) -> Result<(), Failure> {
 mod tests {
     use super::{at_most_s, check};
     use crate::validate::{
-        Attempt, Case, Churn, Close, Destinations, Experiment, How, Setup, Step,
+        Attempt, Case, Churn, Destinations, Ending, Experiment, How, Setup, Step,
     };
 
     fn case(lo: u16, n: u32, experiment: Experiment) -> Case {
@@ -144,8 +144,14 @@ mod tests {
     }
 
     fn churn_by(how: u16, destination: u32, time: f64) -> Experiment {
-        let attempts =
-            vec![Attempt { time, destination, life: 0.0, close: Close::Client, source: None, how }];
+        let attempts = vec![Attempt {
+            time,
+            destination,
+            life: 0.0,
+            close: Ending::Client,
+            source: None,
+            how,
+        }];
         let (to, trace) = (Destinations { k: 2, by_address: false }, String::new());
         let (how, others) = (How::default(), Vec::new());
         Experiment::Churn(Churn { how, others, to, sources: 1, attempts, trace })

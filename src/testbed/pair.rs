@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Failure;
 use super::files::io_failed;
 use super::socket::{PATIENCE_S, abort_on_close};
-use crate::validate::Close;
+use crate::validate::Ending;
 
 /// A connection.
 pub(super) struct Pair {
@@ -21,18 +21,22 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Ends the connection. Returns the server's end where it never closes: it has to be kept.
-    pub(super) fn close(self, close: Close) -> Result<Option<TcpStream>, Failure> {
+    ///
+    /// # Panics
+    /// When it is to end never: nobody asks for that.
+    pub(super) fn close(self, close: Ending) -> Result<Option<TcpStream>, Failure> {
         let Self { client, server, .. } = self;
         match close {
-            Close::Client => close_in_turn(client, server),
-            Close::Server => close_in_turn(server, client),
-            Close::Rst => reset(client, server),
-            Close::RstServer => reset(server, client),
-            Close::Unread => close_unread(client, server),
-            Close::Half => {
+            Ending::Client => close_in_turn(client, server),
+            Ending::Server => close_in_turn(server, client),
+            Ending::Reset => reset(client, server),
+            Ending::ServerReset => reset(server, client),
+            Ending::Unread => close_unread(client, server),
+            Ending::Half => {
                 drop(client);
                 return Ok(Some(server));
             }
+            Ending::Never => unreachable!("a case ends what it opens"),
         }?;
         Ok(None)
     }

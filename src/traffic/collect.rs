@@ -13,9 +13,10 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::connection::{Connection, End};
+use super::connection::{Connection, LastSeen};
 use super::demand::{Micros, Peak, Track};
 use super::{FlowSurvey, Limits};
+use crate::model::Ending;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +136,8 @@ impl Collector {
     /// Counts a connection.
     pub fn add(&mut self, connection: &Connection) {
         self.starts.add(connection.start);
-        self.ends.add(connection.last_seen());
-        let (from, to) = (connection.start, connection.released(&self.limits));
+        self.ends.add(connection.last_moment());
+        let (from, to) = (connection.start, self.limits.released(connection));
         self.released = self.released.max(to);
         let number = self.number(connection);
         if self.sources.len() > 2 * self.budget.flows {
@@ -318,18 +319,22 @@ impl FlowSurvey {
     fn count(&mut self, connection: &Connection) {
         self.opened += 1;
         let ends = &mut self.ends;
-        match connection.end {
-            End::Client => ends.client += 1,
-            End::Server => ends.server += 1,
-            End::Reset => ends.reset += 1,
-            End::Unanswered => ends.unanswered += 1,
-            End::Half => ends.half += 1,
-            End::Open => {}
-            End::Unknown => ends.unknown += 1,
+        match connection.seen {
+            LastSeen::Ended(Ending::Client) => ends.client += 1,
+            LastSeen::Ended(Ending::Server) => ends.server += 1,
+            LastSeen::Ended(Ending::Reset | Ending::ServerReset | Ending::Unread) => {
+                ends.reset += 1
+            }
+            LastSeen::Unanswered => ends.unanswered += 1,
+            LastSeen::Ended(Ending::Half) => ends.half += 1,
+            LastSeen::Open | LastSeen::Ended(Ending::Never) => {}
+            LastSeen::Unknown => ends.unknown += 1,
         }
-        match (connection.end, connection.duration) {
-            (End::Unanswered, _) | (_, None) => {}
-            (End::Open, Some(so_far)) => self.lifetimes.record_open(so_far),
+        match (connection.seen, connection.duration) {
+            (LastSeen::Unanswered, _) | (_, None) => {}
+            (LastSeen::Open | LastSeen::Ended(Ending::Never), Some(so_far)) => {
+                self.lifetimes.record_open(so_far)
+            }
             (_, Some(lifetime)) => self.lifetimes.record(lifetime),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::End;
+use super::connection::{Connection, LastSeen, micros};
+use super::demand::Micros;
 use crate::model::{Ending, PortRange, Remote, ReuseKey, Timers, Will};
 use crate::scenario::{self, Problems};
 use crate::units::{SimDuration, SimTime};
@@ -52,7 +53,7 @@ impl Limits {
             syn_sent: Duration::ZERO,
             timers: Timers::in_the_mean(host),
         };
-        new.syn_sent = new.held_after(End::Unanswered, false);
+        new.syn_sent = new.held_after(LastSeen::Unanswered, false);
         Ok(new)
     }
 
@@ -60,18 +61,31 @@ impl Limits {
     /// answered, after its first. What is not told counts as what holds the port longest: closed by this
     /// side.
     #[must_use]
-    pub fn held_after(&self, end: End, loopback: bool) -> Duration {
-        let ending = match end {
-            End::Client | End::Open | End::Unknown | End::Unanswered => Ending::Client,
-            End::Server => Ending::Server,
-            End::Reset => Ending::Reset,
-            End::Half => Ending::Half,
+    pub fn held_after(&self, seen: LastSeen, loopback: bool) -> Duration {
+        let ending = match seen {
+            LastSeen::Ended(ending) => ending,
+            LastSeen::Open | LastSeen::Unknown | LastSeen::Unanswered => Ending::Client,
         };
-        let remote = Remote::new(end != End::Unanswered, loopback);
+        let remote = Remote::new(seen != LastSeen::Unanswered, loopback);
         let (lifetime, second_fin) = (SimDuration::ZERO, SimDuration::ZERO);
         let will = Will { lifetime, second_fin, ending, remote, bound: false };
         let takeable = self.timers.life(SimTime::START, &will).takeable;
         Duration::from_nanos(takeable.since(SimTime::START).as_nanos())
+    }
+
+    /// When the port of `connection` is free again.
+    #[must_use]
+    pub fn released(&self, connection: &Connection) -> Micros {
+        let ends = [connection.source, connection.destination];
+        let loopback = ends.iter().any(|end| end.ip().is_loopback());
+        let held = micros(self.held_after(connection.seen, loopback));
+        match connection.seen {
+            // It is tried until the system gives up.
+            LastSeen::Unanswered => {
+                connection.last_moment().max(connection.start.saturating_add(held))
+            }
+            _ => connection.last_moment().saturating_add(held),
+        }
     }
 }
 

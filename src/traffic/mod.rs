@@ -11,6 +11,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::model::Ending;
+
 mod busiest;
 mod collect;
 mod connection;
@@ -22,7 +24,7 @@ pub mod scenario;
 mod wording;
 
 pub use collect::{Budget, Collected, Collector, LeftOut, SourceSurvey, Watched};
-pub use connection::{Connection, End};
+pub use connection::{Connection, LastSeen};
 pub use demand::{Micros, Peak, Track};
 pub use lifetimes::Lifetimes;
 pub use limits::Limits;
@@ -141,15 +143,15 @@ impl Ends {
     }
 
     /// How those that were answered ended, each with its share; one of unknown end where there are none.
-    pub fn shares(&self) -> impl Iterator<Item = (End, f64)> + use<> {
+    pub fn shares(&self) -> impl Iterator<Item = (LastSeen, f64)> + use<> {
         let unknown = if self.answered() == 0 { 1 } else { self.unknown };
         let all = self.answered().max(1) as f64;
         [
-            (End::Client, self.client),
-            (End::Server, self.server),
-            (End::Reset, self.reset),
-            (End::Half, self.half),
-            (End::Unknown, unknown),
+            (LastSeen::Ended(Ending::Client), self.client),
+            (LastSeen::Ended(Ending::Server), self.server),
+            (LastSeen::Ended(Ending::Reset), self.reset),
+            (LastSeen::Ended(Ending::Half), self.half),
+            (LastSeen::Unknown, unknown),
         ]
         .into_iter()
         .map(move |(end, count)| (end, count as f64 / all))

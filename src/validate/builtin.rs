@@ -5,9 +5,10 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
 use super::case::{
-    Attempt, Call, Case, Churn, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat,
+    Attempt, Call, Case, Churn, Destinations, Experiment, Hold, How, Order, Setup, Squat,
     SquatterKind, Step,
 };
+use crate::model::Ending;
 
 /// Lowest port of every range: no system's default range, and nobody's well-known port.
 const LO: u16 = 40_000;
@@ -100,7 +101,7 @@ fn step(how: How, dst: u32) -> Step {
     Step::Open { how, dst, count: None, close: None, source: 1, wait: 0.0 }
 }
 
-fn some(how: How, dst: u32, count: u32, close: Option<Close>) -> Step {
+fn some(how: How, dst: u32, count: u32, close: Option<Ending>) -> Step {
     Step::Open { how, dst, count: Some(count), close, source: 1, wait: 0.0 }
 }
 
@@ -126,13 +127,13 @@ fn mixes() -> Vec<Case> {
         case(
             "mix/bound-time-wait-then-connect",
             setup(40),
-            mix(vec![some(BIND, 0, 10, Some(Close::Client)), step(CONNECT, 0), step(CONNECT, 1)]),
+            mix(vec![some(BIND, 0, 10, Some(Ending::Client)), step(CONNECT, 0), step(CONNECT, 1)]),
             "and so is its TIME-WAIT",
         ),
         case(
             "mix/bound-time-wait-reuse",
             setup(40),
-            mix(vec![some(BIND_REUSE, 0, 40, Some(Close::Client)), step(BIND_REUSE, 0)]),
+            mix(vec![some(BIND_REUSE, 0, 40, Some(Ending::Client)), step(BIND_REUSE, 0)]),
             "SO_REUSEADDR is no help out of TIME-WAIT",
         ),
         case(
@@ -155,7 +156,7 @@ fn mixes() -> Vec<Case> {
                     how: CONNECT,
                     dst: 0,
                     count: None,
-                    close: Some(Close::Client),
+                    close: Some(Ending::Client),
                     source: 1,
                     wait: 0.0,
                 },
@@ -198,7 +199,7 @@ fn squats() -> Vec<Case> {
 fn timers(quick: bool) -> Vec<Case> {
     let fixed = |name: &str, reuse_address, notes| {
         let experiment =
-            Experiment::Fixed { port: LO + 10, cycles: 20, reuse_address, close: Close::Client };
+            Experiment::Fixed { port: LO + 10, cycles: 20, reuse_address, close: Ending::Client };
         case(name, setup(100), experiment, notes)
     };
     let fin = |secs: u32, server_after: Option<f64>| {
@@ -221,7 +222,7 @@ fn timers(quick: bool) -> Vec<Case> {
     let wait = |name: &str, n, gap, setup: Setup, notes| {
         let experiment = Experiment::TwTime {
             gap,
-            close: Close::Client,
+            close: Ending::Client,
             server_delay: 0.0,
             wait_from: if setup.tw_reuse == 0 { 59.0 } else { 0.0 },
             wait_to: 66.0,
@@ -292,13 +293,13 @@ struct Attempts {
     random: bool,
     secs: f64,
     mean_life: f64,
-    close: Close,
+    close: Ending,
     k: u32,
 }
 
 impl Attempts {
     const fn even(rate: f64, secs: f64) -> Self {
-        Self { rate, random: false, secs, mean_life: 0.0, close: Close::Client, k: 1 }
+        Self { rate, random: false, secs, mean_life: 0.0, close: Ending::Client, k: 1 }
     }
 
     const fn poisson(rate: f64, secs: f64) -> Self {
@@ -375,14 +376,14 @@ fn churns() -> Vec<Case> {
             "churn/server-closes",
             setup(20),
             CONNECT,
-            &Attempts { close: Close::Server, ..Attempts::even(40.0, 10.0) },
+            &Attempts { close: Ending::Server, ..Attempts::even(40.0, 10.0) },
             "TIME-WAIT is at the server",
         ),
         churn(
             "churn/half-closed",
             Setup { fin_timeout: Some(5), ..setup(50) },
             CONNECT,
-            &Attempts { close: Close::Half, ..Attempts::even(12.0, 30.0) },
+            &Attempts { close: Ending::Half, ..Attempts::even(12.0, 30.0) },
             "tcp_fin_timeout is for FIN-WAIT-2",
         ),
         churn(
@@ -432,7 +433,7 @@ fn long_churns() -> Vec<Case> {
             "churn/long/half-closed",
             Setup { fin_timeout: Some(60), ..setup(100) },
             CONNECT,
-            &Attempts { close: Close::Half, ..Attempts::even(3.0, 180.0) },
+            &Attempts { close: Ending::Half, ..Attempts::even(3.0, 180.0) },
             "",
         ),
         churn(

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::measured::Measured;
+use crate::model::Ending;
 
 /// One experiment and, where it has been made, its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +107,8 @@ pub enum Experiment {
         /// SO_REUSEADDR on each socket?
         reuse_address: bool,
         /// Who closes.
-        close: Close,
+        #[serde(with = "ending")]
+        close: Ending,
     },
     /// The client closes, the server never or late: how long is the client's port taken?
     FinWait2 {
@@ -130,7 +132,8 @@ pub enum Experiment {
         /// Time from one close to the next.
         gap: f64,
         /// Who closes.
-        close: Close,
+        #[serde(with = "ending")]
+        close: Ending,
         /// Time from the client's FIN to the server's; 0 for at once.
         server_delay: f64,
         /// Ports are asked for from this age on.
@@ -196,22 +199,39 @@ pub enum Call {
     BindNoPort,
 }
 
-/// Who ends a connection, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Close {
-    /// The client sends the first FIN, the server's follows at once.
-    Client,
-    /// The server sends the first FIN, the client's follows at once.
-    Server,
-    /// The client resets (SO_LINGER 0).
-    Rst,
-    /// The server resets.
-    RstServer,
-    /// The client closes with unread data.
-    Unread,
-    /// The client closes, the server never does.
-    Half,
+/// How a case writes who ends a connection; that one never ends cannot be written.
+mod ending {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+    use crate::model::Ending;
+
+    const WORDS: [&str; 6] = ["client", "server", "rst", "rst-server", "unread", "half"];
+    const ENDINGS: [Ending; 6] = [
+        Ending::Client,
+        Ending::Server,
+        Ending::Reset,
+        Ending::ServerReset,
+        Ending::Unread,
+        Ending::Half,
+    ];
+
+    pub fn serialize<S: Serializer, T: Copy + Into<Option<Ending>>>(
+        ending: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let place = (*ending).into().and_then(|ending| ENDINGS.iter().position(|at| *at == ending));
+        let word = WORDS[place.ok_or_else(|| ser::Error::custom("a case ends what it opens"))?];
+        word.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, T: From<Ending>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let place = WORDS.iter().position(|known| *known == word);
+        let place = place.ok_or_else(|| de::Error::unknown_variant(&word, &WORDS))?;
+        Ok(ENDINGS[place].into())
+    }
 }
 
 /// [`Experiment::Hold`].
@@ -247,8 +267,8 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         count: Option<u32>,
         /// Closes each at once; holds them where it does not say.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        close: Option<Close>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "ending")]
+        close: Option<Ending>,
         /// Number of the source address, from 1: 127.0.0.1 and so on.
         #[serde(default = "first_address")]
         source: u32,
@@ -349,7 +369,8 @@ pub struct Attempt {
     #[serde(alias = "lifetime")]
     pub life: f64,
     /// Who closes.
-    pub close: Close,
+    #[serde(with = "ending")]
+    pub close: Ending,
     /// Number of the source address, from 0; all in turn where it does not say.
     #[serde(default)]
     pub source: Option<u32>,

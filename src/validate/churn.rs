@@ -1,9 +1,8 @@
 //! Attempts at given times, run by the engine: the very same ones that a kernel was given.
 
 use super::case::{Churn, How, Setup};
-use super::machine::{ending, host};
+use super::machine::{Draw, host};
 use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
-use super::predict::Draw;
 use crate::engine::{Job, Observer, Opening, Openings, Release, Workspace, run};
 use crate::model::{
     Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, Start, TraceAttempt,
@@ -123,7 +122,7 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
             lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
             to: Some((0, attempt.destination)),
             source: Some(attempt.source.unwrap_or(source)),
-            ending: Some(ending(attempt.close)),
+            ending: Some(attempt.close),
         });
         client.arrivals = Arrivals::Trace(recorded.collect());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::case::{Attempt, Call, Case, Churn, Close, Destinations, Experiment, How, Setup};
+use super::case::{Attempt, Call, Case, Churn, Destinations, Experiment, How, Setup};
 use crate::engine::{Job, recorded};
 use crate::model::{
     Arrivals, Binds, Client, Distribution, Ending, Host, PortSet, ReuseKey, RunSettings,
@@ -197,12 +197,8 @@ fn attempts(
             _ => attempt.lifetime.as_secs_f64().min(FOR_EVER_S),
         },
         close: match attempt.ending {
-            Ending::Client => Close::Client,
-            Ending::Server => Close::Server,
-            Ending::Reset | Ending::Never => Close::Rst,
-            Ending::ServerReset => Close::RstServer,
-            Ending::Unread => Close::Unread,
-            Ending::Half => Close::Half,
+            Ending::Never => Ending::Reset,
+            ending => ending,
         },
         source: Some(attempt.tuple.source),
         how: attempt.client,

@@ -4,8 +4,7 @@
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::case::{Call, Close, Destinations, How, Setup};
-use super::predict::Draw;
+use super::case::{Call, Destinations, How, Setup};
 use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
     Arrivals, Attempt, Binds, Client, Distribution, Ending, Host, Life, PoolPlan, PortRange,
@@ -14,6 +13,45 @@ use crate::model::{
 };
 use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};
+
+/// What is not known of a machine: where its timers lie, and its random numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT.
+    pub phase: f64,
+    /// For all random numbers.
+    pub seed: u64,
+    /// The kernel.
+    pub kernel: Kernel,
+}
+
+/// What the model has to know of a kernel: which rules it follows, and how coarse its timers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its version.
+    pub version: Linux,
+    /// Jiffies a second.
+    pub hz: u32,
+}
+
+impl Kernel {
+    /// The kernel that the model was measured on.
+    pub const MEASURED: Self = Self { version: Linux::NEWEST, hz: 250 };
+}
+
+impl Draw {
+    /// `count` draws of a kernel: one phase in each of `count` equal parts, seeds different.
+    pub fn spread(count: u32, kernel: Kernel) -> impl Iterator<Item = Self> {
+        // At even distances all phases would be the same on finer grids: the place inside each part
+        // follows multiples of the golden ratio, which are spread evenly at every scale.
+        const GOLDEN: f64 = 0.618_033_988_749_895;
+        (0..count).map(move |index| Self {
+            phase: (f64::from(index) + (f64::from(index) * GOLDEN).fract()) / f64::from(count),
+            seed: u64::from(index) + 1,
+            kernel,
+        })
+    }
+}
 
 /// `host` of a world that is set up as `setup` says, with one client for each of `hows`.
 ///
@@ -102,17 +140,6 @@ pub(super) fn options(how: &How) -> SocketOptions {
     }
 }
 
-pub(super) const fn ending(close: Close) -> Ending {
-    match close {
-        Close::Client => Ending::Client,
-        Close::Server => Ending::Server,
-        Close::Rst => Ending::Reset,
-        Close::RstServer => Ending::ServerReset,
-        Close::Unread => Ending::Unread,
-        Close::Half => Ending::Half,
-    }
-}
-
 /// The ports of a sysctl's list: `40000-40009,60103`.
 fn port_set(list: &str) -> PortSet {
     let ranges = list.split(',').filter(|part| !part.trim().is_empty()).filter_map(|part| {
@@ -187,14 +214,13 @@ impl Script {
     }
 
     /// Ends a connection.
-    pub fn close(&mut self, opened: Opened, close: Close) {
-        self.machine.close(opened.connection, ending(close), &mut Unobserved);
+    pub fn close(&mut self, opened: Opened, close: Ending) {
+        self.machine.close(opened.connection, close, &mut Unobserved);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::predict::Kernel;
     use super::*;
 
     /// `validate` and `run` take a kernel for the same.

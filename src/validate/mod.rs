@@ -12,12 +12,15 @@ mod predict;
 
 pub use builtin::{builtin, cost_case};
 pub use case::{
-    Attempt, Call, Case, Churn, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat,
+    Attempt, Call, Case, Churn, Destinations, Experiment, Hold, How, Order, Setup, Squat,
     SquatterKind, Step,
 };
 pub use judge::{Judgement, draws, judge};
 pub use live::{Live, live};
+pub use machine::{Draw, Kernel};
 pub use measured::{
     ChurnMeasured, CostLevel, Errors, Measured, OrderMeasured, StepMeasured, TimeWaits,
 };
-pub use predict::{Draw, Kernel, order_of, predict, probes_at};
+pub use predict::{order_of, predict, probes_at};
+
+pub use crate::model::Ending;

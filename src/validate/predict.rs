@@ -3,54 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::case::{
-    Case, Close, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
+    Case, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use super::churn;
-use super::machine::{Script, ending, host, with_syn};
+use super::machine::{Draw, Script, host, with_syn};
 use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 use crate::engine::Opened;
 use crate::model::{Ending, PortSet, Squatter, SquatterAddress};
-use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};
-
-/// What is not known of a machine: where its timers lie, and its random numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Draw {
-    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT.
-    pub phase: f64,
-    /// For all random numbers.
-    pub seed: u64,
-    /// The kernel.
-    pub kernel: Kernel,
-}
-
-/// What the model has to know of a kernel: which rules it follows, and how coarse its timers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel {
-    /// Its version.
-    pub version: Linux,
-    /// Jiffies a second.
-    pub hz: u32,
-}
-
-impl Kernel {
-    /// The kernel that the model was measured on.
-    pub const MEASURED: Self = Self { version: Linux::NEWEST, hz: 250 };
-}
-
-impl Draw {
-    /// `count` draws of a kernel: one phase in each of `count` equal parts, seeds different.
-    pub fn spread(count: u32, kernel: Kernel) -> impl Iterator<Item = Self> {
-        // At even distances all phases would be the same on finer grids: the place inside each part
-        // follows multiples of the golden ratio, which are spread evenly at every scale.
-        const GOLDEN: f64 = 0.618_033_988_749_895;
-        (0..count).map(move |index| Self {
-            phase: (f64::from(index) + (f64::from(index) * GOLDEN).fract()) / f64::from(count),
-            seed: u64::from(index) + 1,
-            kernel,
-        })
-    }
-}
 
 /// What the model finds in the experiment of `case`, for one draw of what is not known.
 #[must_use]
@@ -98,7 +58,7 @@ pub fn probes_at(setup: &Setup, levels: &[f64], reps: u32, draw: Draw) -> Vec<f6
                 match script.open(&how, 0, 0) {
                     Ok(opened) => {
                         sum += f64::from(opened.probes);
-                        script.close(opened, Close::Rst);
+                        script.close(opened, Ending::Reset);
                     }
                     // A refusal has looked at all there are.
                     Err(_) => sum += f64::from(setup.n),
@@ -186,7 +146,7 @@ fn one_step(
     let (how, dst, most, close, source, wait) = match step {
         Step::Release { release } => {
             let gone = std::mem::take(&mut held[*release]);
-            gone.iter().for_each(|&connection| script.close(connection, Close::Rst));
+            gone.iter().for_each(|&connection| script.close(connection, Ending::Reset));
             let opened = gone.len() as u32;
             return (StepMeasured { opened, ..StepMeasured::default() }, Vec::new());
         }
@@ -243,8 +203,8 @@ fn squat(setup: &Setup, squat: &Squat, draw: Draw) -> Measured {
     }
     let mut script = Script::new(&host, &[squat.how, bound], to, draw);
     let close = match squat.squatter {
-        SquatterKind::BoundConnectTimeWait => Some(Close::Client),
-        SquatterKind::BoundConnectReset => Some(Close::Rst),
+        SquatterKind::BoundConnectTimeWait => Some(Ending::Client),
+        SquatterKind::BoundConnectReset => Some(Ending::Reset),
         _ => None,
     };
     let mut squatted: Vec<u16> = ports.ports().to_vec();
@@ -275,7 +235,7 @@ fn squat(setup: &Setup, squat: &Squat, draw: Draw) -> Measured {
     Measured::Squat { per_destination, squatted_ports_reused: reused, errors }
 }
 
-fn fixed(setup: &Setup, port: u16, cycles: u32, how: How, close: Close, draw: Draw) -> Measured {
+fn fixed(setup: &Setup, port: u16, cycles: u32, how: How, close: Ending, draw: Draw) -> Measured {
     let mut host = host(setup, draw, 1, &[how]);
     host.clients[0].socket.source_ports = [port].into_iter().collect();
     host.clients[0].binds = crate::model::Binds::Port;
@@ -323,15 +283,15 @@ fn syn_sent(setup: &Setup, retries: u8, linear: u8, draw: Draw) -> Measured {
     Measured::SynSent { begun, ended: vec![(ended, "ETIMEDOUT".to_owned()); begun as usize] }
 }
 
-fn tw_time(setup: &Setup, gap: f64, close: Close, server_delay: f64, draw: Draw) -> Measured {
+fn tw_time(setup: &Setup, gap: f64, close: Ending, server_delay: f64, draw: Draw) -> Measured {
     let script = timers(setup, draw);
     // Only what the client closes first waits for the other side.
-    let waits = matches!(close, Close::Client | Close::Half);
+    let waits = matches!(close, Ending::Client | Ending::Half);
     let second_fin = SimDuration::from_secs_f64(if waits { server_delay } else { 0.0 });
     let closed_s: Vec<f64> = (0..setup.n).map(|index| f64::from(index) * gap).collect();
     let taken = closed_s.iter().map(|&at_s| {
         let closed = SimTime::START + SimDuration::from_secs_f64(at_s);
-        let free = script.life(closed, ending(close), second_fin).takeable;
+        let free = script.life(closed, close, second_fin).takeable;
         free.since(closed).as_secs_f64()
     });
     let taken_s = taken.collect();
@@ -357,7 +317,7 @@ fn order(setup: &Setup, order: &Order, draw: Draw) -> Measured {
                     ports[to].push(u32::from(connection.port - setup.lo));
                     times[to].push(script.now().as_secs_f64());
                     if order.abort {
-                        script.close(connection, Close::Rst);
+                        script.close(connection, Ending::Reset);
                     }
                 }
                 Err(_) => full[to] = true,

@@ -9,7 +9,7 @@ use crate::testbed::lab::{Lab, count};
 use crate::testbed::pair::Pair;
 use crate::testbed::socket::Local;
 use crate::testbed::{Failure, Progress};
-use crate::validate::{Attempt, Churn, ChurnMeasured, Close, Measured, TimeWaits};
+use crate::validate::{Attempt, Churn, ChurnMeasured, Ending, Measured, TimeWaits};
 
 /// Failures are counted by so many seconds.
 const BIN_S: f64 = 10.0;
@@ -77,7 +77,7 @@ fn time_waits(at_s: f64) -> Option<TimeWaits> {
 struct Due {
     at: f64,
     pair: Pair,
-    close: Close,
+    close: Ending,
 }
 
 impl PartialEq for Due {

@@ -6,7 +6,7 @@ use crate::testbed::Failure;
 use crate::testbed::keeper::Keeper;
 use crate::testbed::lab::Lab;
 use crate::testbed::socket::{Local, bound_wait, connect_to, prepare};
-use crate::validate::{Close, CostLevel, Destinations, How, Measured};
+use crate::validate::{CostLevel, Destinations, Ending, How, Measured};
 
 /// [`crate::validate::Experiment::Cost`].
 pub(super) fn run(lab: &mut Lab<'_>, levels: &[f64], reps: u32) -> Result<Measured, Failure> {
@@ -52,7 +52,7 @@ fn one(lab: &Lab<'_>) -> Result<(f64, bool), Failure> {
     let connected = connect_to(&fd, server.address)?;
     let took_us = began.elapsed().as_secs_f64() * 1e6;
     if connected.is_ok() {
-        server.connected(fd)?.close(Close::Rst)?;
+        server.connected(fd)?.close(Ending::Reset)?;
     }
     Ok((took_us, connected.is_ok()))
 }

@@ -4,7 +4,7 @@ use crate::testbed::Failure;
 use crate::testbed::keeper::Keeper;
 use crate::testbed::lab::{Lab, MOST_OPENED};
 use crate::testbed::socket::Local;
-use crate::validate::{Close, Measured, Order, order_of};
+use crate::validate::{Ending, Measured, Order, order_of};
 
 /// [`crate::validate::Experiment::Order`].
 pub(super) fn run(lab: &mut Lab<'_>, order: &Order) -> Result<Measured, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn run(lab: &mut Lab<'_>, order: &Order) -> Result<Measured, Failure>
                 Ok(pair) => {
                     seen[number].push((lab.clock.now(), lab.above_lo(pair.port)));
                     if order.abort {
-                        pair.close(Close::Rst)?;
+                        pair.close(Ending::Reset)?;
                     } else {
                         keeper.keep(pair)?;
                     }

@@ -18,7 +18,7 @@ use crate::testbed::Failure;
 use crate::testbed::lab::Lab;
 use crate::testbed::pair::Pair;
 use crate::testbed::socket::{Local, begin_connect, new_socket, port_of};
-use crate::validate::{Close, Destinations, How, Measured};
+use crate::validate::{Destinations, Ending, How, Measured};
 
 /// Time from one question to the next.
 const POLL_S: f64 = 0.004;
@@ -26,7 +26,7 @@ const POLL_S: f64 = 0.004;
 /// [`crate::validate::Experiment::TwTime`].
 pub(super) struct Plan {
     pub(super) gap: f64,
-    pub(super) close: Close,
+    pub(super) close: Ending,
     pub(super) server_delay: f64,
     pub(super) wait_from: f64,
     pub(super) wait_to: f64,
@@ -131,7 +131,7 @@ impl<'a, 'b> Watch<'a, 'b> {
     }
 
     fn close(&mut self, pair: Pair, plan: &Plan) -> Result<(), Failure> {
-        if plan.close == Close::Client && plan.server_delay > 0.0 {
+        if plan.close == Ending::Client && plan.server_delay > 0.0 {
             return self.close_client(pair, Some(plan.server_delay));
         }
         self.note(pair.port);

@@ -15,7 +15,7 @@ use crate::testbed::files::failed;
 use crate::testbed::lab::{Lab, Server};
 use crate::testbed::pair::Pair;
 use crate::testbed::socket::{Local, Refusal, bind_to, new_socket, set, source_address};
-use crate::validate::{Close, How, Measured, Squat, SquatterKind};
+use crate::validate::{Ending, How, Measured, Squat, SquatterKind};
 
 /// A local address that no client uses.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 100);
@@ -64,8 +64,10 @@ fn sit(
         SquatterKind::BoundOther => tcp(&v4(ELSEWHERE), plain)?,
         SquatterKind::Udp => bound(&v4(Ipv4Addr::UNSPECIFIED), SockType::Datagram, plain)?,
         SquatterKind::AcceptedChild => return accepted_child(lab, port),
-        SquatterKind::BoundConnectTimeWait => return bound_connect(elsewhere, port, Close::Client),
-        SquatterKind::BoundConnectReset => return bound_connect(elsewhere, port, Close::Rst),
+        SquatterKind::BoundConnectTimeWait => {
+            return bound_connect(elsewhere, port, Ending::Client);
+        }
+        SquatterKind::BoundConnectReset => return bound_connect(elsewhere, port, Ending::Reset),
     }])
 }
 
@@ -94,7 +96,7 @@ fn accepted_child(lab: &mut Lab<'_>, port: u16) -> Result<Squatter, Failure> {
 }
 
 /// A connection to elsewhere from the port, closed again.
-fn bound_connect(elsewhere: &Server, port: u16, close: Close) -> Result<Squatter, Failure> {
+fn bound_connect(elsewhere: &Server, port: u16, close: Ending) -> Result<Squatter, Failure> {
     let local = Local::Port(source_address(1), port);
     let pair = elsewhere.open(&How::default(), local)?.map_err(in_the_way)?;
     pair.close(close)?;

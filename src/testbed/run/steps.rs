@@ -6,7 +6,7 @@ use crate::testbed::Failure;
 use crate::testbed::lab::{Lab, MOST_OPENED, count};
 use crate::testbed::pair::Pair;
 use crate::testbed::socket::{Local, source_address};
-use crate::validate::{Close, Destinations, Errors, How, Measured, Step, StepMeasured};
+use crate::validate::{Destinations, Ending, Errors, How, Measured, Step, StepMeasured};
 
 /// [`crate::validate::Experiment::Mix`].
 pub(super) fn mix(
@@ -53,7 +53,7 @@ pub(super) fn mix(
 fn abort(pairs: Vec<Pair>) -> Result<StepMeasured, Failure> {
     let mut step = StepMeasured::default();
     for pair in pairs {
-        pair.close(Close::Rst)?;
+        pair.close(Ending::Reset)?;
         step.opened += 1;
     }
     Ok(step)
@@ -86,7 +86,7 @@ pub(super) fn fixed(
     port: u16,
     cycles: u32,
     reuse_address: bool,
-    close: Close,
+    close: Ending,
 ) -> Result<Measured, Failure> {
     lab.serve(Destinations { k: 1, by_address: false })?;
     let how = How { reuse_address, ..How::default() };

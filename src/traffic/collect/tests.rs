@@ -14,9 +14,9 @@ fn at(number: u32, port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number), port))
 }
 
-fn connection(start: Micros, secs: u64, end: End) -> Connection {
+fn connection(start: Micros, secs: u64, seen: LastSeen) -> Connection {
     let duration = Some(Duration::from_secs(secs));
-    Connection { start, duration, source: at(1, 40_000), destination: at(9, 443), end }
+    Connection { start, duration, source: at(1, 40_000), destination: at(9, 443), seen }
 }
 
 fn collected(connections: &[Connection], budget: Budget) -> Collected {
@@ -36,25 +36,26 @@ fn nothing_seen_is_nothing() {
 #[test]
 fn a_port_is_held_as_long_as_the_end_says() {
     let limits = linux();
-    for (end, held) in [
-        (End::Client, 71.024),
-        (End::Half, 71.024),
-        (End::Open, 71.024),
-        (End::Unknown, 71.024),
-        (End::Server, 10.0),
-        (End::Reset, 10.0),
+    for (seen, held) in [
+        (LastSeen::Ended(Ending::Client), 71.024),
+        (LastSeen::Ended(Ending::Half), 71.024),
+        (LastSeen::Open, 71.024),
+        (LastSeen::Unknown, 71.024),
+        (LastSeen::Ended(Ending::Server), 10.0),
+        (LastSeen::Ended(Ending::Reset), 10.0),
     ] {
-        let released = connection(0, 10, end).released(&limits);
-        assert_eq!(released, (held * 1e6) as Micros, "{end:?}");
+        let released = limits.released(&connection(0, 10, seen));
+        assert_eq!(released, (held * 1e6) as Micros, "{seen:?}");
     }
-    let given_up = connection(0, 10, End::Unanswered).released(&limits);
+    let given_up = limits.released(&connection(0, 10, LastSeen::Unanswered));
     assert_eq!(given_up, limits.syn_sent.as_micros() as Micros);
 }
 
 /// One a second for 300 s, each held for 1 s and 61.024 s: 63 at once.
 #[test]
 fn demand_is_counted_over_time() {
-    let connections: Vec<_> = (0..300).map(|i| connection(i * SECOND, 1, End::Client)).collect();
+    let connections: Vec<_> =
+        (0..300).map(|i| connection(i * SECOND, 1, LastSeen::Ended(Ending::Client))).collect();
     let all = collected(&connections, Budget::default());
     let source = &all.sources[0];
     assert_eq!((source.opened, source.outside), (300, 0));
@@ -69,8 +70,8 @@ fn demand_is_counted_over_time() {
 #[test]
 fn a_long_connection_does_not_stretch_the_time_watched() {
     let mut connections: Vec<_> =
-        (0..=60).map(|i| connection(i * SECOND, 1, End::Server)).collect();
-    connections.push(connection(-3_600 * SECOND, 3_630, End::Server));
+        (0..=60).map(|i| connection(i * SECOND, 1, LastSeen::Ended(Ending::Server))).collect();
+    connections.push(connection(-3_600 * SECOND, 3_630, LastSeen::Ended(Ending::Server)));
     let all = collected(&connections, Budget::default());
     assert_eq!((all.first, all.last, all.seconds), (SECOND, 61 * SECOND, 60.0));
     assert_eq!(all.watched, Watched::Ends);
@@ -79,11 +80,12 @@ fn a_long_connection_does_not_stretch_the_time_watched() {
 /// Of what was opened at one moment no rate is known, only how long ports were held.
 #[test]
 fn openings_at_one_moment_have_no_rate() {
-    let connections: Vec<_> = (1..=3).map(|i| connection(0, 20 * i, End::Server)).collect();
+    let connections: Vec<_> =
+        (1..=3).map(|i| connection(0, 20 * i, LastSeen::Ended(Ending::Server))).collect();
     let all = collected(&connections, Budget::default());
     assert_eq!((all.first, all.last, all.seconds), (0, 60 * SECOND, 60.0));
     assert_eq!(all.watched, Watched::AtOnce(Duration::from_secs(60)));
-    let one = collected(&[connection(0, 0, End::Server)], Budget::default());
+    let one = collected(&[connection(0, 0, LastSeen::Ended(Ending::Server))], Budget::default());
     assert_eq!((one.seconds, one.watched), (0.0, Watched::AtOnce(Duration::ZERO)));
 }
 
@@ -92,7 +94,7 @@ fn few_flows_in_memory_lose_no_connection() {
     let budget = Budget { changes: 1 << 20, flows: 16 };
     let mut connections = Vec::new();
     for i in 0..2_000_u32 {
-        let mut one = connection(i64::from(i) * SECOND / 10, 1, End::Server);
+        let mut one = connection(i64::from(i) * SECOND / 10, 1, LastSeen::Ended(Ending::Server));
         // Every other one goes to the same place, the rest to 200 places.
         if i % 2 == 1 {
             one.destination = at(100 + i % 400, 80);
@@ -120,7 +122,7 @@ fn a_late_destination_lacks_no_more_than_the_threshold() {
     let budget = Budget { changes: 1 << 20, flows: 16 };
     let mut connections = Vec::new();
     for i in 0..10_000_u32 {
-        let mut one = connection(i64::from(i) * SECOND / 100, 1, End::Server);
+        let mut one = connection(i64::from(i) * SECOND / 100, 1, LastSeen::Ended(Ending::Server));
         one.destination = if i < 5_000 { at(100 + i % 300, 80) } else { at(9, 443) };
         connections.push(one);
     }
@@ -136,7 +138,7 @@ fn a_late_destination_lacks_no_more_than_the_threshold() {
 fn tracks_get_coarse_within_the_budget_and_say_so() {
     let budget = Budget { changes: 500, flows: 16 };
     let connections: Vec<_> = (0..20_000_i64)
-        .map(|i| connection(i * 7_919 % 20_000 * SECOND / 100, 1, End::Client))
+        .map(|i| connection(i * 7_919 % 20_000 * SECOND / 100, 1, LastSeen::Ended(Ending::Client)))
         .collect();
     let exact = collected(&connections, Budget::default()).sources[0].peak;
     assert_eq!((exact.ports, exact.at_least), (6_203, 6_203));
@@ -155,7 +157,7 @@ fn a_busy_destination_is_as_sharp_as_the_budget_allows() {
     let budget = Budget { changes: 4_000, flows: 64 };
     let mut connections = Vec::new();
     for i in 0..40_000_i64 {
-        let mut one = connection(i * SECOND / 100, 1, End::Server);
+        let mut one = connection(i * SECOND / 100, 1, LastSeen::Ended(Ending::Server));
         if i % 20 == 0 {
             one.destination = at(100 + (i / 20 % 40) as u32, 80);
         }
@@ -174,10 +176,10 @@ fn a_crowd_of_sources_is_bounded_and_counted() {
     let budget = Budget { changes: 1 << 20, flows: 64 };
     let mut connections = Vec::new();
     for i in 0..5_000_u32 {
-        let mut one = connection(i64::from(i), 1, End::Server);
+        let mut one = connection(i64::from(i), 1, LastSeen::Ended(Ending::Server));
         one.source = at(1_000 + i, 50_000);
         connections.push(one);
-        connections.push(connection(i64::from(i), 1, End::Server));
+        connections.push(connection(i64::from(i), 1, LastSeen::Ended(Ending::Server)));
     }
     let all = collected(&connections, budget);
     assert_eq!(all.sources[0].opened, 5_000);
@@ -194,7 +196,7 @@ fn sources_that_are_left_out_are_counted_once() {
         let budget = Budget { changes: 1 << 20, flows: 64 };
         let mut connections = Vec::new();
         for i in 0..20 * sources {
-            let mut one = connection(i64::from(i), 1, End::Server);
+            let mut one = connection(i64::from(i), 1, LastSeen::Ended(Ending::Server));
             one.source = at(1_000 + i % sources, 50_000);
             connections.push(one);
         }
