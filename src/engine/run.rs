@@ -2,76 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use rand::Rng;
-
 use super::batch::Batch;
 use super::demand::{Became, Clients, Demand};
+use super::job::Job;
 use super::machine::{Machine, Queue};
 use super::observe::Observer;
-use super::random::{Purpose, Streams};
-use super::sample::unit;
+use super::random::Purpose;
 use super::stationary;
 use super::statistics::{Size, Statistics};
-use super::target::EndpointNumbers;
 use super::uncounted::LastTaken;
 use crate::engine::Calendar;
-use crate::model::{
-    Client, Distribution, Ending, Host, Limit, PoolPlan, PortSpace, RunSettings, Sockets, Start,
-    Timers, World,
-};
-use crate::stats::{HostTally, Window};
+use crate::model::{Limit, PortSpace, Sockets, Start};
+use crate::stats::HostTally;
 use crate::units::{SimDuration, SimTime};
-
-/// One machine of one host in one replication.
-#[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
-    /// The world it is in.
-    pub world: &'a World,
-    /// How it is run.
-    pub settings: &'a RunSettings,
-    /// Index of its host in the world.
-    pub host: usize,
-    /// Number of the machine, below the host's `count`.
-    pub machine: u32,
-    /// Number of the replication.
-    pub replication: u32,
-    /// Where the timer grid lies, 0 to 1 of the step of TIME-WAIT, instead of anywhere.
-    pub timer_phase: Option<f64>,
-}
-
-impl<'a> Job<'a> {
-    /// The model of the host.
-    #[must_use]
-    pub fn host(&self) -> &'a Host {
-        &self.world.hosts[self.host]
-    }
-
-    /// The pools of the machine.
-    #[must_use]
-    pub fn plan(&self) -> PoolPlan {
-        PoolPlan::of(self.host(), EndpointNumbers::of(self.world, self.host).count())
-    }
-
-    pub(super) fn streams(&self) -> Streams {
-        let name = &self.host().name;
-        Streams::new(self.settings.seed, self.replication, name, self.machine)
-    }
-
-    fn window(&self) -> Window {
-        Window::new(self.settings.warm_up, self.settings.duration)
-    }
-
-    /// The timers of the machine in this replication.
-    #[must_use]
-    pub fn timers(&self) -> Timers {
-        let mut rng = self.streams().of_machine(Purpose::TimerPhase);
-        let phase = unit(&mut rng);
-        let (coarser, tick) = (rng.next_u64() >> 32, unit(&mut rng));
-        let timers = Timers::new(self.host(), self.timer_phase.unwrap_or(phase), coarser, tick);
-        let plain = has_plain_connections(self.world, self.host(), &timers);
-        if plain { timers.of_plain_connections() } else { timers }
-    }
-}
 
 /// The memory of a machine that has run, for the next one on the same thread: where machines are
 /// many, asking for it anew each time would cost a tenth of the run.
@@ -206,17 +149,6 @@ impl<L: Limit, D: Demand> Run<L, D> {
             }
         }
     }
-}
-
-/// Are all connections of `host` answered, with both FINs at once, and never taken over?
-fn has_plain_connections(world: &World, host: &Host, timers: &Timers) -> bool {
-    let is_plain = |client: &Client| {
-        let mut to = client.targets.iter().map(|target| &world.destinations[target.destination]);
-        client.second_fin == Distribution::Constant(SimDuration::ZERO)
-            && !client.can_end(Ending::Half)
-            && to.all(|to| to.answers && !timers.may_be_taken_over(to.loopback))
-    };
-    host.clients.iter().all(is_plain)
 }
 
 /// A queue laid out for what the machine of `job` will hold, in the memory of a `used` one.
