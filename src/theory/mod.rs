@@ -19,7 +19,6 @@ pub use attempts::{attempts, rate_per_s};
 pub use engset::{engset_call_congestion, engset_time_congestion};
 pub use erlang::{erlang_b, erlang_b_offered, erlang_b_servers};
 pub use expected::Expected;
-pub use fluid::{GammaFillTime, fill_time_s, sustainable_rate_per_s};
 pub use hold::HoldLaw;
-pub use moments::{limited_mean_s, probability_below, second_moment_s2};
+pub use moments::{limited_mean_s, probability_below};
 pub use steady::starts_steady;

@@ -33,34 +33,6 @@ pub(crate) fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     libm::exp(ln_front) / (a * fraction)
 }
 
-/// The regularised lower incomplete gamma function `P(a, x)`: the distribution function of a
-/// gamma variable of shape `a` and scale 1. For `a` above 0 and `x` at least 0.
-///
-/// Source: series 8.11.4 below `a + 1`, continued fraction 8.9.2 above, of the NIST Digital
-/// Library of Mathematical Functions.
-pub(crate) fn incomplete_gamma(a: f64, x: f64) -> f64 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    let front = libm::exp(a * libm::log(x) - x - libm::lgamma(a));
-    if x < a + 1.0 {
-        let (mut term, mut sum) = (1.0 / a, 1.0 / a);
-        for step in 1..MAX_TERMS {
-            term *= x / (a + f64::from(step));
-            sum += term;
-            if term < sum * f64::EPSILON / 4.0 {
-                break;
-            }
-        }
-        return front * sum;
-    }
-    let fraction = continued_fraction(x + 1.0 - a, |step| {
-        let k = f64::from(step);
-        (k * (a - k), x + 1.0 - a + 2.0 * k)
-    });
-    1.0 - front / fraction
-}
-
 /// The standard normal distribution function.
 pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
@@ -99,16 +71,6 @@ mod tests {
         assert!((incomplete_beta(500_000.0, 500_000.0, 0.5) - 0.5).abs() < 1e-9);
         assert_eq!(incomplete_beta(2.0, 3.0, 0.0), 0.0);
         assert_eq!(incomplete_beta(2.0, 3.0, 1.0), 1.0);
-    }
-
-    #[test]
-    fn the_incomplete_gamma_function_is_the_tail_of_the_poisson_law() {
-        // P(at least 3 of a Poisson law of mean 2) = 1 - 5 e^-2; likewise with mean 5.
-        assert!((incomplete_gamma(3.0, 2.0) - (1.0 - 5.0 * libm::exp(-2.0))).abs() < 1e-14);
-        assert!((incomplete_gamma(3.0, 5.0) - (1.0 - 18.5 * libm::exp(-5.0))).abs() < 1e-14);
-        // The median of a gamma law of shape a is a - 1/3 + 8/(405 a) + ...
-        let a = 28_232.0;
-        assert!((incomplete_gamma(a, a - 1.0 / 3.0 + 8.0 / 405.0 / a) - 0.5).abs() < 1e-9);
     }
 
     #[test]
