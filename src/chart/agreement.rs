@@ -3,7 +3,7 @@
 use super::Picture;
 use super::axis::{Panel, Scale, count_ticks, time_ticks};
 use super::canvas::{Align, Canvas, bold, paint, plain};
-use super::frame::{Heading, Key, Sign, legend};
+use super::frame::{Heading, LegendKey, Sign, legend};
 use super::style::{
     BLOCKED, GREY, INK, PLOT_RIGHT, Pen, RIM, SMALL, TIME_WAIT, WIDTH, line, sheer,
 };
@@ -58,13 +58,13 @@ fn kernel_pen() -> Pen {
     line(INK, 1.4)
 }
 
-fn keys() -> [Key; 3] {
-    let band = |text: &str, colour| Key {
+fn keys() -> [LegendKey; 3] {
+    let band = |text: &str, colour| LegendKey {
         text: text.to_owned(),
         sign: Sign::Band(sheer(colour, 0.45, 1.0), line(colour, 0.8)),
     };
     [
-        Key { text: "the kernel".to_owned(), sign: Sign::Line(kernel_pen()) },
+        LegendKey { text: "the kernel".to_owned(), sign: Sign::Line(kernel_pen()) },
         band("the model's TIME-WAIT, all timer phases", TIME_WAIT),
         band("its refusals", BLOCKED),
     ]

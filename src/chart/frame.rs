@@ -117,7 +117,7 @@ fn fitting(text: &str, look: Type, room: f64) -> &str {
 
 /// One entry of a legend.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct LegendKey {
     /// What it stands for.
     pub text: String,
     /// How it is drawn.
@@ -140,7 +140,7 @@ pub(super) enum Sign {
 }
 
 /// Draws a legend in one row that ends at the right of the sheet, its base line at `y`.
-pub(super) fn legend(canvas: &mut Canvas<'_>, keys: &[Key], y: f64) {
+pub(super) fn legend(canvas: &mut Canvas<'_>, keys: &[LegendKey], y: f64) {
     let look = plain(SMALL, GREY);
     let widths = keys.iter().map(|key| key.sign.width() + 6.0 + text_width(&key.text, look) + 18.0);
     let mut x = WIDTH - RIM - widths.sum::<f64>() + 18.0;

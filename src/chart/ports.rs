@@ -8,7 +8,7 @@ use plotters::style::RGBColor;
 use super::Picture;
 use super::axis::{Panel, Scale, round_values, time_ticks};
 use super::canvas::{Align, Canvas, paint, plain};
-use super::frame::{Heading, Key, Sign, legend};
+use super::frame::{Heading, LegendKey, Sign, legend};
 use super::raster::Raster;
 use super::style::{
     ESTABLISHED, FREE, GREY, LOST, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT, line, mix, strength,
@@ -147,8 +147,8 @@ fn colour(cell: &PortCell, shades: f32) -> RGBColor {
     mix(mix(FREE, held, strength(taken.min(1.0))), LOST, lost)
 }
 
-fn keys(cells: &Cells) -> Vec<Key> {
-    let key = |text: &str, sign: Sign| Key { text: text.to_owned(), sign };
+fn keys(cells: &Cells) -> Vec<LegendKey> {
+    let key = |text: &str, sign: Sign| LegendKey { text: text.to_owned(), sign };
     let mut keys = vec![
         key("free", Sign::Area(FREE)),
         key("established", Sign::Blend(FREE, ESTABLISHED)),

@@ -6,7 +6,7 @@ use super::Picture;
 use super::axis::{Panel, Scale, count_ticks, number_ticks, time_ticks};
 use super::bins::{Bin, bins, curve};
 use super::canvas::{Align, Canvas, bold, paint, plain, text_width};
-use super::frame::{Heading, Key, Sign, legend};
+use super::frame::{Heading, LegendKey, Sign, legend};
 use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
     TIME_WAIT, line, sheer,
@@ -158,10 +158,10 @@ impl<'a> Pressure<'a> {
         outline(canvas, &self.ports, &below, line(INK, 1.0));
     }
 
-    fn legend_of_states(&self, shown: [bool; 4]) -> Vec<Key> {
+    fn legend_of_states(&self, shown: [bool; 4]) -> Vec<LegendKey> {
         let entries = STATES.iter().zip(shown).filter(|(_, shown)| *shown);
         entries
-            .map(|((name, colour, _), _)| Key {
+            .map(|((name, colour, _), _)| LegendKey {
                 text: (*name).to_owned(),
                 sign: Sign::Area(*colour),
             })
@@ -169,7 +169,7 @@ impl<'a> Pressure<'a> {
     }
 
     /// The range over replications of the ports in use, around the edge of the stack.
-    fn draw_range(&self, canvas: &mut Canvas<'_>) -> Key {
+    fn draw_range(&self, canvas: &mut Canvas<'_>) -> LegendKey {
         let low = curve(&self.bins, |bin| bin.in_use.0);
         let high = curve(&self.bins, |bin| bin.in_use.1);
         let (area, edge) = (sheer(INK, 0.28, 0.0), sheer(INK, 0.55, 0.5));
@@ -177,7 +177,7 @@ impl<'a> Pressure<'a> {
         outline(canvas, &self.ports, &low, edge);
         outline(canvas, &self.ports, &high, edge);
         let text = format!("least to most of {} replications", self.outcome.replications);
-        Key { text, sign: Sign::Band(area, edge) }
+        LegendKey { text, sign: Sign::Band(area, edge) }
     }
 
     fn draw_ceiling(&self, canvas: &mut Canvas<'_>) {
@@ -292,9 +292,9 @@ impl<'a> Pressure<'a> {
             }
             outline(canvas, panel, &mean, line(BLOCKED, 1.4));
             let sign = Sign::Band(sheer(BLOCKED, 0.45, 0.0), line(BLOCKED, 1.4));
-            keys.push(Key { text: "blocked".to_owned(), sign });
+            keys.push(LegendKey { text: "blocked".to_owned(), sign });
         }
-        keys.push(Key { text: "all attempts".to_owned(), sign: Sign::Line(line(GREY, 1.2)) });
+        keys.push(LegendKey { text: "all attempts".to_owned(), sign: Sign::Line(line(GREY, 1.2)) });
         legend(canvas, &keys, panel.top - 8.0);
         if !anything {
             panel.says(canvas, "nothing is blocked in any replication");

@@ -169,7 +169,7 @@ fn draw_steps(canvas: &mut Canvas<'_>, panel: &Panel, steps: &[f64]) {
 }
 
 /// A vertical line with its label.
-struct Mark {
+struct MarkedMoment {
     secs: f64,
     text: String,
     /// Dash and gap; none for a solid line.
@@ -179,22 +179,22 @@ struct Mark {
 }
 
 /// The median, the 99th percentile and TIME-WAIT.
-fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
-    let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| Mark {
+fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<MarkedMoment> {
+    let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| MarkedMoment {
         secs,
         text: format!("{share} within {}", span(secs)),
         dash,
         pen: line(INK, 1.4),
         colour: INK,
     };
-    let of_hold = |hold: &SimDuration| Mark {
+    let of_hold = |hold: &SimDuration| MarkedMoment {
         secs: hold.as_secs_f64(),
         text: format!("TIME-WAIT {hold}"),
         dash: Some((2.0, 3.0)),
         pen: line(BLOCKED, 2.0),
         colour: BLOCKED,
     };
-    let mut marks: Vec<Mark> = holds.iter().map(of_hold).collect();
+    let mut marks: Vec<MarkedMoment> = holds.iter().map(of_hold).collect();
     if !intervals.histogram.is_empty() {
         marks.push(of_distribution(intervals.p50, "half", None));
         marks.push(of_distribution(intervals.p99, "99 %", Some((8.0, 4.0))));
@@ -206,12 +206,13 @@ fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<Mark> {
 ///
 /// Lines begin at their label, so a row lower is free of the lines further out: the rows go down
 /// from the left, and from the right for the labels to the left of their lines.
-fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: Vec<Mark>) {
-    let look = |mark: &Mark| bold(SMALL, mark.colour);
-    let fits = |mark: &Mark| {
+fn draw_marks(canvas: &mut Canvas<'_>, panel: &Panel, marks: Vec<MarkedMoment>) {
+    let look = |mark: &MarkedMoment| bold(SMALL, mark.colour);
+    let fits = |mark: &MarkedMoment| {
         panel.x_of(mark.secs) + 6.0 + text_width(&mark.text, look(mark)) < panel.right
     };
-    let (mut rightward, mut leftward): (Vec<Mark>, Vec<Mark>) = marks.into_iter().partition(fits);
+    let (mut rightward, mut leftward): (Vec<MarkedMoment>, Vec<MarkedMoment>) =
+        marks.into_iter().partition(fits);
     rightward.sort_by(|a, b| a.secs.total_cmp(&b.secs));
     leftward.sort_by(|a, b| b.secs.total_cmp(&a.secs));
     let y_of = |row: usize| panel.top + 10.0 + row as f64 * 15.0;

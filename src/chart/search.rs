@@ -6,7 +6,7 @@ use super::Picture;
 use super::axis::short;
 use super::axis::{Panel, Scale, count_ticks, percent_ticks, round_values};
 use super::canvas::{Align, Canvas, bold, paint, plain};
-use super::frame::{Heading, Key, Sign, legend};
+use super::frame::{Heading, LegendKey, Sign, legend};
 use super::raster::Raster;
 use super::style::{
     BLOCKED, CLOSING, ESTABLISHED, FREE, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT,
@@ -204,15 +204,15 @@ impl Chart<'_> {
             None => Sign::Line(line(colour, 2.0)),
             Some(dash) => Sign::Dashes(line(colour, 2.0), dash),
         };
-        let mut keys: Vec<Key> = looks
-            .map(|(curve, look)| Key { text: in_words(curve.call), sign: sign(look) })
+        let mut keys: Vec<LegendKey> = looks
+            .map(|(curve, look)| LegendKey { text: in_words(curve.call), sign: sign(look) })
             .collect();
         panel.base_line(canvas, &[]);
         let strip =
             Panel { top: panel.bottom + BETWEEN, bottom: panel.bottom + BETWEEN + STRIP, ..*panel };
         if self.draw_strip(canvas, &strip) {
             let sign = Sign::Blend(FREE, INK);
-            keys.push(Key { text: "time that the run spent there".to_owned(), sign });
+            keys.push(LegendKey { text: "time that the run spent there".to_owned(), sign });
         }
         legend(canvas, &keys, panel.top - 8.0);
         strip.x_axis(canvas, &percent_ticks(1.0), self.held_by_whom());

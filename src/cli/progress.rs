@@ -47,8 +47,8 @@ impl Progress {
     }
 
     /// Watches one scenario that is `weight` (0 to 1) of everything.
-    pub fn of_part(&self, weight: f64) -> Part<'_> {
-        Part { progress: self, weight }
+    pub fn of_part(&self, weight: f64) -> ScenarioProgress<'_> {
+        ScenarioProgress { progress: self, weight }
     }
 
     /// Shows progress until the value of [`Progress::finish_on_drop`] is dropped; for a thread of its own.
@@ -141,12 +141,12 @@ fn new_bar(what: &str) -> ProgressBar {
 }
 
 /// One scenario's share of the progress.
-pub struct Part<'a> {
+pub struct ScenarioProgress<'a> {
     progress: &'a Progress,
     weight: f64,
 }
 
-impl Watch for Part<'_> {
+impl Watch for ScenarioProgress<'_> {
     fn advanced(&self, share: f64) {
         let units = (share * self.weight * WHOLE) as i64;
         self.progress.done.fetch_add(units, Ordering::Relaxed);

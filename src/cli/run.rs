@@ -17,7 +17,7 @@ use portsim::stats::Outcome;
 use super::args::{Format, RunArgs};
 use super::cost::{self, Advice};
 use super::output::{Folder, Output};
-use super::progress::{Part, Progress};
+use super::progress::{Progress, ScenarioProgress};
 use super::terminal::{self, OPEN, Terminal, styled, tame};
 use super::{Status, draw, host_files, interrupt, load, screen, table};
 
@@ -45,7 +45,7 @@ pub fn run(args: &RunArgs) -> Status {
             return Status::WrongInput;
         }
     };
-    let status = Session { args, scenarios: &scenarios, output: &output, threads }.run();
+    let status = RunSession { args, scenarios: &scenarios, output: &output, threads }.run();
     output.remove_empty();
     status
 }
@@ -87,14 +87,14 @@ enum Ended {
     Fault,
 }
 
-struct Session<'a> {
+struct RunSession<'a> {
     args: &'a RunArgs,
     scenarios: &'a [Scenario],
     output: &'a Output,
     threads: usize,
 }
 
-impl Session<'_> {
+impl RunSession<'_> {
     fn run(&self) -> Status {
         let pool = match rayon::ThreadPoolBuilder::new().num_threads(self.threads).build() {
             Ok(pool) => pool,
@@ -144,7 +144,7 @@ impl Session<'_> {
         });
     }
 
-    fn run_one(&self, scenario: &Scenario, part: &Part<'_>) -> Ended {
+    fn run_one(&self, scenario: &Scenario, part: &ScenarioProgress<'_>) -> Ended {
         let started = Instant::now();
         let outcome = replicate::replicate(&scenario.world, &scenario.settings, part);
         let Some(outcome) = outcome else { return Ended::Interrupted };

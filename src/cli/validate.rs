@@ -49,7 +49,7 @@ pub fn validate(args: &ValidateArgs) -> Status {
             return Status::WrongInput;
         }
     };
-    let status = Session::new(args, cases, sandbox, &output).run();
+    let status = ValidateSession::new(args, cases, sandbox, &output).run();
     output.remove_empty();
     status
 }
@@ -107,7 +107,7 @@ fn list(cases: &[Case]) -> Status {
     terminal.status()
 }
 
-struct Session<'a> {
+struct ValidateSession<'a> {
     args: &'a ValidateArgs,
     cases: Vec<Case>,
     sandbox: Sandbox,
@@ -117,7 +117,7 @@ struct Session<'a> {
     terminal: Terminal,
 }
 
-impl<'a> Session<'a> {
+impl<'a> ValidateSession<'a> {
     fn new(args: &'a ValidateArgs, cases: Vec<Case>, sandbox: Sandbox, output: &'a Output) -> Self {
         let info = inspect::kernel_info();
         let release = info.as_ref().map_or_else(String::new, |info| info.release.clone());

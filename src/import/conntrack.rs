@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::fields::{address, port, shown};
 use super::lines::Lines;
 use super::snapshot::Entry;
-use super::{Importer, RecordError};
+use super::{ImportError, Importer};
 use crate::inspect::TcpState;
 
 /// Does this line look like one of conntrack?
@@ -29,7 +29,7 @@ pub(super) fn is_one(line: &str) -> bool {
 pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<bool, ImportError> {
     let stopped = reading.each_line(lines, |reading, line, number| {
         let text = String::from_utf8_lossy(line);
         if text.trim().is_empty() || text.starts_with("conntrack v") {

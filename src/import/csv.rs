@@ -13,7 +13,7 @@ use super::csv_columns::{
 };
 use super::fields::{Unit, address, duration, likelier_unit, moment, port, shown, span};
 use super::lines::Lines;
-use super::{Importer, RecordError};
+use super::{ImportError, Importer};
 use crate::model::Ending;
 use crate::traffic::{Connection, LastSeen, Micros};
 
@@ -21,7 +21,7 @@ use crate::traffic::{Connection, LastSeen, Micros};
 pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<bool, ImportError> {
     let mut known: Option<(Layout, u8)> = None;
     reading.each_line(lines, |reading, line, number| {
         if line.trim_ascii().is_empty() || line[0] == b'#' {
@@ -32,7 +32,7 @@ pub(super) fn read(
             let separator = delimiter(&text);
             let header = cells(&super::tally::excerpt(line, 10_000), separator);
             let layout =
-                Layout::of(&header, &reading.options.columns).map_err(RecordError::Unfit)?;
+                Layout::of(&header, &reading.options.columns).map_err(ImportError::Unfit)?;
             lacks(reading, &layout);
             known = Some((layout, separator));
             return Ok(());

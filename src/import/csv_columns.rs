@@ -105,7 +105,7 @@ pub(super) const PROTOCOL: usize = 8;
 
 /// One entry of `--columns`: `start=ts:ms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct NamedColumn {
     field: usize,
     name: String,
     unit: Option<Unit>,
@@ -113,7 +113,7 @@ pub struct Column {
 
 /// What `--columns` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Columns(Vec<Column>);
+pub struct Columns(Vec<NamedColumn>);
 
 impl Columns {
     /// Is anything said?
@@ -129,7 +129,7 @@ impl std::str::FromStr for Columns {
     /// `start=ts:ms,source=client_ip,...`
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let columns: Vec<Column> = parts.map(column).collect::<Result<_, _>>()?;
+        let columns: Vec<NamedColumn> = parts.map(column).collect::<Result<_, _>>()?;
         for (index, column) in columns.iter().enumerate() {
             if columns[..index].iter().any(|other| other.field == column.field) {
                 return Err(format!("`{}` is given twice", FIELDS[column.field].0));
@@ -139,7 +139,7 @@ impl std::str::FromStr for Columns {
     }
 }
 
-fn column(part: &str) -> Result<Column, String> {
+fn column(part: &str) -> Result<NamedColumn, String> {
     let example = "write FIELD=COLUMN, for example start=ts:ms,source=client_ip";
     let (field, name) = part.split_once('=').ok_or(example)?;
     let (field, name) = (field.trim(), name.trim());
@@ -162,7 +162,7 @@ fn column(part: &str) -> Result<Column, String> {
     if name.is_empty() {
         return Err(example.to_owned());
     }
-    Ok(Column { field: number, name: name.to_owned(), unit })
+    Ok(NamedColumn { field: number, name: name.to_owned(), unit })
 }
 
 /// The likeliest of `known`, if any is likely.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::moment::{clock, rfc3339};
-use super::{Kind, Record};
+use super::{Imported, Kind};
 use crate::model::ReuseKey;
 use crate::numbers::{count, percent, plural};
 use crate::traffic::{Collected, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
@@ -37,7 +37,7 @@ pub enum Fit {
 /// Which time was watched: see [`Watched`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Span {
+pub enum WatchedSpan {
     /// From the first opening to the last one.
     Openings,
     /// From the first end to the last one, which is shorter.
@@ -48,7 +48,7 @@ pub enum Span {
     Look,
 }
 
-impl Span {
+impl WatchedSpan {
     /// What happened in that time, as the end of a sentence; nothing where no rate was told.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
@@ -61,7 +61,7 @@ impl Span {
     }
 }
 
-impl From<Watched> for Span {
+impl From<Watched> for WatchedSpan {
     fn from(watched: Watched) -> Self {
         match watched {
             Watched::Openings => Self::Openings,
@@ -98,7 +98,7 @@ pub struct Findings {
     /// What the record does not tell.
     pub missing: Vec<String>,
     /// Which time was watched: what rates are of.
-    pub watched: Span,
+    pub watched: WatchedSpan,
     /// How long that is; of a snapshot, for how long TIME-WAITs came.
     pub seconds: f64,
     /// When it begins; `null` of a snapshot.
@@ -115,10 +115,10 @@ pub struct Findings {
     /// Are there more, because there were too many to remember them all?
     pub all_sources_at_least: bool,
     /// Sources, the one with the highest peak first; the first eight.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFindings>,
     /// Destinations of all sources together, the one with the highest peak from one source first; the
     /// first ten.
-    pub destinations: Vec<Destination>,
+    pub destinations: Vec<DestinationFindings>,
     /// Connections of source addresses that were not told apart, all along or for a while: they are in no
     /// peak.
     pub connections_of_other_sources: u64,
@@ -152,7 +152,7 @@ pub struct Limit {
 
 /// A peak of ports.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Held {
+pub struct PeakFindings {
     /// How many, at most.
     pub ports: u64,
     /// How many, at least: the same where the record was short enough to be counted to the microsecond.
@@ -165,7 +165,7 @@ pub struct Held {
 
 /// A source address.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Source {
+pub struct SourceFindings {
     /// The address.
     pub address: String,
     /// Connections that were opened, or tried.
@@ -173,20 +173,20 @@ pub struct Source {
     /// A second; `null` where all of the record were opened at one moment.
     pub rate_per_s: Option<f64>,
     /// The most ports held at once to one destination.
-    pub peak_to_one: Held,
+    pub peak_to_one: PeakFindings,
     /// The most ports held at once to all of them.
-    pub peak_to_all: Held,
+    pub peak_to_all: PeakFindings,
     /// Connections from ports outside the range.
     pub outside_range: u64,
     /// How many destinations there are.
     pub all_destinations: u64,
     /// Destinations, the one with the highest peak first; the first ten.
-    pub destinations: Vec<Destination>,
+    pub destinations: Vec<DestinationFindings>,
 }
 
 /// A destination of a source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Destination {
+pub struct DestinationFindings {
     /// Address and port.
     pub destination: String,
     /// Connections that were opened, or tried.
@@ -194,7 +194,7 @@ pub struct Destination {
     /// A second; `null` where all of the record were opened at one moment.
     pub rate_per_s: Option<f64>,
     /// The most ports held at once.
-    pub peak: Held,
+    pub peak: PeakFindings,
     /// How long connections lasted; `null` where that is not told.
     pub lifetime_s: Option<Lifetime>,
     /// How they ended.
@@ -233,7 +233,7 @@ pub struct EndCounts {
 impl Findings {
     /// What `record` says, which was read from inputs of these names.
     #[must_use]
-    pub fn new(record: &Record, names: &[String]) -> Self {
+    pub fn new(record: &Imported, names: &[String]) -> Self {
         let (seen, tally, limits) = (&record.seen, &record.tally, &record.limits);
         let teller = Teller { limits, seen, snapshot: record.kind.is_snapshot() };
         let (verdict, mut sentence) = teller.verdict();
@@ -305,10 +305,10 @@ impl Teller<'_> {
         told.then(|| connections as f64 / self.seen.seconds)
     }
 
-    fn held(&self, peak: Peak) -> Held {
+    fn held(&self, peak: Peak) -> PeakFindings {
         let at = (!self.snapshot).then(|| rfc3339(peak.at));
         let share = self.share(peak.ports);
-        Held { ports: peak.ports, at_least: peak.at_least, share, at }
+        PeakFindings { ports: peak.ports, at_least: peak.at_least, share, at }
     }
 
     /// The peak that the range must hold: to one destination, or to all where they cannot share ports.
@@ -361,10 +361,10 @@ impl Teller<'_> {
         (fit, sentence)
     }
 
-    fn source(&self, source: &SourceSurvey) -> Source {
+    fn source(&self, source: &SourceSurvey) -> SourceFindings {
         let others = source.others.as_ref().map_or(0, |others| u64::from(others.endpoints));
         let told = source.destinations.iter().take(DESTINATIONS);
-        Source {
+        SourceFindings {
             address: source.address.to_string(),
             connections: source.opened,
             rate_per_s: self.rate(source.opened),
@@ -377,7 +377,7 @@ impl Teller<'_> {
     }
 
     /// The destinations of all sources: a peak is the highest that one source had.
-    fn destinations(&self) -> Vec<Destination> {
+    fn destinations(&self) -> Vec<DestinationFindings> {
         let mut all: BTreeMap<SocketAddr, (FlowSurvey, Peak)> = BTreeMap::new();
         for (flow, peak) in self.seen.sources.iter().flat_map(|source| &source.destinations) {
             match all.get_mut(&flow.destination) {
@@ -396,11 +396,11 @@ impl Teller<'_> {
         first.map(|(flow, peak)| self.destination(flow, *peak)).collect()
     }
 
-    fn destination(&self, flow: &FlowSurvey, peak: Peak) -> Destination {
+    fn destination(&self, flow: &FlowSurvey, peak: Peak) -> DestinationFindings {
         let lifetimes = &flow.lifetimes;
         let quantile = |p| lifetimes.quantile(p).as_ref().map_or(0.0, Duration::as_secs_f64);
         let ends = flow.ends;
-        Destination {
+        DestinationFindings {
             destination: flow.destination.to_string(),
             connections: flow.opened,
             rate_per_s: self.rate(flow.opened),

@@ -148,9 +148,9 @@ mod tests {
     }
 
     /// Is interrupted again and again when it has nothing more.
-    struct Silent<'a>(&'a [u8]);
+    struct Interrupted<'a>(&'a [u8]);
 
-    impl Read for Silent<'_> {
+    impl Read for Interrupted<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.0.read(buffer)? {
                 0 => Err(io::ErrorKind::Interrupted.into()),
@@ -163,7 +163,7 @@ mod tests {
     fn whole_lines_are_kept_when_it_is_stopped() {
         let asked = std::cell::Cell::new(0);
         let stop = || asked.replace(asked.get() + 1) == 3;
-        let mut lines = Lines::new(Silent(b"one\ntwo\nthr"), &stop);
+        let mut lines = Lines::new(Interrupted(b"one\ntwo\nthr"), &stop);
         assert_eq!(lines.head().unwrap(), b"one\ntwo\nthr");
         assert!(lines.was_stopped());
         for meant in ["one", "two"] {

@@ -26,8 +26,8 @@ mod lines;
 mod moment;
 mod snapshot;
 mod ss;
+mod survey;
 mod tally;
-mod to_survey;
 mod vpc;
 mod vpc_open;
 mod zeek;
@@ -35,18 +35,19 @@ mod zeek_end;
 mod zeek_json;
 mod zeek_row;
 
-pub use csv_columns::{Column, Columns, FIELDS};
+pub use csv_columns::{Columns, FIELDS, NamedColumn};
 pub use findings::{
-    Bad, Destination, EndCounts, Findings, Fit, Held, Lifetime, Limit, Source, Span,
+    Bad, DestinationFindings, EndCounts, Findings, Fit, Lifetime, Limit, PeakFindings,
+    SourceFindings, WatchedSpan,
 };
 pub use kind::Kind;
 pub use moment::{clock, clock_of};
+pub use survey::{AssumedMachine, survey};
 pub use tally::{BadLine, Tally};
-pub use to_survey::{Machine, survey};
 
 use lines::Lines;
 use snapshot::Snapshot;
-use vpc_open::Open;
+use vpc_open::OpenTuples;
 
 /// How a record is to be read.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub struct Options {
 
 /// What was read.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct Imported {
     /// Its kind.
     pub kind: Kind,
     /// Lines: how many were read, left out, bad.
@@ -80,7 +81,7 @@ pub struct Record {
 
 /// Why a record could not be read.
 #[derive(Debug, Error)]
-pub enum RecordError {
+pub enum ImportError {
     /// The system says so.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -112,7 +113,7 @@ pub struct Importer<'a> {
     tally: Tally,
     collector: Collector,
     snapshot: Snapshot,
-    open: Open,
+    open: OpenTuples,
 }
 
 /// Lines after which it is asked whether to stop.
@@ -130,7 +131,7 @@ impl<'a> Importer<'a> {
             tally: Tally::default(),
             collector: Collector::new(options.limits, options.budget),
             snapshot: Snapshot::default(),
-            open: Open::new(options.limits.range),
+            open: OpenTuples::new(options.limits.range),
         }
     }
 
@@ -140,7 +141,7 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// When it cannot be read, is of no known format or of another one than those before, or lacks what no
     /// survey can do without. Lines that are wrong are no error: the [`Tally`] has them.
-    pub fn read(&mut self, input: impl Read) -> Result<bool, RecordError> {
+    pub fn read(&mut self, input: impl Read) -> Result<bool, ImportError> {
         self.tally.input += 1;
         let mut lines = Lines::new(input, self.stopped);
         let whole_lines = memchr::memchr(b'\n', lines.head()?).is_some();
@@ -161,17 +162,17 @@ impl<'a> Importer<'a> {
     }
 
     /// The format of what begins like this.
-    fn kind_of(&mut self, head: &[u8]) -> Result<Kind, RecordError> {
+    fn kind_of(&mut self, head: &[u8]) -> Result<Kind, ImportError> {
         if head.trim_ascii().is_empty() {
-            return Err(RecordError::Empty);
+            return Err(ImportError::Empty);
         }
         if let Some((packer, command)) = kind::packed(head) {
-            return Err(RecordError::Packed { packer, command });
+            return Err(ImportError::Packed { packer, command });
         }
         let told = self.options.kind.or_else(|| kind::detect(head, &self.options.columns));
-        let Some(kind) = told else { return Err(RecordError::Unknown(kind::excerpt(head))) };
+        let Some(kind) = told else { return Err(ImportError::Unknown(kind::excerpt(head))) };
         match self.kind.replace(kind) {
-            Some(before) if before != kind => Err(RecordError::Unfit(format!(
+            Some(before) if before != kind => Err(ImportError::Unfit(format!(
                 "this is {}, and what was read before is {}: import them one by one",
                 kind.title(),
                 before.title()
@@ -182,9 +183,9 @@ impl<'a> Importer<'a> {
 
     /// What was read; `None` when nothing was.
     #[must_use]
-    pub fn finish(mut self) -> Option<Record> {
+    pub fn finish(mut self) -> Option<Imported> {
         let kind = self.kind?;
-        let open = std::mem::replace(&mut self.open, Open::new(self.options.limits.range));
+        let open = std::mem::replace(&mut self.open, OpenTuples::new(self.options.limits.range));
         open.finish(&mut |connection| self.add(connection));
         let mut limits = self.options.limits;
         if kind == Kind::Conntrack {
@@ -197,15 +198,15 @@ impl<'a> Importer<'a> {
             self.collector.finish()
         };
         let Self { kind: _, tally, partial, .. } = self;
-        Some(Record { kind, tally, seen, limits, partial })
+        Some(Imported { kind, tally, seen, limits, partial })
     }
 
     /// Goes through all lines; true when it was stopped.
     fn each_line(
         &mut self,
         lines: &mut Lines<'_, impl Read>,
-        mut each: impl FnMut(&mut Self, &[u8], u64) -> Result<(), RecordError>,
-    ) -> Result<bool, RecordError> {
+        mut each: impl FnMut(&mut Self, &[u8], u64) -> Result<(), ImportError>,
+    ) -> Result<bool, ImportError> {
         while let Some(line) = lines.next()? {
             let number = line.number;
             match line.text {

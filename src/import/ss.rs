@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::fields::{address, shown};
 use super::lines::Lines;
 use super::snapshot::Entry;
-use super::{Importer, RecordError};
+use super::{ImportError, Importer};
 use crate::inspect::TcpState;
 
 /// States as ss writes them.
@@ -55,7 +55,7 @@ fn is_netid(word: &str) -> bool {
 pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<bool, ImportError> {
     reading.snapshot.tells_who = true;
     let mut listens = false;
     let mut timers = false;

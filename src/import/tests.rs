@@ -16,20 +16,20 @@ fn options(kind: Option<Kind>) -> Options {
     }
 }
 
-fn read_as(text: impl AsRef<[u8]>, options: &Options) -> Result<Record, RecordError> {
+fn read_as(text: impl AsRef<[u8]>, options: &Options) -> Result<Imported, ImportError> {
     let mut importer = Importer::new(options, &|| false);
     importer.read(text.as_ref())?;
     Ok(importer.finish().expect("something was read"))
 }
 
 #[track_caller]
-fn read(text: impl AsRef<[u8]>) -> Record {
+fn read(text: impl AsRef<[u8]>) -> Imported {
     read_as(text, &options(None)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The flow to `destination` of the first source.
 #[track_caller]
-fn flow<'a>(record: &'a Record, destination: &str) -> &'a FlowSurvey {
+fn flow<'a>(record: &'a Imported, destination: &str) -> &'a FlowSurvey {
     let destination = destination.parse().unwrap();
     let all = &record.seen.sources[0].destinations;
     let found = all.iter().find(|(flow, _)| flow.destination == destination);

@@ -12,7 +12,7 @@ use std::io::Read;
 use super::fields::{Unit, address, moment, port, shown};
 use super::lines::Lines;
 use super::vpc_open::OneWay;
-use super::{Importer, RecordError};
+use super::{ImportError, Importer};
 use crate::numbers::plural;
 
 /// What is read of a record; the first seven cannot be done without.
@@ -61,7 +61,7 @@ fn normal(word: &str) -> String {
 }
 
 /// Which of [`NAMES`] is in each column.
-fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, RecordError> {
+fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, ImportError> {
     let known = |word: &&str| NAMES.iter().position(|name| *name == normal(word));
     let columns: Vec<Option<usize>> = words.iter().map(known).collect();
     let missing: Vec<&str> = (0..NEEDED)
@@ -71,7 +71,7 @@ fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, RecordError> {
     if missing.is_empty() {
         return Ok(columns);
     }
-    Err(RecordError::Unfit(format!(
+    Err(ImportError::Unfit(format!(
         "its header has no {}: add them to the fields of the flow log (tcp-flags too, which tells how \
          connections ended)",
         missing.join(", ")
@@ -82,7 +82,7 @@ fn columns(words: &[&str]) -> Result<Vec<Option<usize>>, RecordError> {
 pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<bool, ImportError> {
     let usual: Vec<&str> = VERSION_2.split_ascii_whitespace().collect();
     let mut layout = columns(&usual)?;
     let stopped = reading.each_line(lines, |reading, line, number| {

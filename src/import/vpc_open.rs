@@ -47,7 +47,7 @@ struct Going {
 }
 
 /// The tuples that may go on.
-pub(super) struct Open {
+pub(super) struct OpenTuples {
     range: PortRange,
     going: HashMap<(SocketAddr, SocketAddr), Going>,
     /// The latest moment of the record.
@@ -55,7 +55,7 @@ pub(super) struct Open {
     swept: Micros,
 }
 
-impl Open {
+impl OpenTuples {
     /// None yet; `range` is where openers take their ports from.
     pub fn new(range: PortRange) -> Self {
         Self { range, going: HashMap::new(), now: Micros::MIN, swept: Micros::MIN }

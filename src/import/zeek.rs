@@ -10,7 +10,7 @@ use std::io::Read;
 
 use super::lines::Lines;
 use super::zeek_row::{NAMES, NEEDED, connection};
-use super::{Importer, RecordError, zeek_json};
+use super::{ImportError, Importer, zeek_json};
 
 /// What the header says; it can come again where logs were put one behind the other.
 struct Header {
@@ -26,7 +26,7 @@ struct Header {
 pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<bool, ImportError> {
     let mut header =
         Header { separator: b'\t', unset: b"-".to_vec(), columns: Vec::new(), conn: true };
     let mut missing = [true; NAMES.len() - NEEDED];
@@ -65,7 +65,7 @@ pub(super) fn read(
 }
 
 impl Header {
-    fn take(&mut self, line: &[u8], reading: &mut Importer<'_>) -> Result<(), RecordError> {
+    fn take(&mut self, line: &[u8], reading: &mut Importer<'_>) -> Result<(), ImportError> {
         let text = String::from_utf8_lossy(line);
         if let Some(separator) = text.strip_prefix("#separator ") {
             self.separator = separator_of(separator.trim());
@@ -80,7 +80,7 @@ impl Header {
                 let path = words.next().unwrap_or_default().trim();
                 self.conn = path.starts_with("conn");
                 if !self.conn && reading.tally.rows == 0 {
-                    return Err(RecordError::Unfit(format!(
+                    return Err(ImportError::Unfit(format!(
                         "this is Zeek's {}.log; conn.log is the one that tells of connections",
                         super::fields::shown(path.as_bytes())
                     )));
@@ -92,7 +92,7 @@ impl Header {
         Ok(())
     }
 
-    fn fields(&mut self, names: &[&str], reading: &mut Importer<'_>) -> Result<(), RecordError> {
+    fn fields(&mut self, names: &[&str], reading: &mut Importer<'_>) -> Result<(), ImportError> {
         let known = |name: &&str| NAMES.iter().position(|known| *known == name.trim());
         let columns: Vec<Option<usize>> = names.iter().map(known).collect();
         for (number, name) in NAMES.iter().enumerate() {
@@ -100,7 +100,7 @@ impl Header {
                 continue;
             }
             if number < NEEDED {
-                return Err(RecordError::Unfit(format!(
+                return Err(ImportError::Unfit(format!(
                     "the #fields of this log have no `{name}`, without which nothing can be counted"
                 )));
             }

@@ -300,7 +300,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::inspect::machines;
+    use crate::inspect::fixtures;
     use crate::model::{PortRange, PortSet, TcpSettings, TwReuse};
 
     /// Ten ports, one of them reserved.
@@ -308,7 +308,7 @@ mod tests {
         System {
             range: PortRange::new(40_000, 40_009).unwrap(),
             reserved: [40_009, 50_000].into_iter().collect(),
-            ..machines::system()
+            ..fixtures::system()
         }
     }
 

@@ -227,7 +227,7 @@ impl Inspection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::machines::{self, inspected, time_waits};
+    use crate::inspect::fixtures::{self, inspected, time_waits};
     use crate::model::{TcpSettings, TwReuse};
 
     fn prospect(sockets: &[Socket]) -> Prospect {
@@ -266,7 +266,7 @@ mod tests {
         // A hundred a second on 500 ports: older ones than five seconds have been taken over.
         let system = System {
             tcp: TcpSettings { tw_reuse: TwReuse::Always, ..TcpSettings::default() },
-            ..machines::system()
+            ..fixtures::system()
         };
         let sockets: Vec<Socket> = time_waits(100, 5);
         let inspection = Observer::default().enter(0.0, system, sockets, None, |_, _| {});
@@ -292,13 +292,13 @@ mod tests {
     fn the_first_seconds_of_a_watch_keep_what_one_look_knows() {
         let mut observer = Observer::default();
         let sockets = time_waits(10, 60);
-        observer.enter(0.0, machines::system(), sockets.clone(), None, |_, _| {});
+        observer.enter(0.0, fixtures::system(), sockets.clone(), None, |_, _| {});
         let later = |socket: Socket| {
             let second = std::time::Duration::from_secs(1);
             Socket { remaining: socket.remaining.map(|left| left.saturating_sub(second)), ..socket }
         };
         let sockets = sockets.into_iter().map(later).collect();
-        let second = observer.enter(1.0, machines::system(), sockets, None, |_, _| {});
+        let second = observer.enter(1.0, fixtures::system(), sockets, None, |_, _| {});
         let rates = second.prospects[0].rates.unwrap();
         assert!((rates.opening - 10.0).abs() < 0.5, "{rates:?}");
     }

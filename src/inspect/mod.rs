@@ -12,11 +12,11 @@ mod census;
 mod class;
 #[cfg(any(target_os = "macos", windows, test))]
 mod command;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod forecast;
 mod inspection;
 mod kernel_info;
-#[cfg(test)]
-pub(crate) mod machines;
 mod own_command;
 mod rates;
 mod services;

@@ -61,7 +61,7 @@ pub struct Open {
 
 /// One 4-tuple at the last look.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct LastLook {
     /// In which look; older ones are gone.
     look: u32,
     state: TcpState,
@@ -76,7 +76,7 @@ struct Seen {
 pub struct Tracker {
     looks: u32,
     now: f64,
-    seen: HashMap<(SocketAddr, SocketAddr), Seen>,
+    seen: HashMap<(SocketAddr, SocketAddr), LastLook>,
     activities: BTreeMap<FlowKey, Activity>,
 }
 
@@ -187,11 +187,11 @@ impl Look {
         &self,
         socket: &Socket,
         system: &System,
-        before: Option<Seen>,
+        before: Option<LastLook>,
         mut tell: impl FnMut(Event),
-    ) -> Seen {
+    ) -> LastLook {
         let closed = age_s(socket, system).map(|age| self.now - age);
-        let mut seen = Seen { look: self.number, state: socket.state, closed, opened: None };
+        let mut seen = LastLook { look: self.number, state: socket.state, closed, opened: None };
         let opened = |before: f64, tell: &mut dyn FnMut(Event)| {
             tell(Event::Opened { after: self.last, before });
             Some(f64::midpoint(self.last, before))
@@ -213,7 +213,7 @@ impl Look {
                     _ => !is_over,
                 };
                 if !another {
-                    return Seen { look: self.number, ..before };
+                    return LastLook { look: self.number, ..before };
                 }
                 seen.opened = opened(if is_over { ended } else { self.now }, &mut tell);
             }
@@ -239,7 +239,7 @@ mod tests {
     use super::super::rates::{RECENT_S, Rates};
     use super::*;
     use crate::inspect::Protocol;
-    use crate::inspect::machines::system;
+    use crate::inspect::fixtures::system;
 
     const API: &str = "10.0.0.5:443";
 

@@ -165,7 +165,7 @@ fn next(flow: &Flow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::machines::{inspected, time_waits};
+    use crate::inspect::fixtures::{inspected, time_waits};
 
     #[test]
     fn an_idle_machine_has_all_ports() {

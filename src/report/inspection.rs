@@ -228,7 +228,7 @@ pub fn holders<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::machines::{inspected, time_waits};
+    use crate::inspect::fixtures::{inspected, time_waits};
 
     #[test]
     fn the_document_says_how_many_ports_are_left_to_each_destination() {

@@ -121,7 +121,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::machines::{inspected, time_waits};
+    use crate::inspect::fixtures::{inspected, time_waits};
 
     #[test]
     fn every_sample_belongs_to_a_family_that_was_announced() {

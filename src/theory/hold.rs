@@ -3,7 +3,7 @@
 use crate::model::{Client, Distribution, Ending, Host, Life, Remote, Timers, Will, World};
 use crate::units::{SimDuration, SimTime};
 
-use super::lifetimes::{Attempts, in_parts, target_shares};
+use super::lifetimes::{ClientAttempts, in_parts, target_shares};
 
 /// How long a connection of one client holds its port, until somebody else may have it:
 ///
@@ -17,16 +17,16 @@ use super::lifetimes::{Attempts, in_parts, target_shares};
 /// HZ=250), not with their spread.
 #[derive(Clone, Debug)]
 pub struct HoldLaw<'a> {
-    parts: Vec<Part<'a>>,
+    parts: Vec<HoldClass<'a>>,
 }
 
 /// The connections that go where their end is alike.
 #[derive(Clone, Debug)]
-struct Part<'a> {
+struct HoldClass<'a> {
     /// Share of all connections.
     share: f64,
     /// Their lifetimes; `None` where nobody answers.
-    lifetimes: Option<Attempts<'a>>,
+    lifetimes: Option<ClientAttempts<'a>>,
     /// How long a port is held beyond the lifetime: probability and seconds.
     then: Vec<(f64, f64)>,
     /// Share of the part that is never closed.
@@ -68,7 +68,7 @@ impl<'a> HoldLaw<'a> {
     /// ```
     #[must_use]
     pub fn of(world: &World, host: &Host, client: &'a Client) -> Self {
-        let recorded = Attempts::of(client, None).know_their_target();
+        let recorded = ClientAttempts::of(client, None).know_their_target();
         let mut kinds: Vec<(Remote, Option<usize>, f64)> = Vec::new();
         for (number, share) in target_shares(client).into_iter().enumerate() {
             let remote = remote(world, host, client, number);
@@ -77,8 +77,9 @@ impl<'a> HoldLaw<'a> {
                 None => kinds.push((remote, recorded.then_some(number), share)),
             }
         }
-        let ends = Ends::of(host, client);
-        let part = |(remote, target, share)| ends.part(remote, Attempts::of(client, target), share);
+        let ends = ClientEnds::of(host, client);
+        let part =
+            |(remote, target, share)| ends.part(remote, ClientAttempts::of(client, target), share);
         Self { parts: kinds.into_iter().map(part).collect() }
     }
 
@@ -86,15 +87,15 @@ impl<'a> HoldLaw<'a> {
     #[must_use]
     pub(super) fn towards(world: &World, host: &Host, client: &'a Client, target: usize) -> Self {
         let remote = remote(world, host, client, target);
-        let attempts = Attempts::of(client, Some(target));
-        Self { parts: vec![Ends::of(host, client).part(remote, attempts, 1.0)] }
+        let attempts = ClientAttempts::of(client, Some(target));
+        Self { parts: vec![ClientEnds::of(host, client).part(remote, attempts, 1.0)] }
     }
 
     /// Mean hold in seconds; `None` when it is infinite: some connections are never closed, or the
     /// lifetime, or the wait for the second FIN, has no mean.
     #[must_use]
     pub fn mean_s(&self) -> Option<f64> {
-        let of_part = |part: &Part<'_>| {
+        let of_part = |part: &HoldClass<'_>| {
             let then: f64 = part.then.iter().map(|(share, s)| share * s).sum();
             let known = part.never == 0.0 && then.is_finite();
             Some(part.share * (part.lifetime_s()? + known.then_some(then)?))
@@ -106,7 +107,7 @@ impl<'a> HoldLaw<'a> {
     #[must_use]
     pub fn limited_mean_s(&self, limit_s: f64) -> f64 {
         // min(L + W, t) is t while t <= W, and W + min(L, t - W) from then on.
-        let of_part = |part: &Part<'_>| {
+        let of_part = |part: &HoldClass<'_>| {
             let cut = part.then.iter().map(|(share, s)| {
                 let waits = s.min(limit_s);
                 share * (waits + part.limited_lifetime_s(limit_s - waits))
@@ -120,7 +121,7 @@ impl<'a> HoldLaw<'a> {
     /// mean, that of ten minutes), and the longest of what follows it if that is not rare.
     #[must_use]
     pub fn mostly_within_s(&self) -> f64 {
-        let of_part = |part: &Part<'_>| {
+        let of_part = |part: &HoldClass<'_>| {
             let life = part.lifetime_s().unwrap_or_else(|| part.limited_lifetime_s(600.0));
             let usual = part.then.iter().filter(|then| then.0 * part.share > 0.01);
             let longest = usual.map(|then| then.1).filter(|s| s.is_finite()).fold(0.0, f64::max);
@@ -138,7 +139,7 @@ impl<'a> HoldLaw<'a> {
 
     /// Mean of the part of that time that lies within `limit_s` of its start, in seconds.
     pub(super) fn limited_busy_mean_s(&self, limit_s: f64) -> f64 {
-        let of_part = |part: &Part<'_>| {
+        let of_part = |part: &HoldClass<'_>| {
             part.share * (part.given_up_s().min(limit_s) + part.limited_lifetime_s(limit_s))
         };
         self.used().map(of_part).sum()
@@ -147,16 +148,16 @@ impl<'a> HoldLaw<'a> {
     /// Is a port free as soon as its connection is closed, or the attempt given up?
     #[must_use]
     pub fn ends_with_the_connection(&self) -> bool {
-        let at_once = |part: &Part<'_>| part.then.iter().all(|(share, s)| share * s == 0.0);
+        let at_once = |part: &HoldClass<'_>| part.then.iter().all(|(share, s)| share * s == 0.0);
         self.used().all(|part| part.lifetimes.is_none() || part.never == 0.0 && at_once(part))
     }
 
-    fn used(&self) -> impl Iterator<Item = &Part<'a>> {
+    fn used(&self) -> impl Iterator<Item = &HoldClass<'a>> {
         self.parts.iter().filter(|part| part.share > 0.0)
     }
 }
 
-impl Part<'_> {
+impl HoldClass<'_> {
     fn lifetime_s(&self) -> Option<f64> {
         self.lifetimes.map_or(Some(0.0), |attempts| attempts.mean_s())
     }
@@ -192,26 +193,26 @@ fn timers(host: &Host) -> Timers {
 }
 
 /// The ways in which the connections of a client end.
-struct Ends<'a> {
+struct ClientEnds<'a> {
     host: &'a Host,
     timers: Timers,
     second_fin: &'a Distribution,
     bound: bool,
 }
 
-impl<'a> Ends<'a> {
+impl<'a> ClientEnds<'a> {
     fn of(host: &'a Host, client: &'a Client) -> Self {
         let bound = client.binds.is_bound();
         Self { host, timers: timers(host), second_fin: &client.second_fin, bound }
     }
 
-    fn part<'b>(&self, remote: Remote, attempts: Attempts<'b>, share: f64) -> Part<'b> {
+    fn part<'b>(&self, remote: Remote, attempts: ClientAttempts<'b>, share: f64) -> HoldClass<'b> {
         if !remote.answers() {
             let lives = self.lives(remote, Ending::Client, SimDuration::ZERO);
             let given_up: Vec<f64> =
                 rising(lives.map(|(start, life)| life.answered.since(start).as_secs_f64()));
             let then = vec![(1.0, mean(&given_up))];
-            return Part { share, lifetimes: None, then, never: 0.0 };
+            return HoldClass { share, lifetimes: None, then, never: 0.0 };
         }
         let mut then = Vec::new();
         for ending in [Ending::Half, Ending::Client, Ending::Server, Ending::Reset] {
@@ -232,7 +233,7 @@ impl<'a> Ends<'a> {
         }
         then.retain(|part| part.0 > 0.0);
         let never = attempts.share_of(&[Ending::Never]);
-        Part { share, lifetimes: Some(attempts), then, never }
+        HoldClass { share, lifetimes: Some(attempts), then, never }
     }
 
     /// When the second FIN of a connection that ends so comes after the first: probability and seconds.

@@ -7,13 +7,13 @@ use crate::units::SimDuration;
 
 /// The attempts of one client, or those of them that go to one of its targets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempts<'a> {
+pub(super) struct ClientAttempts<'a> {
     client: &'a Client,
     recorded: &'a [TraceAttempt],
     target: Option<usize>,
 }
 
-impl<'a> Attempts<'a> {
+impl<'a> ClientAttempts<'a> {
     /// Those that go to target number `target` of `client`; all where it is `None`.
     pub(super) fn of(client: &'a Client, target: Option<usize>) -> Self {
         Self { client, recorded: recorded(client), target }
@@ -202,7 +202,7 @@ mod tests {
             ..client()
         };
         let [all, first, second] =
-            [None, Some(0), Some(1)].map(|target| Attempts::of(&traced, target));
+            [None, Some(0), Some(1)].map(|target| ClientAttempts::of(&traced, target));
         assert_eq!(all.mean_s(), Some(4.0));
         assert_eq!(first.mean_s(), Some(2.5));
         assert_eq!(second.limited_mean_s(5.0), 5.0);

@@ -7,7 +7,7 @@ use super::engset::engset_call_congestion;
 use super::erlang::erlang_b;
 use super::fluid::fluid_fill_time_s;
 use super::hold::HoldLaw;
-use super::pools::{Flow, PoolClass, flows, pool_classes};
+use super::pools::{PoolClass, TargetFlow, flows, pool_classes};
 
 /// A Poisson variable exceeds its mean by this many standard deviations with a probability of one in
 /// a thousand million, if the mean is not small.
@@ -17,7 +17,7 @@ const SURELY: f64 = 6.0;
 pub(super) struct Load<'a> {
     world: &'a World,
     host: &'a Host,
-    flows: Vec<Flow>,
+    flows: Vec<TargetFlow>,
     /// Attempts a second of each flow; of a closed loop, those it makes while none is blocked.
     rates: Vec<f64>,
     /// Hold of each flow.
@@ -40,8 +40,9 @@ impl<'a> Load<'a> {
         if rate.is_nan() || rate <= 0.0 || rate.is_infinite() {
             return None;
         }
-        let hold =
-            |flow: &Flow| HoldLaw::towards(world, host, &host.clients[flow.client], flow.target);
+        let hold = |flow: &TargetFlow| {
+            HoldLaw::towards(world, host, &host.clients[flow.client], flow.target)
+        };
         let holds = flows.iter().map(hold).collect();
         let pools = pool_classes(world, host, &flows);
         let new = Self { world, host, flows, rates, holds, pools, cut_short: false };

@@ -21,7 +21,7 @@ use super::lifetimes::{has_recorded_sources, target_shares};
 
 /// The attempts of one client at one of its targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Flow {
+pub(super) struct TargetFlow {
     /// Number of the client on its host.
     pub(super) client: usize,
     /// Number of the target among those of the client.
@@ -42,18 +42,23 @@ pub(super) struct PoolClass {
 }
 
 /// The flows of one machine of `host`.
-pub(super) fn flows(host: &Host) -> Vec<Flow> {
+pub(super) fn flows(host: &Host) -> Vec<TargetFlow> {
     let of_client = |(number, client): (usize, &Client)| {
         let shares = target_shares(client).into_iter().enumerate();
         let used = shares.filter(|&(_, share)| share > 0.0);
-        used.map(move |(target, share)| Flow { client: number, target, share }).collect::<Vec<_>>()
+        used.map(move |(target, share)| TargetFlow { client: number, target, share })
+            .collect::<Vec<_>>()
     };
     host.clients.iter().enumerate().flat_map(of_client).collect()
 }
 
 /// The pools of one machine by class; `None` when they take ports from each other, or one port of a
 /// pool is not as good as another.
-pub(super) fn pool_classes(world: &World, host: &Host, flows: &[Flow]) -> Option<Vec<PoolClass>> {
+pub(super) fn pool_classes(
+    world: &World,
+    host: &Host,
+    flows: &[TargetFlow],
+) -> Option<Vec<PoolClass>> {
     let several = host.addresses > 1 && host.reuse_key != ReuseKey::Host;
     if several && host.clients.iter().any(has_recorded_sources) {
         return None;

@@ -9,7 +9,7 @@ const TOLD_APART: usize = 20;
 
 /// One flow as the scenario has it, and what it costs.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct ScenarioFlow {
     /// What was seen, of one destination or of several.
     pub flow: FlowSurvey,
     /// Connections a second that were answered.
@@ -20,7 +20,7 @@ pub(super) struct Part {
     pub ports: f64,
 }
 
-impl Part {
+impl ScenarioFlow {
     fn new(flow: FlowSurvey, seconds: f64, limits: &Limits) -> Self {
         let unanswered = flow.ends.unanswered.min(flow.opened);
         let rate = (flow.opened - unanswered) as f64 / seconds;
@@ -41,14 +41,14 @@ impl Part {
 }
 
 /// The flows of `host`: the busiest one by one, busiest first, and one for the rest of each source.
-pub(super) fn parts(host: &HostSurvey, seconds: f64, limits: &Limits) -> Vec<Part> {
-    let mut parts: Vec<Part> = together(&host.flows)
+pub(super) fn busiest(host: &HostSurvey, seconds: f64, limits: &Limits) -> Vec<ScenarioFlow> {
+    let mut parts: Vec<ScenarioFlow> = together(&host.flows)
         .into_iter()
-        .map(|flow| Part::new(flow, seconds, limits))
-        .filter(Part::is_something)
+        .map(|flow| ScenarioFlow::new(flow, seconds, limits))
+        .filter(ScenarioFlow::is_something)
         .collect();
     parts.sort_by(|a, b| {
-        let sums = |part: &Part| part.flow.endpoints > 1;
+        let sums = |part: &ScenarioFlow| part.flow.endpoints > 1;
         let order = sums(a).cmp(&sums(b)).then(b.ports.total_cmp(&a.ports));
         order.then_with(|| a.flow.destination.cmp(&b.flow.destination))
     });
@@ -64,7 +64,7 @@ pub(super) fn parts(host: &HostSurvey, seconds: f64, limits: &Limits) -> Vec<Par
             None => drop(sums.insert(key, part.flow)),
         }
     }
-    parts.extend(sums.into_values().map(|flow| Part::new(flow, seconds, limits)));
+    parts.extend(sums.into_values().map(|flow| ScenarioFlow::new(flow, seconds, limits)));
     parts
 }
 
@@ -101,7 +101,7 @@ mod tests {
         let flows: Vec<FlowSurvey> = (1..=30).map(|port| flow(port, u64::from(port))).collect();
         let host = HostSurvey { flows, ..HostSurvey::default() };
         let limits = Limits::of("linux", &[]).unwrap();
-        let parts = parts(&host, 10.0, &limits);
+        let parts = busiest(&host, 10.0, &limits);
         assert_eq!(parts.len(), TOLD_APART + 1);
         assert_eq!(parts[0].flow.destination.port(), 30);
         assert!((parts[0].ports - 3.0 * 62.024).abs() < 1e-9, "{}", parts[0].ports);
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_was_told_twice_is_one() {
         let host = HostSurvey { flows: vec![flow(443, 2), flow(443, 3)], ..HostSurvey::default() };
-        let parts = parts(&host, 1.0, &Limits::of("linux", &[]).unwrap());
+        let parts = busiest(&host, 1.0, &Limits::of("linux", &[]).unwrap());
         assert_eq!((parts.len(), parts[0].flow.opened, parts[0].flow.endpoints), (1, 5, 1));
     }
 }

@@ -42,21 +42,21 @@ pub struct Collector {
     coarseness: u64,
     changes: usize,
     numbers: HashMap<(IpAddr, SocketAddr), u32>,
-    flows: Vec<Flow>,
-    sources: HashMap<IpAddr, Source>,
+    flows: Vec<FlowTrack>,
+    sources: HashMap<IpAddr, SourceTrack>,
     /// Connections of flows that are not told apart; once there is a threshold.
     few: HashMap<(IpAddr, SocketAddr), u32>,
     threshold: u32,
     left_out: LeftOut,
     /// Addresses of sources that were left out once; some of them come again.
     gone: HashSet<IpAddr>,
-    starts: Window,
-    ends: Window,
+    starts: Extent,
+    ends: Extent,
     released: Micros,
 }
 
 #[derive(Debug)]
-struct Flow {
+struct FlowTrack {
     seen: FlowSurvey,
     track: Track,
     /// Connections that it had before it was told apart; they are counted among the others.
@@ -65,7 +65,7 @@ struct Flow {
 
 /// A source: all its connections, and those to destinations that are not told apart.
 #[derive(Debug, Default)]
-struct Source {
+struct SourceTrack {
     track: Track,
     others: Option<FlowSurvey>,
     outside: u64,
@@ -97,9 +97,9 @@ pub struct LeftOut {
 
 /// From the first to the last of some moments.
 #[derive(Clone, Copy, Debug)]
-struct Window(Micros, Micros);
+struct Extent(Micros, Micros);
 
-impl Window {
+impl Extent {
     const NONE: Self = Self(Micros::MAX, Micros::MIN);
 
     fn add(&mut self, moment: Micros) {
@@ -127,8 +127,8 @@ impl Collector {
             threshold: 0,
             left_out: LeftOut::default(),
             gone: HashSet::new(),
-            starts: Window::NONE,
-            ends: Window::NONE,
+            starts: Extent::NONE,
+            ends: Extent::NONE,
             released: Micros::MIN,
         }
     }
@@ -190,7 +190,7 @@ impl Collector {
             self.sum_the_small();
         }
         let seen = FlowSurvey::new(key.0, key.1);
-        self.flows.push(Flow { seen, track: Track::default(), before });
+        self.flows.push(FlowTrack { seen, track: Track::default(), before });
         let number = self.flows.len() - 1;
         self.numbers.insert(key, number as u32);
         Number::Apart(number)
@@ -269,9 +269,9 @@ impl Collector {
     pub fn finish(mut self) -> Collected {
         let gone = self.gone.iter().filter(|address| !self.sources.contains_key(address));
         self.left_out.sources = gone.count() as u64;
-        let (watched, Window(first, last)) = self.watched();
+        let (watched, Extent(first, last)) = self.watched();
         let bin = self.tracks().map(|track| track.bin()).max().unwrap_or(1);
-        let mut by_source: HashMap<IpAddr, Vec<Flow>> = HashMap::new();
+        let mut by_source: HashMap<IpAddr, Vec<FlowTrack>> = HashMap::new();
         for flow in self.flows {
             by_source.entry(flow.seen.source).or_default().push(flow);
         }
@@ -291,21 +291,21 @@ impl Collector {
             watched,
             first,
             last,
-            seconds: Window(first, last).seconds(),
+            seconds: Extent(first, last).seconds(),
             bin: Duration::from_micros(bin),
         }
     }
 
     /// The time that was watched. A record has what began in a window of time, or what ended in one: so it
     /// is the shorter of the two spans.
-    fn watched(&self) -> (Watched, Window) {
+    fn watched(&self) -> (Watched, Extent) {
         let (starts, ends) = (self.starts, self.ends);
         if starts.0 > starts.1 {
-            return (Watched::AtOnce(Duration::ZERO), Window(0, 0));
+            return (Watched::AtOnce(Duration::ZERO), Extent(0, 0));
         }
         if starts.0 == starts.1 {
             let held = u64::try_from(self.released.saturating_sub(starts.0)).unwrap_or_default();
-            return (Watched::AtOnce(Duration::from_micros(held)), Window(starts.0, ends.1));
+            return (Watched::AtOnce(Duration::from_micros(held)), Extent(starts.0, ends.1));
         }
         match ends.seconds() {
             span if span > 0.0 && span < starts.seconds() => (Watched::Ends, ends),
@@ -340,9 +340,9 @@ impl FlowSurvey {
     }
 }
 
-impl Source {
+impl SourceTrack {
     /// Sums a flow that was told apart until now.
-    fn take(&mut self, flow: &Flow) {
+    fn take(&mut self, flow: &FlowTrack) {
         match &mut self.others {
             Some(sum) => {
                 let endpoints = sum.endpoints + u32::from(flow.before == 0);
@@ -428,7 +428,7 @@ pub struct Collected {
     pub bin: Duration,
 }
 
-fn told(address: IpAddr, flows: Vec<Flow>, mut source: Source) -> SourceSurvey {
+fn told(address: IpAddr, flows: Vec<FlowTrack>, mut source: SourceTrack) -> SourceSurvey {
     if let Some(others) = &mut source.others {
         // Those that came to be told apart are no others any more.
         let late = flows.iter().filter(|flow| flow.before > 0).count() as u32;

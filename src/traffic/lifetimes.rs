@@ -113,7 +113,7 @@ impl Cells {
 
 /// A part of the law: so much of it lasts so long.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct LawStep {
     share: f64,
     seconds: f64,
 }
@@ -243,7 +243,7 @@ impl Lifetimes {
     }
 
     /// The law as it is known, an assumed one in `count` parts.
-    fn known_law(&self, count: usize) -> Vec<Step> {
+    fn known_law(&self, count: usize) -> Vec<LawStep> {
         match (self.number(), self.assumed) {
             (0, Some(mean)) => exponential(mean.as_secs_f64(), count),
             _ => self.law(),
@@ -251,7 +251,7 @@ impl Lifetimes {
     }
 
     /// Kaplan-Meier over the cells, in rising order. Within a cell those that ended come first.
-    fn law(&self) -> Vec<Step> {
+    fn law(&self) -> Vec<LawStep> {
         let (ended, open) = (self.ended.sorted(self.bits), self.open.sorted(self.bits));
         let mut at_risk = self.number();
         let mut left = 1.0;
@@ -263,14 +263,14 @@ impl Lifetimes {
                 at_risk -= gone.number;
             }
             let share = left * cell.number as f64 / at_risk as f64;
-            law.push(Step { share, seconds: cell.mean_s() });
+            law.push(LawStep { share, seconds: cell.mean_s() });
             left -= share;
             at_risk -= cell.number;
         }
         if let Some(seconds) = longest.filter(|_| at_risk > 0) {
             // Of one cell, some may have ended later than others were last seen.
             let ended = law.last().map_or(0.0, |step| step.seconds);
-            law.push(Step { share: left, seconds: seconds.max(ended) });
+            law.push(LawStep { share: left, seconds: seconds.max(ended) });
         }
         law
     }
@@ -293,14 +293,14 @@ impl Lifetimes {
 }
 
 /// The means of `count` equal shares of an exponential law, from its integral.
-fn exponential(mean: f64, count: usize) -> Vec<Step> {
+fn exponential(mean: f64, count: usize) -> Vec<LawStep> {
     // The integral of x dF up to where a share u of it is left: mean * (u ln u - u), and 0 at u = 0.
     let upto = |left: f64| if left == 0.0 { 0.0 } else { left * libm::log(left) - left };
     let width = 1.0 / count as f64;
     let slice = |i: usize| {
         let (from, to) = (1.0 - i as f64 * width, 1.0 - (i + 1) as f64 * width);
         let to = if i + 1 == count { 0.0 } else { to };
-        Step { share: width, seconds: mean * (upto(to) - upto(from)) / width }
+        LawStep { share: width, seconds: mean * (upto(to) - upto(from)) / width }
     };
     (0..count).map(slice).collect()
 }

@@ -18,8 +18,8 @@ const UNANSWERED_S: f64 = 1.0;
 
 /// What was seen of a machine until now.
 #[derive(Clone, Debug, Default)]
-pub struct Live {
-    flows: BTreeMap<FlowKey, Seen>,
+pub struct LiveSurvey {
+    flows: BTreeMap<FlowKey, LiveFlow>,
     /// When the last look was, in seconds since the first.
     now: f64,
     looks: u32,
@@ -28,7 +28,7 @@ pub struct Live {
 }
 
 #[derive(Clone, Debug)]
-struct Seen {
+struct LiveFlow {
     flow: FlowSurvey,
     /// Connections that left a TIME-WAIT and that no look saw open.
     unseen_open: u32,
@@ -38,7 +38,7 @@ struct Seen {
     open_at_looks_s: f64,
 }
 
-impl Live {
+impl LiveSurvey {
     /// Enters something that has happened.
     pub fn hear(&mut self, (source, destination): FlowKey, event: Event) {
         let seen = self.seen((source, destination));
@@ -80,8 +80,8 @@ impl Live {
         }
     }
 
-    fn seen(&mut self, (source, destination): FlowKey) -> &mut Seen {
-        self.flows.entry((source, destination)).or_insert_with(|| Seen {
+    fn seen(&mut self, (source, destination): FlowKey) -> &mut LiveFlow {
+        self.flows.entry((source, destination)).or_insert_with(|| LiveFlow {
             flow: FlowSurvey::new(source, destination),
             unseen_open: 0,
             open_s: 0.0,
@@ -207,7 +207,7 @@ fn keys(system: &System, flows: usize) -> Vec<(String, String)> {
     keys.map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
 }
 
-impl Seen {
+impl LiveFlow {
     /// Gives those that no look saw open their lifetime.
     fn finished(mut self, every: f64) -> FlowSurvey {
         if self.unseen_open > 0 {
@@ -223,12 +223,12 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::machines::system;
+    use crate::inspect::fixtures::system;
     use crate::inspect::{Observer, Protocol, Socket, TcpState};
 
     /// Connections that begin every 100 ms and live `lifetime_ms`, as looks every `look_ms` see them.
     fn watched(lifetime_ms: u64, look_ms: u64) -> Survey {
-        let (mut observer, mut live) = (Observer::default(), Live::default());
+        let (mut observer, mut live) = (Observer::default(), LiveSurvey::default());
         for look in 0..=(60_000 / look_ms) {
             let now_ms = look * look_ms;
             let sockets = (0..600).filter_map(|i| socket(i, now_ms, i * 100 + 37, lifetime_ms));
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_range_that_ran_dry_is_said_to_hide_the_rate_asked_for() {
-        let (mut observer, mut live) = (Observer::default(), Live::default());
+        let (mut observer, mut live) = (Observer::default(), LiveSurvey::default());
         let full = (0..1_000).filter_map(|i| socket(i, 10, 0, 5)).collect();
         let inspection = observer.enter(0.0, machine(), full, None, |_, _| {});
         live.look(&inspection, observer.open());
@@ -301,7 +301,7 @@ mod tests {
 
     /// Watches what `sockets` are at each second.
     fn looked(seconds: u32, sockets: impl Fn(u32) -> Vec<Socket>) -> Survey {
-        let (mut observer, mut live) = (Observer::default(), Live::default());
+        let (mut observer, mut live) = (Observer::default(), LiveSurvey::default());
         for second in 0..=seconds {
             let hear = |flow, event| live.hear(flow, event);
             let inspection =

@@ -28,7 +28,7 @@ pub use connection::{Connection, LastSeen};
 pub use demand::{Micros, Peak, Track};
 pub use lifetimes::Lifetimes;
 pub use limits::Limits;
-pub use live::Live;
+pub use live::LiveSurvey;
 
 /// Everything that was seen.
 #[derive(Clone, Debug, Default, PartialEq)]

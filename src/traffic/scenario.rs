@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::busiest::{Part, parts};
+use super::busiest::{ScenarioFlow, busiest};
 use super::wording::{comment, key, quoted, rate, shares, time};
 use super::{Ends, HostSurvey, Lifetimes, Limits, Survey};
 use crate::numbers::{self, count, plural};
@@ -106,7 +106,7 @@ impl<'a> Writer<'a> {
         // A host that the reader refuses is written all the same: it says what is wrong with it.
         let limits = Limits::of(&host.preset, &host.keys).or_else(|_| Limits::of("linux", &[]));
         let limits = limits.expect("the usual preset is there");
-        let parts = parts(host, self.survey.seconds.max(f64::MIN_POSITIVE), &limits);
+        let parts = busiest(host, self.survey.seconds.max(f64::MIN_POSITIVE), &limits);
         if parts.is_empty() {
             return;
         }
@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn part(&mut self, host: &HostSurvey, part: &Part, limits: &Limits) {
+    fn part(&mut self, host: &HostSurvey, part: &ScenarioFlow, limits: &Limits) {
         let flow = &part.flow;
         self.text.push('\n');
         let place = self.place(host, part);
@@ -161,7 +161,7 @@ impl<'a> Writer<'a> {
     }
 
     /// What the destination of `part` is called.
-    fn place(&self, host: &HostSurvey, part: &Part) -> String {
+    fn place(&self, host: &HostSurvey, part: &ScenarioFlow) -> String {
         let flow = &part.flow;
         let name = match flow.endpoints {
             1 => flow.destination.to_string(),
@@ -173,7 +173,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Where the connections of `part` come from, as names have it.
-    fn origin(&self, host: &HostSurvey, part: &Part) -> String {
+    fn origin(&self, host: &HostSurvey, part: &ScenarioFlow) -> String {
         match (self.survey.hosts.len(), host.addresses.len()) {
             (1, _) => part.flow.source.to_string(),
             (_, 0 | 1) => host.name.clone(),
@@ -182,7 +182,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The table of a destination, unless it was written before: hosts share it.
-    fn destination(&mut self, place: &str, part: &Part, answers: bool) {
+    fn destination(&mut self, place: &str, part: &ScenarioFlow, answers: bool) {
         if !self.destinations.insert(place.to_owned()) {
             return;
         }
@@ -208,7 +208,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The lines of a client up to where it connects to.
-    fn client(&self, host: &HostSurvey, part: &Part, place: &str, what: &str) -> String {
+    fn client(&self, host: &HostSurvey, part: &ScenarioFlow, place: &str, what: &str) -> String {
         let flow = &part.flow;
         let number = host.addresses.iter().position(|address| *address == flow.source);
         let from = if self.several && !place.starts_with("others") {
@@ -232,7 +232,7 @@ fn poisson(per_second: f64) -> String {
 }
 
 /// What was seen, and the ports that follow from it.
-fn seen(place: &str, part: &Part, limits: &Limits) -> String {
+fn seen(place: &str, part: &ScenarioFlow, limits: &Limits) -> String {
     let (flow, lifetimes) = (&part.flow, &part.flow.lifetimes);
     let mut text = format!("{place}: {}", plural(flow.opened, "connection", "connections"));
     if let (Some(mean), false) = (lifetimes.mean(), lifetimes.is_assumed()) {
@@ -269,7 +269,7 @@ fn seen(place: &str, part: &Part, limits: &Limits) -> String {
 }
 
 /// What had to be assumed.
-fn assumed(part: &Part) -> String {
+fn assumed(part: &ScenarioFlow) -> String {
     let (lifetimes, ends) = (&part.flow.lifetimes, part.flow.ends);
     let mut text = String::new();
     if part.rate > LEAST_RATE && lifetimes.is_assumed() {

@@ -16,7 +16,7 @@ const COUNTS: u32 = 400;
 
 /// Sees what was refused, and what was in TIME-WAIT when.
 #[derive(Default)]
-struct Seen {
+struct ChurnObserver {
     refused_at_s: Vec<f64>,
     errors: Errors,
     open: Openings,
@@ -24,7 +24,7 @@ struct Seen {
     changes: Vec<(SimTime, i32)>,
 }
 
-impl Observer for Seen {
+impl Observer for ChurnObserver {
     fn opened(&mut self, opening: &Opening) {
         self.open.keep(opening);
     }
@@ -40,7 +40,7 @@ impl Observer for Seen {
     }
 }
 
-impl Seen {
+impl ChurnObserver {
     fn waited(&mut self, close: SimTime, release: SimTime) {
         if close < release {
             self.changes.extend([(close, 1), (release, -1)]);
@@ -92,7 +92,7 @@ pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
         replication: 0,
         timer_phase: Some(draw.phase),
     };
-    let mut seen = Seen::default();
+    let mut seen = ChurnObserver::default();
     // The observer never gives up.
     let _ = run(job, &mut Workspace::default(), &mut tally, &mut seen);
     let mut fail_per_10s = vec![0; (last / 10.0) as usize + 1];

@@ -26,7 +26,7 @@ const FOR_EVER_S: f64 = 1e6;
 
 /// A scenario made ready for a kernel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Live {
+pub struct LiveCase {
     /// The experiment.
     pub case: Case,
     /// What is otherwise than in the scenario, each a sentence.
@@ -42,7 +42,7 @@ pub fn live(
     world: &World,
     settings: &RunSettings,
     limit: SimDuration,
-) -> Result<Live, String> {
+) -> Result<LiveCase, String> {
     let [host] = &world.hosts[..] else {
         let count = world.hosts.len();
         return Err(format!(
@@ -95,7 +95,7 @@ pub fn live(
         kernel: String::new(),
         notes: String::new(),
     };
-    Ok(Live { case, notes })
+    Ok(LiveCase { case, notes })
 }
 
 /// One of `times` attempts of each client from each source address to each endpoint: of all together they
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
     use crate::scenario;
 
-    fn ready(text: &str) -> Result<Live, String> {
+    fn ready(text: &str) -> Result<LiveCase, String> {
         let scenario = scenario::parse("test", "test.toml", text, &[]).unwrap();
         live("test", &scenario.world, &scenario.settings, SimDuration::from_secs(100))
     }
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_small_scenario_is_run_as_it_is_for_as_long_as_there_is_time() {
-        let Live { case, notes } = ready(SMALL).unwrap();
+        let LiveCase { case, notes } = ready(SMALL).unwrap();
         let Experiment::Churn(churn) = &case.experiment else { panic!() };
         assert_eq!(churn.attempts.len(), 300);
         assert_eq!((case.setup.lo, case.setup.n), (40_000, 100));
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn a_fast_one_is_scaled_down_with_its_ports() {
         let text = SMALL.replace("3 / s", "5000 / s").replace("40000-40099", "32768-60999");
-        let Live { case, notes } = ready(&text).unwrap();
+        let LiveCase { case, notes } = ready(&text).unwrap();
         let Experiment::Churn(churn) = &case.experiment else { panic!() };
         // 5,000 / 12 attempts a second, each at most 100 us and 28,226 / 12 times 100 ns: 14 % of a core.
         assert_eq!(churn.attempts.len(), 500_000_usize.div_ceil(12));

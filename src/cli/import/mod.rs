@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use portsim::import::{Findings, Importer, Machine, Options, Record, RecordError, survey};
+use portsim::import::{AssumedMachine, Findings, ImportError, Imported, Importer, Options, survey};
 use portsim::report::file;
 use portsim::traffic::{Budget, Limits, scenario};
 
@@ -64,9 +64,9 @@ pub fn import(args: &ImportArgs) -> Status {
 }
 
 /// The preset, and the range where that was given.
-fn machine(args: &ImportArgs) -> Machine {
+fn machine(args: &ImportArgs) -> AssumedMachine {
     let ports = args.ports.map(|ports| ("ports".to_owned(), format!("\"{ports}\"")));
-    Machine { preset: args.preset.clone(), keys: ports.into_iter().collect() }
+    AssumedMachine { preset: args.preset.clone(), keys: ports.into_iter().collect() }
 }
 
 /// Bytes of all files; `None` where that is not known.
@@ -82,7 +82,7 @@ fn size(paths: &[std::path::PathBuf]) -> Option<u64> {
 const ROWS: u64 = 4_096;
 
 /// Reads all files; what is wrong has been told then.
-fn read(args: &ImportArgs, options: &Options, meter: &Meter) -> Result<Option<Record>, Status> {
+fn read(args: &ImportArgs, options: &Options, meter: &Meter) -> Result<Option<Imported>, Status> {
     let stopped = || {
         meter.rows(ROWS);
         interrupt::stopped()
@@ -137,14 +137,14 @@ fn said(error: &io::Error) -> String {
     }
 }
 
-fn refuse(name: &str, error: &RecordError) -> Status {
+fn refuse(name: &str, error: &ImportError) -> Status {
     let name = tame(name);
     match error {
-        RecordError::Io(error) => {
+        ImportError::Io(error) => {
             terminal::error(format!("cannot read {name}: {error}"));
             return Status::CouldNotFinish;
         }
-        RecordError::Unknown(_) => {
+        ImportError::Unknown(_) => {
             terminal::error(format!("{name}: {}", tame(&error.to_string())));
             terminal::talk("It can be one of these; --kind says which:");
             for kind in portsim::import::Kind::ALL {
@@ -161,7 +161,7 @@ fn refuse(name: &str, error: &RecordError) -> Status {
 }
 
 /// Prints, or writes, what was asked for.
-fn tell(args: &ImportArgs, record: &Record, machine: &Machine) -> Status {
+fn tell(args: &ImportArgs, record: &Imported, machine: &AssumedMachine) -> Status {
     let names: Vec<String> = args.paths.iter().map(|path| name(path)).collect();
     let title = match &names[..] {
         [one] => one.clone(),

@@ -50,7 +50,7 @@ impl Meter {
 
     /// `input`, whose bytes are counted as they are read.
     pub fn watch<R: Read>(&self, input: R) -> impl Read {
-        Watched { input, meter: self }
+        Metered { input, meter: self }
     }
 
     /// Ends [`Meter::show`].
@@ -109,12 +109,12 @@ fn line() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style)
 }
 
-struct Watched<'a, R> {
+struct Metered<'a, R> {
     input: R,
     meter: &'a Meter,
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.meter.bytes.fetch_add(read as u64, Ordering::Relaxed);

@@ -110,9 +110,9 @@ mod tests {
     }
 
     /// A stream that says nothing and never ends.
-    struct Silent(Receiver<()>);
+    struct SilentStream(Receiver<()>);
 
-    impl Read for Silent {
+    impl Read for SilentStream {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             let _ = self.0.recv();
             Ok(0)
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn silence_can_be_stopped() {
         let (_held, silence) = mpsc::channel();
-        let mut waiting = Waiting::new(move || Ok(Silent(silence)), || true).unwrap();
+        let mut waiting = Waiting::new(move || Ok(SilentStream(silence)), || true).unwrap();
         assert_eq!(waiting.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::Interrupted);
     }
 }

@@ -149,7 +149,7 @@ fn told(args: &InspectArgs, inspection: &Inspection, width: usize) -> String {
             let mut names = Names::default();
             names.learn(args, inspection, many);
             let owners = inspection.owners(many);
-            let mut held = picture::Held::default();
+            let mut held = picture::FlowHolders::default();
             held.learn(inspection, &owners, many);
             let rows = picture::Rows { many, height: None };
             picture::whole(inspection, &owners, &held, &names, rows, width, args.verbose)

@@ -11,7 +11,7 @@ use portsim::report::inspection::holders;
 
 use super::super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
 use super::names::Names;
-use super::table::{Column, table};
+use super::table::{TableColumn, table};
 
 /// Bound ports that are listed; a table of thousands tells nobody anything.
 const SQUATTERS: usize = 20;
@@ -19,9 +19,9 @@ const SQUATTERS: usize = 20;
 /// Who holds the connections of each flow, in words. Kept from look to look, since holders change seldom and
 /// connections often.
 #[derive(Default)]
-pub(super) struct Held(BTreeMap<FlowKey, String>);
+pub(super) struct FlowHolders(BTreeMap<FlowKey, String>);
 
-impl Held {
+impl FlowHolders {
     /// Enters what `owners` tell of the first `many` flows.
     pub(super) fn learn(&mut self, inspection: &Inspection, owners: &Owners, many: usize) {
         for flow in inspection.census.flows.iter().take(many) {
@@ -50,7 +50,7 @@ pub(super) struct Rows {
 pub(super) fn whole(
     inspection: &Inspection,
     owners: &Owners,
-    held: &Held,
+    held: &FlowHolders,
     names: &Names,
     rows: Rows,
     width: usize,
@@ -74,7 +74,7 @@ pub(super) fn whole(
 /// What is refreshed: verdict, destinations, the sum.
 pub(super) fn frame(
     inspection: &Inspection,
-    held: &Held,
+    held: &FlowHolders,
     names: &Names,
     rows: Rows,
     width: usize,
@@ -100,7 +100,7 @@ fn verdict(inspection: &Inspection, width: usize) -> String {
 /// Where connections go to, the fewest ports left first.
 fn destinations(
     inspection: &Inspection,
-    held: &Held,
+    held: &FlowHolders,
     names: &Names,
     many: usize,
     width: usize,
@@ -111,7 +111,7 @@ fn destinations(
         return String::new();
     }
     let column = |title: &str, rank: u8, cell: &dyn Fn(&Flow, &Prospect) -> String| {
-        Column::new(
+        TableColumn::new(
             title,
             rank,
             flows.iter().map(|(flow, prospect)| cell(flow, prospect)).collect(),
@@ -121,8 +121,11 @@ fn destinations(
     let many_others = flows.iter().any(|(flow, _)| flow.others * 10 > flow.size());
     let opening = if inspection.watched_s > 0.0 { "opened / s" } else { "closed / s" };
     let columns = vec![
-        Column { words: true, ..column("towards", 0, &|flow, _| names.endpoint(flow.destination)) },
-        Column { words: true, ..column("from", 6, &|flow, _| flow.source.to_string()) },
+        TableColumn {
+            words: true,
+            ..column("towards", 0, &|flow, _| names.endpoint(flow.destination))
+        },
+        TableColumn { words: true, ..column("from", 6, &|flow, _| flow.source.to_string()) },
         column("established", 4, &|flow, _| number(flow.established)),
         column("TIME-WAIT", if many_others { 4 } else { 3 }, &|flow, _| number(flow.time_wait)),
         column("other", if many_others { 3 } else { 8 }, &|flow, _| number(flow.others)),
@@ -135,7 +138,7 @@ fn destinations(
             false => String::new(),
         }),
         column("empty in", 1, &|_, prospect| empty_in(prospect)),
-        Column { words: true, ..column("held by", 6, &|flow, _| held.by(flow)) },
+        TableColumn { words: true, ..column("held by", 6, &|flow, _| held.by(flow)) },
     ];
     let mut text = format!("\n{}", table(columns, width));
     let rest = inspection.census.flows.len() - flows.len();
@@ -200,10 +203,10 @@ fn squatters(inspection: &Inspection, owners: &Owners, width: usize) -> String {
         }
     };
     let columns = vec![
-        Column::new("port", 0, column(&|socket| socket.local.port().to_string())),
-        Column::words("state", 1, column(&|socket| socket.state.to_string())),
-        Column::words("address", 2, column(&|socket| socket.local.ip().to_string())),
-        Column::words("held by", 0, column(&holder)),
+        TableColumn::new("port", 0, column(&|socket| socket.local.port().to_string())),
+        TableColumn::words("state", 1, column(&|socket| socket.state.to_string())),
+        TableColumn::words("address", 2, column(&|socket| socket.local.ip().to_string())),
+        TableColumn::words("held by", 0, column(&holder)),
     ];
     let mut text =
         format!("\n{}\n{}", styled(BOLD, wrap(&heading, width, 0)), table(columns, width));

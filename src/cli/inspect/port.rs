@@ -14,13 +14,13 @@ use super::super::args::{InspectArgs, InspectFormat};
 use super::super::terminal::{self, BOLD, GOOD, OPEN, Terminal, styled, tame, wrap};
 use super::names::Names;
 use super::picture;
-use super::table::{Column, table};
+use super::table::{TableColumn, table};
 
 /// Sockets that are listed; a server's port can have a hundred thousand.
 const ROWS: usize = 20;
 
 /// Everything about one port.
-struct Seen {
+struct PortUse {
     port: u16,
     /// Nothing where the range cannot be read; the port may be somebody's all the same.
     system: Option<System>,
@@ -37,7 +37,7 @@ pub(super) fn inspect(args: &InspectArgs, port: u16) -> Status {
         terminal::error("a page for Prometheus is of the whole machine: leave out the port");
         return Status::WrongInput;
     }
-    let seen = match Seen::now(port) {
+    let seen = match PortUse::now(port) {
         Ok(seen) => seen,
         Err(unreadable) => return super::refused(&unreadable),
     };
@@ -60,7 +60,7 @@ pub(super) fn inspect(args: &InspectArgs, port: u16) -> Status {
     }
 }
 
-impl Seen {
+impl PortUse {
     fn now(port: u16) -> Result<Self, Unreadable> {
         let mut all = inspect::sockets(Protocol::Tcp)?;
         all.extend(inspect::sockets(Protocol::Udp)?);
@@ -222,11 +222,11 @@ impl Seen {
             false => String::new(),
         };
         let columns = vec![
-            Column::words("state", 0, column(&state)),
-            Column::words("over", 1, column(&|socket| socket.protocol.to_string())),
-            Column::words("local", 2, column(&|socket| socket.local.to_string())),
-            Column::words("remote", 0, column(&remote)),
-            Column::words("held by", 0, column(&|socket| self.holder(socket))),
+            TableColumn::words("state", 0, column(&state)),
+            TableColumn::words("over", 1, column(&|socket| socket.protocol.to_string())),
+            TableColumn::words("local", 2, column(&|socket| socket.local.to_string())),
+            TableColumn::words("remote", 0, column(&remote)),
+            TableColumn::words("held by", 0, column(&|socket| self.holder(socket))),
         ];
         let mut text = format!("\n{}", table(columns, width));
         if self.sockets.len() > told.len() {

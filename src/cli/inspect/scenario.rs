@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use portsim::inspect::{self, Observer};
 use portsim::numbers::{plural, span};
 use portsim::report::provenance::utc;
-use portsim::traffic::{Live, scenario};
+use portsim::traffic::{LiveSurvey, scenario};
 
 use super::super::args::InspectArgs;
 use super::super::terminal::{self, Terminal, wrap};
@@ -18,7 +18,7 @@ const USUAL: Duration = Duration::from_secs(60);
 pub(super) fn to_scenario(args: &InspectArgs) -> Status {
     let length = args.length.map_or(USUAL, |length| Duration::from_secs_f64(length.as_secs_f64()));
     interrupt::catch_saying("\nStopping: the scenario is of what was seen until now.");
-    let (mut observer, mut live) = (Observer::default(), Live::default());
+    let (mut observer, mut live) = (Observer::default(), LiveSurvey::default());
     let before = inspect::active_opens();
     let what = "watching this machine".to_owned();
     let looked = repeatedly(length, OFTEN, what, !args.quiet, |now| {

@@ -6,7 +6,7 @@ use comfy_table::CellAlignment;
 use super::super::table::{PADDING, finish, plain, widest};
 
 /// One column.
-pub(super) struct Column {
+pub(super) struct TableColumn {
     pub title: String,
     /// Left out first when the table is too wide: the highest number. What has 0 stays.
     pub rank: u8,
@@ -16,7 +16,7 @@ pub(super) struct Column {
     pub cells: Vec<String>,
 }
 
-impl Column {
+impl TableColumn {
     pub(super) fn new(title: &str, rank: u8, cells: Vec<String>) -> Self {
         Self { title: title.to_owned(), rank, words: false, cells }
     }
@@ -31,9 +31,9 @@ impl Column {
 }
 
 /// The columns as a table of at most `width`; a column whose cells are all empty is left out.
-pub(super) fn table(mut columns: Vec<Column>, width: usize) -> String {
+pub(super) fn table(mut columns: Vec<TableColumn>, width: usize) -> String {
     columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
-    let all = columns.iter().map(Column::width).sum::<usize>();
+    let all = columns.iter().map(TableColumn::width).sum::<usize>();
     let mut used = all;
     while used > width {
         let last = columns.iter().enumerate().max_by_key(|(_, column)| column.rank);
@@ -57,7 +57,7 @@ pub(super) fn table(mut columns: Vec<Column>, width: usize) -> String {
 }
 
 /// A row as a paragraph: its first cell, then `title: cell` below it.
-fn list(columns: &[Column]) -> String {
+fn list(columns: &[TableColumn]) -> String {
     let Some((first, rest)) = columns.split_first() else { return String::new() };
     let mut text = String::new();
     for (row, name) in first.cells.iter().enumerate() {
@@ -73,14 +73,14 @@ fn list(columns: &[Column]) -> String {
 mod tests {
     use super::*;
 
-    fn columns() -> Vec<Column> {
+    fn columns() -> Vec<TableColumn> {
         let cells = |cell: &str| vec![cell.to_owned(); 2];
         vec![
-            Column::words("towards", 0, cells("10.0.0.5:443")),
-            Column::new("taken", 0, cells("76 %")),
-            Column::new("other", 2, cells("12")),
-            Column::words("held by", 1, cells("nginx (812)")),
-            Column::new("nothing", 0, cells("")),
+            TableColumn::words("towards", 0, cells("10.0.0.5:443")),
+            TableColumn::new("taken", 0, cells("76 %")),
+            TableColumn::new("other", 2, cells("12")),
+            TableColumn::words("held by", 1, cells("nginx (812)")),
+            TableColumn::new("nothing", 0, cells("")),
         ]
     }
 

@@ -10,7 +10,7 @@ use super::super::args::{InspectArgs, InspectFormat};
 use super::super::terminal::{self, Terminal};
 use super::super::{Status, interrupt};
 use super::names::Names;
-use super::picture::{self, Held, Rows};
+use super::picture::{self, FlowHolders, Rows};
 use super::{ROWS, SERIES, alarm, alarming, deliver, prometheus_page, refused, wait_until};
 
 /// Holders change seldom, and finding them is dearer than all else.
@@ -25,25 +25,25 @@ pub(super) fn watch(args: &InspectArgs) -> Status {
         return Status::WrongInput;
     }
     interrupt::catch_saying("");
-    let mut watch = Watch::new(args);
+    let mut watch = WatchScreen::new(args);
     let status = watch.run();
     watch.leave(status)
 }
 
-struct Watch<'a> {
+struct WatchScreen<'a> {
     args: &'a InspectArgs,
     terminal: Terminal,
     /// Is stdout a screen that is filled again and again?
     in_place: bool,
     many: usize,
     owners: Owners,
-    held: Held,
+    held: FlowHolders,
     owners_at: Option<Instant>,
     names: Names,
     last: Option<Inspection>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> WatchScreen<'a> {
     fn new(args: &'a InspectArgs) -> Self {
         let table = args.format == InspectFormat::Table;
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -54,7 +54,7 @@ impl<'a> Watch<'a> {
             // Another screen, and no cursor on it: what was on this one comes back at the end.
             control("\x1b[?1049h\x1b[?25l");
         }
-        let (owners, held, names) = (Owners::default(), Held::default(), Names::default());
+        let (owners, held, names) = (Owners::default(), FlowHolders::default(), Names::default());
         Self { args, terminal, in_place, many, owners, held, owners_at: None, names, last: None }
     }
 
@@ -173,7 +173,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for WatchScreen<'_> {
     /// Also when we panic.
     fn drop(&mut self) {
         self.restore();

@@ -33,7 +33,7 @@ pub(super) fn run(
     tell: &dyn Fn(Progress),
 ) -> Result<Measured, Failure> {
     lab.serve(churn.to)?;
-    let mut run = Run::new(lab, churn);
+    let mut run = ChurnRun::new(lab, churn);
     let mut next_report = 0.0;
     let mut next_count = 0.0;
     for (source, attempt) in in_order(churn) {
@@ -100,7 +100,7 @@ impl Ord for Due {
     }
 }
 
-struct Run<'a, 'b> {
+struct ChurnRun<'a, 'b> {
     lab: &'a Lab<'b>,
     churn: &'a Churn,
     open: BinaryHeap<Reverse<Due>>,
@@ -109,7 +109,7 @@ struct Run<'a, 'b> {
     measured: ChurnMeasured,
 }
 
-impl<'a, 'b> Run<'a, 'b> {
+impl<'a, 'b> ChurnRun<'a, 'b> {
     fn new(lab: &'a Lab<'b>, churn: &'a Churn) -> Self {
         let bins = (last_s(churn) / BIN_S) as usize + 1;
         let measured = ChurnMeasured { fail_per_10s: vec![0; bins], ..ChurnMeasured::default() };

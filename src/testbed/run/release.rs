@@ -33,16 +33,16 @@ pub(super) struct Plan {
 }
 
 /// A connection that was closed.
-struct Closed {
+struct ClosedPort {
     at: f64,
     /// How long its port was taken, when it has come free.
     taken: Option<f64>,
 }
 
 /// What was closed and what has come free.
-struct Watch<'a, 'b> {
+struct Releases<'a, 'b> {
     lab: &'a Lab<'b>,
-    closed: Vec<Closed>,
+    closed: Vec<ClosedPort>,
     /// Place in `closed` by port.
     by_port: HashMap<u16, usize>,
     /// Servers that have not sent their FIN yet, with when they do.
@@ -59,7 +59,7 @@ pub(super) fn time_wait(lab: &mut Lab<'_>, plan: &Plan) -> Result<Measured, Fail
     let mut left: VecDeque<Pair> = all_ports(lab)?.into();
     lab.clock.restart();
     let total = left.len();
-    let mut watch = Watch::new(lab);
+    let mut watch = Releases::new(lab);
     let mut closed = 0_u32;
     let mut next_question = plan.wait_from;
     loop {
@@ -94,7 +94,7 @@ pub(super) fn fin_wait_2(
     lab.serve(Destinations { k: 1, by_address: false })?;
     let pairs = all_ports(lab)?;
     lab.clock.restart();
-    let mut watch = Watch::new(lab);
+    let mut watch = Releases::new(lab);
     for pair in pairs {
         watch.close_client(pair, server_after)?;
     }
@@ -117,7 +117,7 @@ fn all_ports(lab: &Lab<'_>) -> Result<Vec<Pair>, Failure> {
     Ok(pairs)
 }
 
-impl<'a, 'b> Watch<'a, 'b> {
+impl<'a, 'b> Releases<'a, 'b> {
     fn new(lab: &'a Lab<'b>) -> Self {
         let (closed, by_port) = (Vec::new(), HashMap::new());
         Self { lab, closed, by_port, waiting: VecDeque::new(), got: Vec::new(), free: 0 }
@@ -149,7 +149,7 @@ impl<'a, 'b> Watch<'a, 'b> {
 
     fn note(&mut self, port: u16) {
         self.by_port.insert(port, self.closed.len());
-        self.closed.push(Closed { at: self.lab.clock.now(), taken: None });
+        self.closed.push(ClosedPort { at: self.lab.clock.now(), taken: None });
     }
 
     /// Lets those servers close whose time has come; all wait equally long.

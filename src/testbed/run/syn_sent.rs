@@ -26,7 +26,7 @@ const SLICE_MS: u16 = 50;
 
 /// [`crate::validate::Experiment::SynSent`].
 pub(super) fn run(lab: &mut Lab<'_>, limit: f64) -> Result<Measured, Failure> {
-    let silent = Silent::start(lab)?;
+    let silent = SilentServer::start(lab)?;
     lab.clock.restart();
     let mut open: Vec<(f64, OwnedFd)> = Vec::new();
     loop {
@@ -67,13 +67,13 @@ fn wait_for_an_end(open: &[(f64, OwnedFd)]) -> Result<(), Failure> {
 }
 
 /// A destination that does not answer.
-struct Silent {
+struct SilentServer {
     address: SocketAddrV4,
     _listener: OwnedFd,
     _filler: OwnedFd,
 }
 
-impl Silent {
+impl SilentServer {
     fn start(lab: &mut Lab<'_>) -> Result<Self, Failure> {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, lab.spare_port()?);
         let doing = "setting up a server that does not answer";

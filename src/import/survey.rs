@@ -1,8 +1,8 @@
-//! What was read as a survey, of which `survey::scenario` makes a scenario.
+//! What was read as a survey, of which `traffic::scenario` makes a scenario.
 
 use std::time::Duration;
 
-use super::{Findings, Kind, Record, clock};
+use super::{Findings, Imported, Kind, clock};
 use crate::numbers::{plural, span};
 use crate::traffic::{HostSurvey, SourceSurvey, Survey, Watched};
 
@@ -11,7 +11,7 @@ const HOSTS: usize = 8;
 
 /// What the machines of a record are taken for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Machine {
+pub struct AssumedMachine {
     /// The preset.
     pub preset: String,
     /// Keys of `[host.NAME]` that differ from it, values as TOML.
@@ -20,7 +20,12 @@ pub struct Machine {
 
 /// The survey of what was read from `name`: the sources with the highest peaks, a host each.
 #[must_use]
-pub fn survey(record: &Record, findings: &Findings, machine: &Machine, name: &str) -> Survey {
+pub fn survey(
+    record: &Imported,
+    findings: &Findings,
+    machine: &AssumedMachine,
+    name: &str,
+) -> Survey {
     let seen = &record.seen;
     let mut machine = machine.clone();
     if record.kind == Kind::Conntrack {
@@ -38,7 +43,7 @@ pub fn survey(record: &Record, findings: &Findings, machine: &Machine, name: &st
 }
 
 /// The time that rates of the scenario are of.
-fn seconds(record: &Record) -> f64 {
+fn seconds(record: &Imported) -> f64 {
     match record.seen.watched {
         // Neither was any port held: a time as long as any.
         Watched::AtOnce(Duration::ZERO) => record.limits.time_wait.as_secs_f64().max(1.0),
@@ -48,7 +53,7 @@ fn seconds(record: &Record) -> f64 {
     }
 }
 
-fn host(source: &SourceSurvey, machine: &Machine) -> HostSurvey {
+fn host(source: &SourceSurvey, machine: &AssumedMachine) -> HostSurvey {
     let flows = source.destinations.iter().map(|(flow, _)| flow.clone());
     HostSurvey {
         // Names become names of files, where some systems allow no colon.
@@ -60,7 +65,7 @@ fn host(source: &SourceSurvey, machine: &Machine) -> HostSurvey {
     }
 }
 
-fn notes(record: &Record, findings: &Findings, name: &str) -> Vec<String> {
+fn notes(record: &Imported, findings: &Findings, name: &str) -> Vec<String> {
     let (seen, tally) = (&record.seen, &record.tally);
     let mut notes = Vec::new();
     let rows = record.kind.rows_are(tally.used);
