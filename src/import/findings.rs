@@ -11,7 +11,7 @@ use super::moment::{clock, rfc3339};
 use super::{Imported, Kind};
 use crate::model::ReuseKey;
 use crate::numbers::{count, percent, plural};
-use crate::traffic::{Collected, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
+use crate::traffic::{Collected, Ends, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
 
 /// Above this share of the range it is tight.
 const TIGHT: f64 = 0.8;
@@ -198,7 +198,7 @@ pub struct DestinationFindings {
     /// How long connections lasted; `null` where that is not told.
     pub lifetime_s: Option<Lifetime>,
     /// How they ended.
-    pub ends: EndCounts,
+    pub ends: Ends,
 }
 
 /// How long connections lasted, in seconds.
@@ -216,18 +216,6 @@ pub struct Lifetime {
     pub still_open: u64,
     /// Is only the mean known, by Little's law, and the rest of an exponential law?
     pub assumed: bool,
-}
-
-/// How connections ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
-pub struct EndCounts {
-    pub client: u64,
-    pub server: u64,
-    pub reset: u64,
-    pub unanswered: u64,
-    pub half: u64,
-    pub unknown: u64,
 }
 
 impl Findings {
@@ -399,7 +387,6 @@ impl Teller<'_> {
     fn destination(&self, flow: &FlowSurvey, peak: Peak) -> DestinationFindings {
         let lifetimes = &flow.lifetimes;
         let quantile = |p| lifetimes.quantile(p).as_ref().map_or(0.0, Duration::as_secs_f64);
-        let ends = flow.ends;
         DestinationFindings {
             destination: flow.destination.to_string(),
             connections: flow.opened,
@@ -413,14 +400,7 @@ impl Teller<'_> {
                 still_open: lifetimes.still_open(),
                 assumed: lifetimes.is_assumed(),
             }),
-            ends: EndCounts {
-                client: ends.client,
-                server: ends.server,
-                reset: ends.reset,
-                unanswered: ends.unanswered,
-                half: ends.half,
-                unknown: ends.unknown,
-            },
+            ends: flow.ends,
         }
     }
 }

@@ -37,8 +37,8 @@ mod zeek_row;
 
 pub use csv_columns::{Columns, FIELDS, NamedColumn};
 pub use findings::{
-    Bad, DestinationFindings, EndCounts, Findings, Fit, Lifetime, Limit, PeakFindings,
-    SourceFindings, WatchedSpan,
+    Bad, DestinationFindings, Findings, Fit, Lifetime, Limit, PeakFindings, SourceFindings,
+    WatchedSpan,
 };
 pub use kind::Kind;
 pub use moment::{clock, clock_of};

@@ -11,6 +11,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::Serialize;
+
 use crate::model::Ending;
 
 mod busiest;
@@ -109,7 +111,7 @@ impl FlowSurvey {
 }
 
 /// How connections ended: the number of each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ends {
     /// The side that opened it closed first: its port goes through TIME-WAIT.
     pub client: u64,

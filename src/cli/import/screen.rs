@@ -1,7 +1,8 @@
 //! What a person sees of a record.
 
-use portsim::import::{EndCounts, Findings, Fit, Lifetime, clock_of};
+use portsim::import::{Findings, Fit, Lifetime, clock_of};
 use portsim::numbers::{amount, count, percent, plural, rate, span};
+use portsim::traffic::Ends;
 
 use super::super::table;
 use super::super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
@@ -120,7 +121,7 @@ fn without_empty(head: &[&str], rows: Vec<Vec<String>>, width: usize) -> String 
 }
 
 /// `client 71 %`: what most did.
-fn closed_by(ends: &EndCounts) -> String {
+fn closed_by(ends: &Ends) -> String {
     let mut counts = [
         ("client", ends.client),
         ("server", ends.server),
