@@ -201,19 +201,12 @@ fn worlds() -> impl Strategy<Value = World> {
     hosts().prop_map(|host| {
         let mut world = world(host);
         world.destinations.push(Destination {
-            name: "second".into(),
             endpoints: 3,
             pick: EndpointPick::InTurn,
-            answers: true,
             loopback: true,
+            ..Destination::new("second")
         });
-        world.destinations.push(Destination {
-            name: "silent".into(),
-            endpoints: 1,
-            pick: EndpointPick::Random,
-            answers: false,
-            loopback: false,
-        });
+        world.destinations.push(Destination { answers: false, ..Destination::new("silent") });
         world
     })
 }

@@ -12,9 +12,7 @@
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
 
 use portsim::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Start, Target,
-    TcpSettings, TimerGrid, World,
+    Binds, Client, Destination, Distribution, Host, PortRange, Replications, RunSettings, Start, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 
@@ -78,38 +76,13 @@ fn world(
     rate_per_s: f64,
     lifetime: Distribution,
 ) -> World {
-    let client = Client {
-        name: "client".into(),
-        targets: vec![Target { destination: 0, weight: 1.0 }],
-        arrivals: Arrivals::Poisson { rate_per_s },
-        lifetime,
-        closes: vec![(Ending::Client, 1.0)],
-        second_fin: Distribution::Constant(SimDuration::ZERO),
-        binds: Binds::Connect,
-        socket: SocketOptions::default(),
-    };
     let host = Host {
-        name: "host".into(),
         count: hosts,
-        addresses: 1,
         ports,
-        reserved: PortSet::default(),
-        listeners: PortSet::default(),
-        squatters: Vec::new(),
-        time_wait: SimDuration::from_secs(60),
         timer_grid: TimerGrid::Exact,
-        selection: SelectionKind::Linux,
-        reuse_key: ReuseKey::FourTuple,
-        tcp: TcpSettings::default(),
-        search_cost: None,
-        clients: vec![client],
+        clients: vec![Client::poisson("client", rate_per_s, lifetime)],
+        ..Host::linux("host")
     };
-    let destination = Destination {
-        name: "destination".into(),
-        endpoints,
-        pick: EndpointPick::Random,
-        answers: true,
-        loopback: false,
-    };
+    let destination = Destination { endpoints, ..Destination::new("destination") };
     World { hosts: vec![host], destinations: vec![destination] }
 }

@@ -3,8 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::model::{
-    Host, PortRange, PortSet, Replications, ReuseKey, RunSettings, SelectionKind, Start,
-    TcpSettings, TimerGrid, World,
+    Host, PortRange, Replications, RunSettings, World,
 };
 use crate::scenario::Scenario;
 use crate::stats::{
@@ -179,20 +178,9 @@ impl Sample {
     /// The scenario that could have led to it.
     pub(super) fn scenario(self) -> Scenario {
         let host = Host {
-            name: "crawler".to_owned(),
-            count: 1,
-            addresses: 1,
             ports: PortRange::new(u16::MAX - (self.ports - 1), u16::MAX).unwrap(),
-            reserved: PortSet::default(),
-            listeners: PortSet::default(),
-            squatters: Vec::new(),
             time_wait: SimDuration::from_secs_f64(self.time_wait),
-            timer_grid: TimerGrid::LinuxWheel { hz: 250 },
-            selection: SelectionKind::Linux,
-            reuse_key: ReuseKey::FourTuple,
-            tcp: TcpSettings::default(),
-            search_cost: None,
-            clients: Vec::new(),
+            ..Host::linux("crawler")
         };
         Scenario {
             name: self.name.to_owned(),
@@ -200,11 +188,8 @@ impl Sample {
             asks: None,
             world: World { hosts: vec![host], destinations: Vec::new() },
             settings: RunSettings {
-                duration: SimDuration::from_secs_f64(self.duration),
-                warm_up: SimDuration::ZERO,
-                start: Start::Empty,
-                seed: 1,
                 replications: Replications::Fixed(self.replications),
+                ..RunSettings::of(SimDuration::from_secs_f64(self.duration))
             },
             warnings: crate::scenario::Problems::default(),
             expectations: Vec::new(),

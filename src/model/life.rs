@@ -318,7 +318,7 @@ fn doubled(retries: u8) -> SimDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{PortRange, PortSet, ReuseKey, SelectionKind};
+    
 
     /// Closed by the client at once, and by the server with it.
     const WILL: Will = Will {
@@ -330,22 +330,7 @@ mod tests {
     };
 
     fn timers(tcp: TcpSettings, phase: f64) -> Timers {
-        let host = Host {
-            name: "h".into(),
-            count: 1,
-            addresses: 1,
-            ports: PortRange::IANA_DYNAMIC,
-            reserved: PortSet::default(),
-            listeners: PortSet::default(),
-            squatters: Vec::new(),
-            time_wait: SimDuration::from_secs(60),
-            timer_grid: TimerGrid::LinuxWheel { hz: 250 },
-            selection: SelectionKind::Linux,
-            reuse_key: ReuseKey::FourTuple,
-            tcp,
-            search_cost: None,
-            clients: Vec::new(),
-        };
+        let host = Host { tcp, ..Host::linux("h") };
         Timers::new(&host, phase, (phase * 7e5) as u64, phase)
     }
 

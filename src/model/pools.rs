@@ -288,23 +288,13 @@ pub fn shares_ports(host: &Host) -> bool {
 mod tests {
     use super::*;
     use crate::model::{
-        Arrivals, Distribution, Ending, SelectionKind, SocketOptions, Target, TcpSettings,
-        TimerGrid,
+        SocketOptions, TcpSettings,
     };
     use crate::units::SimDuration;
 
     /// A client that binds so, with `socket` set.
     fn client(binds: Binds, socket: SocketOptions) -> Client {
-        Client {
-            name: "client".into(),
-            targets: vec![Target { destination: 0, weight: 1.0 }],
-            arrivals: Arrivals::Poisson { rate_per_s: 1.0 },
-            lifetime: Distribution::Constant(SimDuration::ZERO),
-            closes: vec![(Ending::Client, 1.0)],
-            second_fin: Distribution::Constant(SimDuration::ZERO),
-            binds,
-            socket,
-        }
+        Client { binds, socket, ..Client::poisson("client", 1.0, SimDuration::ZERO) }
     }
 
     fn plain(binds: Binds) -> Client {
@@ -325,22 +315,7 @@ mod tests {
 
     /// A hundred ports, 40000 to 40099.
     fn host(clients: Vec<Client>) -> Host {
-        Host {
-            name: "host".into(),
-            count: 1,
-            addresses: 1,
-            ports: PortRange::new(40_000, 40_099).unwrap(),
-            reserved: PortSet::default(),
-            listeners: PortSet::default(),
-            squatters: Vec::new(),
-            time_wait: SimDuration::from_secs(60),
-            timer_grid: TimerGrid::Exact,
-            selection: SelectionKind::Linux,
-            reuse_key: ReuseKey::FourTuple,
-            tcp: TcpSettings::default(),
-            search_cost: None,
-            clients,
-        }
+        Host { ports: PortRange::new(40_000, 40_099).unwrap(), clients, ..Host::linux("host") }
     }
 
     fn squatted(on: SquatterAddress, clients: Vec<Client>) -> Host {

@@ -17,6 +17,20 @@ pub struct RunSettings {
     pub replications: Replications,
 }
 
+impl RunSettings {
+    /// What is usual of a run of `duration`: from empty, seed 1, 20 replications, no warm-up.
+    #[must_use]
+    pub const fn of(duration: SimDuration) -> Self {
+        Self {
+            duration,
+            warm_up: SimDuration::ZERO,
+            start: Start::Empty,
+            seed: 1,
+            replications: Replications::Fixed(20),
+        }
+    }
+}
+
 /// What is in use when a run starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {

@@ -427,8 +427,7 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Arrivals, Client, Distribution, PortRange, PortSet, Remote, ReuseKey, SelectionKind,
-        SocketOptions, TimerGrid, Tuple,
+        Client, PortRange, Remote, Tuple,
     };
     use crate::units::SimDuration;
 
@@ -436,29 +435,13 @@ mod tests {
     #[test]
     fn a_new_connection_ends_the_servers_time_wait_of_the_same_ports() {
         let host = Host {
-            name: "h".into(),
-            count: 1,
-            addresses: 1,
             ports: PortRange::new(40_000, 40_000).unwrap(),
-            reserved: PortSet::default(),
-            listeners: PortSet::default(),
-            squatters: Vec::new(),
-            time_wait: SimDuration::from_secs(60),
-            timer_grid: TimerGrid::Exact,
-            selection: SelectionKind::Linux,
-            reuse_key: ReuseKey::FourTuple,
             tcp: TcpSettings { max_tw_buckets: Some(10), ..TcpSettings::default() },
-            search_cost: None,
             clients: vec![Client {
-                name: "c".into(),
-                targets: Vec::new(),
-                arrivals: Arrivals::Poisson { rate_per_s: 1.0 },
-                lifetime: Distribution::Constant(SimDuration::ZERO),
                 closes: vec![(Ending::Server, 1.0)],
-                second_fin: Distribution::Constant(SimDuration::ZERO),
-                binds: Binds::Connect,
-                socket: SocketOptions::default(),
+                ..Client::poisson("c", 1.0, SimDuration::ZERO)
             }],
+            ..Host::linux("h")
         };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let timers = Timers::new(&host, 0.0, 0, 0.0);

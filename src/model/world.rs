@@ -1,7 +1,8 @@
 //! The world that a run simulates: hosts, the clients on them, and where these connect to.
 //!
-//! Plain data, checked before it gets here: `scenario` makes it out of what a person wrote, a
-//! program may build it by hand. Nothing in it changes while a run goes on.
+//! Plain data, checked before it is run: `scenario` makes it out of what a person wrote; a program builds it
+//! by hand out of [`Host::linux`], [`Client::poisson`] and the like, names what differs and leaves the rest
+//! to `..`. Nothing in it changes while a run goes on.
 
 use std::sync::Arc;
 
@@ -53,6 +54,14 @@ pub struct Host {
     pub search_cost: Option<SearchCost>,
     /// The clients that run on each machine.
     pub clients: Vec<Client>,
+}
+
+impl World {
+    /// One kind of machine, and one server called `server` that its clients connect to.
+    #[must_use]
+    pub fn of(host: Host) -> Self {
+        Self { hosts: vec![host], destinations: vec![Destination::new("server")] }
+    }
 }
 
 impl Host {
@@ -111,6 +120,15 @@ pub struct Destination {
     pub loopback: bool,
 }
 
+impl Destination {
+    /// One server that answers; what else is usual of a destination.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        let (endpoints, pick) = (1, EndpointPick::Random);
+        Self { name: name.into(), endpoints, pick, answers: true, loopback: false }
+    }
+}
+
 /// Which endpoint of a destination a connection goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointPick {
@@ -143,6 +161,35 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that connects to the first destination and closes what it opened; what else is usual.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        arrivals: Arrivals,
+        lifetime: impl Into<Distribution>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            targets: vec![Target { destination: 0, weight: 1.0 }],
+            arrivals,
+            lifetime: lifetime.into(),
+            closes: vec![(Ending::Client, 1.0)],
+            second_fin: Distribution::Constant(SimDuration::ZERO),
+            binds: Binds::Connect,
+            socket: SocketOptions::default(),
+        }
+    }
+
+    /// The same with `rate_per_s` independent attempts a second, on average.
+    #[must_use]
+    pub fn poisson(
+        name: impl Into<String>,
+        rate_per_s: f64,
+        lifetime: impl Into<Distribution>,
+    ) -> Self {
+        Self::new(name, Arrivals::Poisson { rate_per_s }, lifetime)
+    }
+
     /// Can a connection of it end like this?
     #[must_use]
     pub fn can_end(&self, ending: Ending) -> bool {
@@ -253,6 +300,12 @@ pub enum Distribution {
     },
     /// One of the samples, each with the same probability; never empty.
     Empirical(Arc<[SimDuration]>),
+}
+
+impl From<SimDuration> for Distribution {
+    fn from(always: SimDuration) -> Self {
+        Self::Constant(always)
+    }
 }
 
 impl Distribution {

@@ -3,7 +3,9 @@
 use super::fact::{Fact, Value};
 use super::facts::FACTS;
 use super::version::Linux;
-use crate::model::{ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse};
+use crate::model::{
+    Host, PortRange, PortSet, ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse,
+};
 use crate::units::SimDuration;
 
 impl Linux {
@@ -96,6 +98,31 @@ impl Linux {
         }
     }
 
+    /// A machine of this version as it comes: one source address, nothing reserved, no clients yet.
+    #[must_use]
+    pub fn host(self, name: impl Into<String>) -> Host {
+        let ports = match self.value("ports") {
+            Value::Ports(low, high) => PortRange::new(low, high),
+            other => panic!("no range: {other:?}"),
+        };
+        Host {
+            name: name.into(),
+            count: 1,
+            addresses: 1,
+            ports: ports.expect("a range of the table is one"),
+            reserved: PortSet::default(),
+            listeners: PortSet::default(),
+            squatters: Vec::new(),
+            time_wait: self.time_wait(),
+            timer_grid: self.timer_grid(self.number("hz")),
+            selection: self.selection(),
+            reuse_key: self.reuse_key(),
+            tcp: self.tcp(),
+            search_cost: None,
+            clients: Vec::new(),
+        }
+    }
+
     fn value(self, key: &str) -> Value {
         self.nearest_known().fact(key).unwrap_or_else(|| panic!("no fact of {key}")).value
     }
@@ -112,6 +139,22 @@ impl Linux {
             Value::Span(span) => span,
             other => panic!("{key} is no time: {other:?}"),
         }
+    }
+}
+
+impl Host {
+    /// A machine with the newest Linux as it comes, [`Linux::host`]: what differs is written before `..`.
+    ///
+    /// ```
+    /// use portsim::model::{Client, Host};
+    /// use portsim::units::SimDuration;
+    /// let fetcher = Client::poisson("fetcher", 600.0, SimDuration::from_millis(200));
+    /// let host = Host { addresses: 2, clients: vec![fetcher], ..Host::linux("crawler") };
+    /// assert_eq!(host.usable_ports(), 28_232);
+    /// ```
+    #[must_use]
+    pub fn linux(name: impl Into<String>) -> Self {
+        Linux::NEWEST.host(name)
     }
 }
 

@@ -3,9 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SearchCost, SelectionKind, SocketOptions, Start,
-    Target, TcpSettings, TimerGrid, World,
+    Client, Destination, Distribution, Host, PortRange, RunSettings, SearchCost, World,
 };
 use crate::scenario::{Bound, Expectation, Scenario, Scope};
 use crate::stats::{
@@ -88,51 +86,20 @@ pub(crate) fn give_search_cost(outcome: &mut Outcome) {
 }
 
 fn scenario() -> Scenario {
+    let exponential = Distribution::Exponential { mean: SimDuration::from_millis(200) };
     Scenario {
         name: "crawler".into(),
         title: "A crawler that opens a connection for every page".into(),
         asks: None,
         world: World {
             hosts: vec![Host {
-                name: "crawler".into(),
-                count: 1,
-                addresses: 1,
                 ports: PortRange::IANA_DYNAMIC,
-                reserved: PortSet::default(),
-                listeners: PortSet::default(),
-                squatters: Vec::new(),
-                time_wait: SimDuration::from_secs(60),
-                timer_grid: TimerGrid::LinuxWheel { hz: 250 },
-                selection: SelectionKind::Linux,
-                reuse_key: ReuseKey::FourTuple,
-                tcp: TcpSettings::default(),
-                search_cost: None,
-                clients: vec![Client {
-                    name: "fetcher".into(),
-                    targets: vec![Target { destination: 0, weight: 1.0 }],
-                    arrivals: Arrivals::Poisson { rate_per_s: 400.0 },
-                    lifetime: Distribution::Exponential { mean: SimDuration::from_millis(200) },
-                    closes: vec![(Ending::Client, 1.0)],
-                    second_fin: Distribution::Constant(SimDuration::ZERO),
-                    binds: Binds::Connect,
-                    socket: SocketOptions::default(),
-                }],
+                clients: vec![Client::poisson("fetcher", 400.0, exponential)],
+                ..Host::linux("crawler")
             }],
-            destinations: vec![Destination {
-                name: "api".into(),
-                endpoints: 1,
-                pick: EndpointPick::Random,
-                answers: true,
-                loopback: false,
-            }],
+            destinations: vec![Destination::new("api")],
         },
-        settings: RunSettings {
-            duration: SimDuration::from_secs(600),
-            warm_up: SimDuration::ZERO,
-            start: Start::Empty,
-            seed: 1,
-            replications: Replications::Fixed(20),
-        },
+        settings: RunSettings::of(SimDuration::from_secs(600)),
         expectations: vec![Expectation {
             scope: Scope::Whole,
             metric: Metric::named("blocking_ratio").unwrap(),

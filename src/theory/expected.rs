@@ -51,33 +51,11 @@ impl Expected {
     /// use portsim::theory::Expected;
     /// use portsim::units::SimDuration;
     /// // 300 connections a second of 1 s and 60 s of TIME-WAIT, on the 16,384 dynamic ports.
-    /// let host = Host {
-    ///     name: "crawler".into(),
-    ///     count: 1,
-    ///     addresses: 1,
-    ///     ports: PortRange::IANA_DYNAMIC,
-    ///     reserved: PortSet::default(),
-    ///     listeners: PortSet::default(),
-    ///     squatters: Vec::new(),
-    ///     time_wait: SimDuration::from_secs(60),
-    ///     timer_grid: TimerGrid::Exact,
-    ///     selection: SelectionKind::Linux,
-    ///     reuse_key: ReuseKey::FourTuple,
-    ///     tcp: TcpSettings::default(),
-    ///     search_cost: None,
-    ///     clients: vec![Client {
-    ///         name: "fetcher".into(),
-    ///         targets: vec![Target { destination: 0, weight: 1.0 }],
-    ///         arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
-    ///         lifetime: Distribution::Exponential { mean: SimDuration::from_secs(1) },
-    ///         closes: vec![(Ending::Client, 1.0)],
-    ///         second_fin: Distribution::Constant(SimDuration::ZERO),
-    ///         binds: Binds::Connect,
-    ///         socket: SocketOptions::default(),
-    ///     }],
-    /// };
-    /// let api = Destination { name: "api".into(), endpoints: 1, pick: EndpointPick::Random, answers: true, loopback: false };
-    /// let world = World { hosts: vec![host], destinations: vec![api] };
+    /// let mean = SimDuration::from_secs(1);
+    /// let fetcher = Client::poisson("fetcher", 300.0, Distribution::Exponential { mean });
+    /// let (ports, timer_grid) = (PortRange::IANA_DYNAMIC, TimerGrid::Exact);
+    /// let host = Host { ports, timer_grid, clients: vec![fetcher], ..Host::linux("crawler") };
+    /// let world = World::of(host);
     ///
     /// let expected = Expected::of(&world, 0, Start::Empty);
     /// assert_eq!(expected.offered_load_erl, Some(18_300.0));

@@ -1,8 +1,7 @@
 //! A small world for the tests of this module, to be varied.
 
 use crate::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, ReuseKey, SelectionKind, SocketOptions, Target, TcpSettings, TimerGrid, World,
+    Client, Destination, Distribution, Host, PortRange, TimerGrid, World,
 };
 use crate::units::SimDuration;
 
@@ -12,46 +11,21 @@ pub(super) fn secs(value: f64) -> SimDuration {
 
 /// 300 Poisson connections a second of 1 s on average, closed by the client.
 pub(super) fn client() -> Client {
-    Client {
-        name: "fetcher".into(),
-        targets: vec![Target { destination: 0, weight: 1.0 }],
-        arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
-        lifetime: Distribution::Exponential { mean: secs(1.0) },
-        closes: vec![(Ending::Client, 1.0)],
-        second_fin: Distribution::Constant(SimDuration::ZERO),
-        binds: Binds::Connect,
-        socket: SocketOptions::default(),
-    }
+    Client::poisson("fetcher", 300.0, Distribution::Exponential { mean: secs(1.0) })
 }
 
 /// One machine with the 16,384 dynamic ports, 60 s of TIME-WAIT, and [`client`].
 pub(super) fn host() -> Host {
     Host {
-        name: "crawler".into(),
-        count: 1,
-        addresses: 1,
         ports: PortRange::IANA_DYNAMIC,
-        reserved: PortSet::default(),
-        listeners: PortSet::default(),
-        squatters: Vec::new(),
-        time_wait: secs(60.0),
         timer_grid: TimerGrid::Exact,
-        selection: SelectionKind::Linux,
-        reuse_key: ReuseKey::FourTuple,
-        tcp: TcpSettings::default(),
-        search_cost: None,
         clients: vec![client()],
+        ..Host::linux("crawler")
     }
 }
 
 /// `host` towards `api` of one endpoint and `cdn` of four.
 pub(super) fn world(host: Host) -> World {
-    let destination = |name: &str, endpoints| Destination {
-        name: name.into(),
-        endpoints,
-        pick: EndpointPick::Random,
-        answers: true,
-        loopback: false,
-    };
+    let destination = |name: &str, endpoints| Destination { endpoints, ..Destination::new(name) };
     World { hosts: vec![host], destinations: vec![destination("api", 1), destination("cdn", 4)] }
 }

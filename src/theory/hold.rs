@@ -39,25 +39,9 @@ impl<'a> HoldLaw<'a> {
     /// ```
     /// # use portsim::model::*;
     /// # use portsim::units::SimDuration;
-    /// # let client = Client {
-    /// #     name: "fetcher".into(),
-    /// #     targets: vec![Target { destination: 0, weight: 1.0 }],
-    /// #     arrivals: Arrivals::Poisson { rate_per_s: 300.0 },
-    /// #     lifetime: Distribution::Constant(SimDuration::from_secs(1)),
-    /// #     closes: vec![(Ending::Client, 1.0)],
-    /// #     second_fin: Distribution::Constant(SimDuration::ZERO),
-    /// #     binds: Binds::Connect,
-    /// #     socket: SocketOptions::default(),
-    /// # };
-    /// # let mut host = Host {
-    /// #     name: "crawler".into(), count: 1, addresses: 1, ports: PortRange::IANA_DYNAMIC,
-    /// #     reserved: PortSet::default(), listeners: PortSet::default(), squatters: Vec::new(),
-    /// #     time_wait: SimDuration::from_secs(60), timer_grid: TimerGrid::Exact,
-    /// #     selection: SelectionKind::Linux, reuse_key: ReuseKey::FourTuple,
-    /// #     tcp: TcpSettings::default(), search_cost: None, clients: vec![],
-    /// # };
-    /// # let api = Destination { name: "api".into(), endpoints: 1, pick: EndpointPick::Random, answers: true, loopback: false };
-    /// # let mut world = World { hosts: vec![], destinations: vec![api] };
+    /// # let client = Client::poisson("fetcher", 300.0, SimDuration::from_secs(1));
+    /// # let host = Host { timer_grid: TimerGrid::Exact, ..Host::linux("crawler") };
+    /// # let mut world = World::of(host.clone());
     /// use portsim::theory::HoldLaw;
     /// // Connections of 1 s that the client closes.
     /// assert_eq!(HoldLaw::of(&world, &host, &client).mean_s(), Some(61.0));

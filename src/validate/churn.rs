@@ -5,7 +5,7 @@ use super::machine::{Draw, host};
 use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
 use crate::engine::{Job, Observer, Opening, Openings, Release, Workspace, run};
 use crate::model::{
-    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, Start, TraceAttempt,
+    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, TraceAttempt,
     World,
 };
 use crate::stats::{HostTally, Window};
@@ -76,11 +76,9 @@ pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
     let world = world(setup, churn, draw);
     let last = churn.attempts.last().map_or(0.0, |attempt| attempt.time);
     let settings = RunSettings {
-        duration: SimDuration::from_secs_f64(last + 1.0),
-        warm_up: SimDuration::ZERO,
-        start: Start::Empty,
         seed: draw.seed,
         replications: Replications::Fixed(1),
+        ..RunSettings::of(SimDuration::from_secs_f64(last + 1.0))
     };
     let clients = world.hosts[0].clients.len();
     let mut tally = HostTally::new(clients, Window::new(settings.warm_up, settings.duration));
@@ -127,11 +125,10 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
         client.arrivals = Arrivals::Trace(recorded.collect());
     }
     let destination = Destination {
-        name: "destination".into(),
         endpoints: churn.to.k,
         pick: EndpointPick::InTurn,
-        answers: true,
         loopback: true,
+        ..Destination::new("destination")
     };
     World { hosts: vec![host], destinations: vec![destination] }
 }

@@ -7,8 +7,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::case::{Call, Destinations, How, Setup};
 use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
-    Arrivals, Attempt, Binds, Client, Distribution, Ending, Host, Life, PoolPlan, PortRange,
-    PortSet, Remote, SearchCost, SocketOptions, Sockets, SynTimeout, Target, TcpSettings, Timers,
+    Arrivals, Attempt, Binds, Client, Ending, Host, Life, PoolPlan, PortRange,
+    PortSet, Remote, SocketOptions, Sockets, SynTimeout, TcpSettings, Timers,
     Tuple, TwReuse, Will,
 };
 use crate::platform::Linux;
@@ -62,20 +62,13 @@ pub(super) fn host(setup: &Setup, draw: Draw, sources: u32, hows: &[How]) -> Hos
     let highest = u32::from(setup.lo) + setup.n - 1;
     let ports = u16::try_from(highest).ok().and_then(|highest| PortRange::new(setup.lo, highest));
     Host {
-        name: "machine".into(),
-        count: 1,
         addresses: sources,
         ports: ports.expect("a case has a range of ports"),
         reserved: port_set(&setup.reserved),
-        listeners: PortSet::default(),
-        squatters: Vec::new(),
-        time_wait: linux.time_wait(),
         timer_grid: linux.timer_grid(draw.kernel.hz),
-        selection: linux.selection(),
-        reuse_key: linux.reuse_key(),
         tcp: tcp(setup, linux),
-        search_cost: None::<SearchCost>,
         clients: hows.iter().enumerate().map(|(number, how)| client(number, how)).collect(),
+        ..linux.host("machine")
     }
 }
 
@@ -112,14 +105,9 @@ pub(super) fn with_syn(host: Host, retries: u8, linear_timeouts: u8) -> Host {
 
 fn client(number: usize, how: &How) -> Client {
     Client {
-        name: format!("client-{number}"),
-        targets: vec![Target { destination: 0, weight: 1.0 }],
-        arrivals: Arrivals::Trace([].into()),
-        lifetime: Distribution::Constant(SimDuration::ZERO),
-        closes: vec![(Ending::Client, 1.0)],
-        second_fin: Distribution::Constant(SimDuration::ZERO),
         binds: binds(how.call),
         socket: options(how),
+        ..Client::new(format!("client-{number}"), Arrivals::Trace([].into()), SimDuration::ZERO)
     }
 }
 

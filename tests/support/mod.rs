@@ -2,67 +2,36 @@
 #![allow(dead_code, reason = "each test file needs a part of it")]
 
 use portsim::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, PortRange,
-    PortSet, Replications, ReuseKey, RunSettings, SelectionKind, SocketOptions, Start, Target,
-    TcpSettings, TimerGrid, World,
+    Arrivals, Client, Destination, Distribution, Ending, Host, PortRange, Replications, RunSettings, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 
 /// A client that opens connections to the first destination and lets the server close them.
 pub fn client(arrivals: Arrivals, lifetime: Distribution) -> Client {
-    Client {
-        name: "client".into(),
-        targets: vec![Target { destination: 0, weight: 1.0 }],
-        arrivals,
-        lifetime,
-        closes: vec![(Ending::Server, 1.0)],
-        second_fin: Distribution::Constant(SimDuration::ZERO),
-        binds: Binds::Connect,
-        socket: SocketOptions::default(),
-    }
+    Client { closes: vec![(Ending::Server, 1.0)], ..Client::new("client", arrivals, lifetime) }
 }
 
 /// A host of `ports` ports with exact timers and 60 s of TIME-WAIT, on which `clients` run.
 pub fn host(ports: u32, clients: Vec<Client>) -> Host {
     let lowest = 65_536 - ports;
     Host {
-        name: "host".into(),
-        count: 1,
-        addresses: 1,
         ports: PortRange::new(lowest as u16, 65_535).expect("a range that is not empty"),
-        reserved: PortSet::default(),
-        listeners: PortSet::default(),
-        squatters: Vec::new(),
-        time_wait: SimDuration::from_secs(60),
         timer_grid: TimerGrid::Exact,
-        selection: SelectionKind::Linux,
-        reuse_key: ReuseKey::FourTuple,
-        tcp: TcpSettings::default(),
-        search_cost: None,
         clients,
+        ..Host::linux("host")
     }
 }
 
 /// A world of one host and one destination of one endpoint.
 pub fn world(host: Host) -> World {
-    let destination = Destination {
-        name: "d".into(),
-        endpoints: 1,
-        pick: EndpointPick::Random,
-        answers: true,
-        loopback: false,
-    };
-    World { hosts: vec![host], destinations: vec![destination] }
+    World { destinations: vec![Destination::new("d")], ..World::of(host) }
 }
 
 /// `replications` of `secs` seconds each, from an empty start.
 pub fn settings(secs: f64, replications: u32) -> RunSettings {
     RunSettings {
-        duration: SimDuration::from_secs_f64(secs),
-        warm_up: SimDuration::ZERO,
-        start: Start::Empty,
-        seed: 1,
         replications: Replications::Fixed(replications),
+        ..RunSettings::of(SimDuration::from_secs_f64(secs))
     }
 }
 
