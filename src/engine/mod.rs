@@ -23,6 +23,6 @@ pub use job::Job;
 pub use machine::{Due, Machine, Opened, Queue};
 pub use observe::{Observer, Opening, Openings, Release, Unobserved};
 pub use port_mapper::PortMapper;
-pub use run::{Run, Workspace, run};
+pub use run::{Run, Workspace, run, run_with};
 pub use stationary::{mean_rate, typical_hold};
 pub use target::{EndpointNumbers, pool_shares};

@@ -54,6 +54,21 @@ pub fn run(
     ControlFlow::Continue(())
 }
 
+/// [`run`] with a limit of one's own in place of the ports that the machine has.
+///
+/// Streams and timers are those of [`run`], so that both see the same demand. Pools of the limit are numbered
+/// below those of [`Job::plan`].
+pub fn run_with<L: Limit>(
+    job: Job<'_>,
+    limit: L,
+    tally: &mut HostTally,
+    observer: &mut impl Observer,
+) -> ControlFlow<()> {
+    let rng = job.streams().of_machine(Purpose::Selection);
+    let machine = Machine::new(limit, job.timers(), rng, queue(job, None));
+    run_machine(job, machine, &mut Workspace::default(), tally, observer).map_continue(drop)
+}
+
 #[inline(always)]
 fn run_machine<L: Limit>(
     job: Job<'_>,
