@@ -75,7 +75,7 @@ struct Finished {
     checked: Vec<Checked>,
     listing: String,
     elapsed: Duration,
-    failure: Option<String>,
+    failure: Option<WriteError>,
 }
 
 /// How a scenario ended.
@@ -153,7 +153,6 @@ impl RunSession<'_> {
         let mut folder = self.output.folder(&scenario.name);
         let failure = self.save(scenario, &outcome, &checked, elapsed, &mut folder).err();
         let listing = folder.listing();
-        let failure = failure.map(|error| error.to_string());
         Ended::Finished(Box::new(Finished { outcome, checked, listing, elapsed, failure }))
     }
 

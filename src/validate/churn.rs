@@ -5,8 +5,7 @@ use super::machine::{Draw, host};
 use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
 use crate::engine::{Job, Observer, Opening, Openings, Release, Workspace, run};
 use crate::model::{
-    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, TraceAttempt,
-    World,
+    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, TraceAttempt, World,
 };
 use crate::stats::{HostTally, Window};
 use crate::units::{SimDuration, SimTime};

@@ -33,11 +33,25 @@ pub struct LiveCase {
     pub notes: Vec<String>,
 }
 
+/// Why a scenario cannot be run on a kernel, and what to do, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotForKernels(String);
+
 /// Makes the scenario `name` ready, of which at most `limit` is run.
 ///
 /// # Errors
-/// Why it cannot be run on a kernel, and what to do, in one sentence.
+/// Where no kernel can be asked for it.
 pub fn live(
+    name: &str,
+    world: &World,
+    settings: &RunSettings,
+    limit: SimDuration,
+) -> Result<LiveCase, NotForKernels> {
+    ready(name, world, settings, limit).map_err(NotForKernels)
+}
+
+fn ready(
     name: &str,
     world: &World,
     settings: &RunSettings,
@@ -329,7 +343,8 @@ mod tests {
 
     fn ready(text: &str) -> Result<LiveCase, String> {
         let scenario = scenario::parse("test", "test.toml", text, &[]).unwrap();
-        live("test", &scenario.world, &scenario.settings, SimDuration::from_secs(100))
+        let longest = SimDuration::from_secs(100);
+        live("test", &scenario.world, &scenario.settings, longest).map_err(|why| why.to_string())
     }
 
     const SMALL: &str = "[host.h]

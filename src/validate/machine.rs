@@ -7,9 +7,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::case::{Call, Destinations, How, Setup};
 use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
-    Arrivals, Attempt, Binds, Client, Ending, Host, Life, PoolPlan, PortRange,
-    PortSet, Remote, SocketOptions, Sockets, SynTimeout, TcpSettings, Timers,
-    Tuple, TwReuse, Will,
+    Arrivals, Attempt, Binds, Client, Ending, Host, Life, PoolPlan, PortRange, PortSet, Remote,
+    SocketOptions, Sockets, SynTimeout, TcpSettings, Timers, Tuple, TwReuse, Will,
 };
 use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};

@@ -16,7 +16,7 @@ pub use case::{
     SquatterKind, Step,
 };
 pub use judge::{Judgement, draws, judge};
-pub use live::{LiveCase, live};
+pub use live::{LiveCase, NotForKernels, live};
 pub use machine::{Draw, Kernel};
 pub use measured::{
     ChurnMeasured, CostLevel, Errors, Measured, OrderMeasured, StepMeasured, TimeWaits,
