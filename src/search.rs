@@ -159,7 +159,7 @@ fn fill(host: &Host, seed: u64) -> Filling {
     filling
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "report"))]
 mod tests {
     use super::*;
     use crate::model::SelectionKind;

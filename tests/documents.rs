@@ -74,6 +74,7 @@ fn the_list_of_figures_is_that_of_the_program() {
             Unit::Rate => "1 / s",
             Unit::Load => "erlangs",
             Unit::Group => "",
+            other => panic!("{other:?} has no words yet"),
         };
         let places = figure.on.iter().map(|kind| format!("{kind:?}").to_lowercase());
         let places = places.collect::<Vec<_>>().join(", ");

@@ -12,7 +12,8 @@
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
 
 use portsim::model::{
-    Binds, Client, Destination, Distribution, Host, PortRange, Replications, RunSettings, Start, TimerGrid, World,
+    Binds, Client, Destination, Distribution, Host, PortRange, Replications, RunSettings, Start,
+    TimerGrid, World,
 };
 use portsim::units::SimDuration;
 

@@ -4,11 +4,13 @@
 //! the same result is the same bytes. `canvas` is the sheet and the font, `style` the colours,
 //! `axis` and `frame` what charts have in common, `wording` and `verdict` put figures into words.
 
+#[cfg(feature = "validate")]
 mod agreement;
 mod axis;
 mod bins;
 mod blocking;
 mod canvas;
+#[cfg(feature = "validate")]
 mod cost;
 mod erlang;
 mod frame;
@@ -24,8 +26,10 @@ mod style;
 mod tests;
 mod verdict;
 
+#[cfg(feature = "validate")]
 pub use agreement::{Both, agreement};
 pub use blocking::blocking;
+#[cfg(feature = "validate")]
 pub use cost::{Connects, cost};
 pub use ports::ports;
 pub use pressure::pressure;

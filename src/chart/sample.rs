@@ -2,9 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::model::{
-    Host, PortRange, Replications, RunSettings, World,
-};
+use crate::model::{Host, PortRange, Replications, RunSettings, World};
 use crate::scenario::Scenario;
 use crate::stats::{
     Estimate, Figures, LimitFigures, Moments, Outcome, PortCell, PortMap, Quantiles, Spread,
@@ -192,6 +190,7 @@ impl Sample {
                 ..RunSettings::of(SimDuration::from_secs_f64(self.duration))
             },
             warnings: crate::scenario::Problems::default(),
+            text: Default::default(),
             expectations: Vec::new(),
         }
     }

@@ -36,7 +36,7 @@ mod macos;
 #[cfg_attr(not(windows), allow(dead_code))]
 mod windows;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "validate"))]
 pub(crate) use linux::read_sysctl;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]

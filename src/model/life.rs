@@ -318,7 +318,6 @@ fn doubled(retries: u8) -> SimDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    
 
     /// Closed by the client at once, and by the server with it.
     const WILL: Will = Will {

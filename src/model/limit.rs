@@ -199,6 +199,7 @@ pub enum Fate {
 /// Why an attempt was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Refusal {
     /// `connect()` found no port: EADDRNOTAVAIL.
     NoPort,

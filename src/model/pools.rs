@@ -287,9 +287,7 @@ pub fn shares_ports(host: &Host) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        SocketOptions, TcpSettings,
-    };
+    use crate::model::{SocketOptions, TcpSettings};
     use crate::units::SimDuration;
 
     /// A client that binds so, with `socket` set.

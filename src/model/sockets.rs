@@ -426,15 +426,14 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::model::{
-        Client, PortRange, Remote, Tuple,
-    };
+    use crate::model::{Client, PortRange, Remote, TimerGrid, Tuple};
     use crate::units::SimDuration;
 
     /// Seen on Linux 6.18: three connections over one port that the server closed leave one TIME-WAIT.
     #[test]
     fn a_new_connection_ends_the_servers_time_wait_of_the_same_ports() {
         let host = Host {
+            timer_grid: TimerGrid::Exact,
             ports: PortRange::new(40_000, 40_000).unwrap(),
             tcp: TcpSettings { max_tw_buckets: Some(10), ..TcpSettings::default() },
             clients: vec![Client {

@@ -48,6 +48,7 @@ pub enum TwReuse {
 
 /// How long a connection that nobody answers stays in SYN-SENT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SynTimeout {
     /// Linux's retransmissions.
     Linux {

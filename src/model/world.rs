@@ -212,6 +212,7 @@ pub struct Target {
 
 /// When a client tries to connect.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Arrivals {
     /// Independent arrivals.
     Poisson {
@@ -269,6 +270,7 @@ pub enum Spacing {
 
 /// A law of durations.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Distribution {
     /// Always the same.
     Constant(SimDuration),
@@ -328,6 +330,7 @@ impl Distribution {
 
 /// Who ends a connection, and so how long its port is held afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Ending {
     /// The client sends the first FIN: its port goes through TIME-WAIT (RFC 9293 section 3.6.1,
     /// MUST-13).
@@ -374,6 +377,7 @@ impl Binds {
 
 /// Which two connections may not share a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ReuseKey {
     /// The 4-tuple: one port serves every (source address, destination endpoint) once.
     FourTuple,
@@ -385,6 +389,7 @@ pub enum ReuseKey {
 
 /// How a port is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SelectionKind {
     /// Linux 6.18: double hash, parity, random increments, new start every 10 s
     /// (`__inet_hash_connect`); `bind()` draws a fresh start and prefers the other parity

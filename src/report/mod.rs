@@ -4,15 +4,19 @@
 //! same bytes; only [`provenance`] (what differs from run to run) and [`mod@file`] (the disk) touch the
 //! world.
 
+#[cfg(feature = "validate")]
 pub mod agreement;
 pub mod csv;
 pub mod expectations;
 pub mod file;
+#[cfg(feature = "inspect")]
 pub mod headroom;
+#[cfg(feature = "inspect")]
 pub mod inspection;
 mod json;
 pub mod markdown;
 pub mod notes;
+#[cfg(feature = "inspect")]
 pub mod prometheus;
 pub mod provenance;
 pub mod sheet;

@@ -106,6 +106,7 @@ fn scenario() -> Scenario {
             bound: Bound::Within { min: None, max: Some(0.25) },
         }],
         warnings: crate::scenario::Problems::default(),
+        text: Default::default(),
     }
 }
 

@@ -15,6 +15,7 @@ pub struct Expectation {
 
 /// What an expectation speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// Everything together: `[expect]`.
     Whole,
@@ -26,6 +27,7 @@ pub enum Scope {
 
 /// The bounds of an expectation, in the figure's base unit (seconds, ports, a share of 1).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Bound {
     /// At least `min`, at most `max`.
     Within {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Scenario;
+use super::library::Text;
 use super::overrides::{self, Override};
 use super::text::file::{self, Unreadable};
 use crate::scenario::read;
@@ -48,7 +49,8 @@ pub fn parse(
     text: impl AsRef<[u8]>,
     overrides: &[Override],
 ) -> Result<Scenario, Problems> {
-    let text = match decode(text.as_ref()) {
+    let bytes = text.as_ref();
+    let text = match decode(bytes) {
         Ok(text) => text,
         Err(unreadable) => {
             let (text, problem) = *unreadable;
@@ -76,6 +78,7 @@ pub fn parse(
         settings: whole.settings,
         expectations: whole.expectations,
         warnings: gather(warnings, &sources, true),
+        text: Text { origin: origin.into(), text: bytes.into(), overrides: overrides.to_vec() },
     });
     match scenario {
         Some(scenario) if problems.is_empty() => Ok(scenario),

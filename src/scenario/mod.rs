@@ -14,12 +14,15 @@
 
 use crate::model::{RunSettings, World};
 
+mod by_hand;
 mod expect;
 mod keys;
+mod library;
 mod load;
 mod overrides;
 mod preset;
 mod read;
+#[cfg(feature = "report")]
 mod schema;
 mod settable;
 #[cfg(test)]
@@ -30,6 +33,7 @@ pub use expect::{Bound, Expectation, Scope};
 pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
 pub use preset::{Preset, PresetValue, preset, presets};
+#[cfg(feature = "report")]
 pub use schema::schema;
 pub use settable::settable;
 pub use text::problem::{Place, Problem, Problems};
@@ -52,4 +56,5 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// What to think twice about before trusting the figures; [`Problems::render`] shows it.
     pub warnings: Problems,
+    pub(crate) text: library::Text,
 }

@@ -33,6 +33,7 @@ pub struct Override {
 
 /// Why a text is not an override.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotAnOverride {
     /// There is no `=`.
     #[error("`{0}` is not KEY=VALUE; write for example run.duration=\"1 min\"")]

@@ -7,11 +7,14 @@ use std::sync::OnceLock;
 
 use toml::de::DeTable;
 
+use crate::model::Host;
 use crate::platform::{self, Fact, Kind, Linux};
 use crate::scenario::keys::{REUSE_KEYS, SELECTIONS};
+use crate::scenario::read::host as read_host;
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::source::Span;
 use crate::scenario::text::tree::{Entry, Node, Table, Value};
+use crate::scenario::text::walk::Walk;
 
 /// The data files of systems other than Linux, in the order in which they are listed.
 const FILES: [(&str, &str); 4] = [
@@ -37,6 +40,7 @@ pub struct Preset {
 
 /// One value of a preset, and why it is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PresetValue {
     /// The key of `[host.NAME]` that it sets.
     pub key: String,
@@ -54,6 +58,22 @@ pub struct PresetValue {
 }
 
 impl Preset {
+    /// A machine with these defaults: one source address, nothing reserved, no clients yet.
+    ///
+    /// # Panics
+    /// When the preset makes no machine: the program was built wrong.
+    ///
+    /// ```
+    /// let windows = portsim::scenario::preset("windows").unwrap();
+    /// assert_eq!(windows.host("frontend").usable_ports(), 16_384);
+    /// ```
+    #[must_use]
+    pub fn host(&self, name: &str) -> Host {
+        let walk = Walk::default();
+        let host = read_host::of_preset(&walk, self, name);
+        host.unwrap_or_else(|| panic!("preset {} makes no host", self.name))
+    }
+
     /// What the preset says of `key`.
     pub(super) fn node(&self, key: &str) -> Option<&Node> {
         self.nodes.get(key).map(|entry| &entry.node)
@@ -213,7 +233,6 @@ mod tests {
     use crate::model::{
         Host, ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse,
     };
-    use crate::scenario::read::host as read_host;
     use crate::scenario::text::walk::Walk;
     use crate::units::SimDuration;
 
@@ -235,8 +254,11 @@ mod tests {
     fn every_preset_makes_a_host_without_a_complaint() {
         for preset in presets() {
             let walk = Walk::default();
-            let host = read_host::of_preset(&walk, preset);
+            let host = read_host::of_preset(&walk, preset, "host");
             assert!(host.is_some() && walk.count() == 0, "{}: {:?}", preset.name, walk.finish().1);
+            if let Some(kernel) = preset.kernel {
+                assert_eq!(host, Some(kernel.host("host")), "{}", preset.name);
+            }
         }
     }
 
@@ -301,7 +323,7 @@ mod tests {
 
     /// The host that the preset `name` makes.
     fn made(name: &str) -> Host {
-        read_host::of_preset(&Walk::default(), preset(name).unwrap()).unwrap()
+        preset(name).unwrap().host(name)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::theory::Expected;
 
 /// A row of the table of figures.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Figure {
     /// Its name in `summary.json`; of an amount with a unit, the unit comes last: `first_blocked_s`.
     pub key: &'static str,
@@ -52,6 +53,7 @@ pub struct Figure {
 
 /// What a figure is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unit {
     /// Things, in the plural.
     Of(&'static str),
@@ -71,6 +73,7 @@ pub enum Unit {
 
 /// How a figure stands in `summary.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InSummary {
     /// Always; `null` where there is none.
     Always,
@@ -86,6 +89,7 @@ pub enum InSummary {
 
 /// A figure, or one quantile of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Facet {
     /// The figure itself; of quantiles the median.
     Itself,
@@ -118,6 +122,7 @@ impl Facet {
 
 /// Where a figure is read.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Read {
     /// A whole number.
     Count(fn(&Figures) -> u64),
@@ -145,6 +150,7 @@ pub enum Read {
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// A whole number.
     Count(u64),

@@ -8,6 +8,7 @@ use crate::units::{SimDuration, SimTime};
 
 /// The result of all replications of one scenario.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The seed that, with the scenario, names this result.
     pub seed: u64,
@@ -32,6 +33,7 @@ pub struct Outcome {
 
 /// Figures of one client, summed over the machines it runs on.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClientFigures {
     /// The client's name.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct ClientFigures {
 
 /// Figures of one limit, summed over its identical machines.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LimitFigures {
     /// The host's name.
     pub name: String,
@@ -99,6 +102,7 @@ impl LimitFigures {
 /// Ports and connections are counted over all machines: `mean_in_use` of 10 machines that hold
 /// 100 ports each is 1,000.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Figures {
     /// Attempts to connect, all replications together, steady.
     pub attempts: u64,

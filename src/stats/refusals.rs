@@ -41,7 +41,7 @@ pub fn is_unusual(refusals: &[(&'static str, u64)]) -> bool {
     refusals.len() > 1 || refusals.iter().any(|(name, _)| !name.starts_with("connect"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "report"))]
 mod tests {
     use super::*;
     use crate::report::samples;

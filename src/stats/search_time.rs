@@ -26,7 +26,7 @@ impl SearchTime {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "report"))]
 mod tests {
     use super::*;
     use crate::report::samples;

@@ -6,6 +6,7 @@ use crate::theory::Expected;
 
 /// The kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SubjectKind {
     /// Everything together.
     Whole,

@@ -1,8 +1,6 @@
 //! A small world for the tests of this module, to be varied.
 
-use crate::model::{
-    Client, Destination, Distribution, Host, PortRange, TimerGrid, World,
-};
+use crate::model::{Client, Destination, Distribution, Host, PortRange, TimerGrid, World};
 use crate::units::SimDuration;
 
 pub(super) fn secs(value: f64) -> SimDuration {

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file needs a part of it")]
 
 use portsim::model::{
-    Arrivals, Client, Destination, Distribution, Ending, Host, PortRange, Replications, RunSettings, TimerGrid, World,
+    Arrivals, Client, Destination, Distribution, Ending, Host, PortRange, Replications,
+    RunSettings, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 

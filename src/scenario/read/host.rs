@@ -52,14 +52,13 @@ pub(crate) fn host(walk: &Walk, entry: &Entry) -> Option<ReadHost> {
 /// The host of a file that has none.
 pub(crate) fn implicit(walk: &Walk, name: &str) -> Option<ReadHost> {
     let preset = preset::preset(USUAL_PRESET)?;
-    let host = read(&fields(walk, &Table::default(), preset), name, preset)?;
+    let host = of_preset(walk, preset, name)?;
     Some(ReadHost { host, preset })
 }
 
-/// Reads a preset as a host, to see that it makes one.
-#[cfg(test)]
-pub(crate) fn of_preset(walk: &Walk, preset: &'static Preset) -> Option<Host> {
-    read(&fields(walk, &Table::default(), preset), &preset.name, preset)
+/// The host `name` that is as its preset has it.
+pub(crate) fn of_preset(walk: &Walk, preset: &Preset, name: &str) -> Option<Host> {
+    read(&fields(walk, &Table::default(), preset), name, preset)
 }
 
 fn named_preset(walk: &Walk, node: &Node) -> Option<&'static Preset> {

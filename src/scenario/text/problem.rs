@@ -107,6 +107,7 @@ impl Problem {
 
 /// Where a problem is, for people and for editors.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The file as it was named, or "command line".
     pub origin: String,
