@@ -6,6 +6,7 @@ mod proc_net;
 mod settings;
 
 pub(super) use owners::{owners, user};
+#[cfg(feature = "validate")]
 pub(crate) use settings::read_sysctl;
 pub(super) use settings::system;
 
