@@ -79,6 +79,7 @@ pub mod engine;
 pub mod import;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+mod library;
 pub mod model;
 pub mod numbers;
 pub mod platform;

@@ -7,9 +7,12 @@
 use std::fmt::Write as _;
 
 use super::keys::{BINDS, ENDINGS, PICKS, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS};
-use super::library::Text;
 use super::load::parse;
+use super::preset::Preset;
+use super::read::host as read_host;
 use super::text::problem::{Problem, Problems};
+use super::text::walk::Walk;
+use super::written::Text;
 use super::{Scenario, duration};
 use crate::model::{
     Arrivals, Binds, Client, Destination, Distribution, Host, PortSet, Replications, RunSettings,
@@ -19,6 +22,24 @@ use crate::units::SimDuration;
 
 /// What messages call the text of a world built by hand.
 const ORIGIN: &str = "the world as a scenario";
+
+impl Preset {
+    /// A machine with these defaults: one source address, nothing reserved, no clients yet.
+    ///
+    /// # Panics
+    /// When the preset makes no machine: the program was built wrong.
+    ///
+    /// ```
+    /// let windows = portsim::scenario::preset("windows").unwrap();
+    /// assert_eq!(windows.host("frontend").usable_ports(), 16_384);
+    /// ```
+    #[must_use]
+    pub fn host(&self, name: &str) -> Host {
+        let walk = Walk::default();
+        let host = read_host::of_preset(&walk, self, name);
+        host.unwrap_or_else(|| panic!("preset {} makes no host", self.name))
+    }
+}
 
 impl Scenario {
     /// The scenario of a world built by hand, checked as one that was written.
@@ -41,7 +62,10 @@ impl Scenario {
     }
 
     /// Checks its world and settings as they are now.
-    pub(super) fn check(&self) -> Result<(), Problems> {
+    ///
+    /// # Errors
+    /// All that is wrong with them at once.
+    pub fn check(&self) -> Result<(), Problems> {
         read(&self.world, &self.settings).map(drop)
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::Scenario;
-use super::library::Text;
 use super::overrides::{self, Override};
 use super::text::file::{self, Unreadable};
+use super::written::Text;
 use crate::scenario::read;
 use crate::scenario::text::problem::{Problem, Problems, Standing};
 use crate::scenario::text::source::{Source, Span};

@@ -17,7 +17,6 @@ use crate::model::{RunSettings, World};
 mod by_hand;
 mod expect;
 mod keys;
-mod library;
 mod load;
 mod overrides;
 mod preset;
@@ -28,6 +27,7 @@ mod settable;
 #[cfg(test)]
 mod tests;
 mod text;
+mod written;
 
 pub use expect::{Bound, Expectation, Scope};
 pub use load::{load, parse};
@@ -38,6 +38,7 @@ pub use schema::schema;
 pub use settable::settable;
 pub use text::problem::{Place, Problem, Problems};
 pub use text::quantity::span as duration;
+pub(crate) use written::Text;
 
 /// One scenario, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,5 +57,5 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// What to think twice about before trusting the figures; [`Problems::render`] shows it.
     pub warnings: Problems,
-    pub(crate) text: library::Text,
+    pub(crate) text: Text,
 }

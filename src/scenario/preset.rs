@@ -7,14 +7,11 @@ use std::sync::OnceLock;
 
 use toml::de::DeTable;
 
-use crate::model::Host;
 use crate::platform::{self, Fact, Kind, Linux};
 use crate::scenario::keys::{REUSE_KEYS, SELECTIONS};
-use crate::scenario::read::host as read_host;
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::source::Span;
 use crate::scenario::text::tree::{Entry, Node, Table, Value};
-use crate::scenario::text::walk::Walk;
 
 /// The data files of systems other than Linux, in the order in which they are listed.
 const FILES: [(&str, &str); 4] = [
@@ -58,22 +55,6 @@ pub struct PresetValue {
 }
 
 impl Preset {
-    /// A machine with these defaults: one source address, nothing reserved, no clients yet.
-    ///
-    /// # Panics
-    /// When the preset makes no machine: the program was built wrong.
-    ///
-    /// ```
-    /// let windows = portsim::scenario::preset("windows").unwrap();
-    /// assert_eq!(windows.host("frontend").usable_ports(), 16_384);
-    /// ```
-    #[must_use]
-    pub fn host(&self, name: &str) -> Host {
-        let walk = Walk::default();
-        let host = read_host::of_preset(&walk, self, name);
-        host.unwrap_or_else(|| panic!("preset {} makes no host", self.name))
-    }
-
     /// What the preset says of `key`.
     pub(super) fn node(&self, key: &str) -> Option<&Node> {
         self.nodes.get(key).map(|entry| &entry.node)
@@ -233,6 +214,7 @@ mod tests {
     use crate::model::{
         Host, ReuseKey, SelectionKind, SynTimeout, TcpSettings, TimerGrid, TwReuse,
     };
+    use crate::scenario::read::host as read_host;
     use crate::scenario::text::walk::Walk;
     use crate::units::SimDuration;
 

@@ -1,22 +1,10 @@
 //! A scenario in a program: opened, changed by key, run.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use super::Scenario;
-use super::load::{load, parse};
-use super::overrides::Override;
-use super::text::problem::Problems;
 use crate::replicate::{Unwatched, replicate};
+use crate::scenario::{Override, Problems, Scenario, Text, load, parse};
 use crate::stats::Outcome;
-
-/// What a scenario was read from, to be read again with more changes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Text {
-    pub origin: Arc<str>,
-    pub text: Arc<[u8]>,
-    pub overrides: Vec<Override>,
-}
 
 impl Scenario {
     /// Reads and checks a scenario file; files that it names are looked for beside it.
