@@ -40,7 +40,7 @@ fn percent_to(share: f64, places: usize) -> String {
     let value = share * 100.0;
     // Rounding must not turn "nearly all" into "all".
     let (value, places) = match value {
-        v if (99.5..100.0).contains(&v) => ((v * 100.0).floor() / 100.0, 2),
+        v if (99.5..100.0).contains(&v) => ((v * 100.0).round().min(9_999.0) / 100.0, 2),
         v if v == 100.0 => (v, 0),
         v => (v, places),
     };
