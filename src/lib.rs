@@ -27,8 +27,9 @@
 //! ```
 //!
 //! Figures are those of [`stats::FIGURES`], of a client or a host by [`Outcome::client`] and
-//! [`Outcome::limit`]. `report::Summary` writes them as JSON, `chart::pressure` draws them. An allocator of
-//! one's own is a [`model::Limit`]; `examples/own_allocator.rs` tries one.
+//! [`Outcome::limit`]. `report::Summary` writes them as JSON, and
+//! `chart::pressure(&scenario, &outcome, limit).save("pressure.svg")` draws them. An allocator of one's own
+//! is a [`model::Limit`]; `examples/own_allocator.rs` tries one.
 //!
 //! # Features
 //!

@@ -44,3 +44,29 @@ pub struct Picture {
     /// PNG bytes, 1800 pixels wide.
     pub png: Vec<u8>,
 }
+
+impl Picture {
+    /// Writes the picture to `path`: as PNG where its name ends so, else as SVG.
+    ///
+    /// ```
+    /// use portsim::{Client, Host, RunSettings, Scenario, SimDuration, World, chart};
+    /// let busy = Client::poisson("busy", 900.0, SimDuration::from_millis(50));
+    /// let world = World::of(Host { clients: vec![busy], ..Host::linux("proxy") });
+    /// let scenario = Scenario::of(world, RunSettings::of(SimDuration::from_secs(90)))?;
+    /// let outcome = scenario.run()?;
+    /// let tightest = outcome.tightest().expect("there is a host");
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("pressure.svg");
+    /// chart::pressure(&scenario, &outcome, tightest).save(&path)?;
+    /// # assert!(std::fs::read_to_string(&path)?.contains("capacity 28,232 ports"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn save(&self, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
+        let path = path.as_ref();
+        let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+        std::fs::write(path, if is_png { &self.png[..] } else { self.svg.as_bytes() })
+    }
+}
