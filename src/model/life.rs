@@ -409,22 +409,12 @@ mod tests {
         assert!(low < 0.01 && high > 0.99 && high <= 1.0, "{low} to {high}");
     }
 
-    const ENDINGS: [Ending; 7] = [
-        Ending::Client,
-        Ending::Server,
-        Ending::Reset,
-        Ending::ServerReset,
-        Ending::Unread,
-        Ending::Half,
-        Ending::Never,
-    ];
-
     #[test]
     fn the_instants_of_a_life_rise_however_it_ends() {
         let tcp = TcpSettings { fin_timeout: SimDuration::from_secs(61), ..TcpSettings::default() };
         let timers = timers(TcpSettings { tw_reuse: TwReuse::Always, ..tcp }, 0.3);
         let at = SimTime::from_nanos(7_777);
-        for (ending, second_s) in ENDINGS.iter().flat_map(|&end| [0, 1, 70].map(|s| (end, s))) {
+        for (ending, second_s) in Ending::ALL.iter().flat_map(|&end| [0, 1, 70].map(|s| (end, s))) {
             for remote in [Remote::Answers, Remote::AnswersHere, Remote::Silent] {
                 let second_fin = SimDuration::from_secs(second_s);
                 let lifetime = SimDuration::from_millis(5);
@@ -441,7 +431,7 @@ mod tests {
     fn a_machine_of_plain_connections_has_the_same_lives() {
         let timers = timers(TcpSettings::default(), 0.7);
         let plain = timers.of_plain_connections();
-        for ending in ENDINGS.into_iter().filter(|&ending| ending != Ending::Half) {
+        for ending in Ending::ALL.into_iter().filter(|&ending| ending != Ending::Half) {
             for nanos in [0, 1, 5_000_000, 2_048_000_000, 77_777_777_777] {
                 let will = Will { lifetime: SimDuration::from_nanos(nanos), ending, ..WILL };
                 let at = SimTime::from_nanos(nanos / 3);

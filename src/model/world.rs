@@ -351,6 +351,19 @@ pub enum Ending {
     Never,
 }
 
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Client,
+        Self::Server,
+        Self::Reset,
+        Self::ServerReset,
+        Self::Unread,
+        Self::Half,
+        Self::Never,
+    ];
+}
+
 /// How a client comes by its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binds {

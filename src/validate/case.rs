@@ -205,22 +205,17 @@ mod ending {
 
     use crate::model::Ending;
 
+    /// In the order of [`Ending::ALL`].
     const WORDS: [&str; 6] = ["client", "server", "rst", "rst-server", "unread", "half"];
-    const ENDINGS: [Ending; 6] = [
-        Ending::Client,
-        Ending::Server,
-        Ending::Reset,
-        Ending::ServerReset,
-        Ending::Unread,
-        Ending::Half,
-    ];
 
     pub fn serialize<S: Serializer, T: Copy + Into<Option<Ending>>>(
         ending: &T,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let place = (*ending).into().and_then(|ending| ENDINGS.iter().position(|at| *at == ending));
-        let word = WORDS[place.ok_or_else(|| ser::Error::custom("a case ends what it opens"))?];
+        let ending: Option<Ending> = (*ending).into();
+        let place = Ending::ALL.iter().position(|known| Some(*known) == ending);
+        let word = place.and_then(|place| WORDS.get(place));
+        let word = word.ok_or_else(|| ser::Error::custom("a case ends what it opens"))?;
         word.serialize(serializer)
     }
 
@@ -230,7 +225,7 @@ mod ending {
         let word = String::deserialize(deserializer)?;
         let place = WORDS.iter().position(|known| *known == word);
         let place = place.ok_or_else(|| de::Error::unknown_variant(&word, &WORDS))?;
-        Ok(ENDINGS[place].into())
+        Ok(Ending::ALL[place].into())
     }
 }
 
