@@ -46,21 +46,20 @@
 //!
 //! # The rooms
 //!
-//! What lives where, from what a person writes down to arithmetic; arrows of `use` run down this
-//! list and never up:
+//! What lives where; arrows of `use` run down this list and never up:
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | `report`, `chart` | finished results as JSON, CSV, Markdown, a sentence; as pictures |
-//! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
-//! | `inspect` | this machine, read: its sockets, its range of ports, who holds them |
 //! | `testbed` | the same experiments on the kernel of this machine, each in its own network namespace |
+//! | `report`, `chart` | finished results as JSON, CSV, Markdown, a sentence; as pictures |
 //! | `validate` | experiments that the model and a real kernel both make, and whether they agree |
 //! | `import` | records of real connections (Zeek, VPC flow logs, ss, conntrack, CSV), read as streams |
 //! | `traffic` | what was seen of real connections, and the scenario that it makes |
 //! | [`search`] | what searching for a port costs, by how much of the range is held |
 //! | [`replicate`] | many replications in parallel, merged in a fixed order |
 //! | [`engine`] | the clock, the queue, demand, and the loop that runs one machine |
+//! | [`scenario`] | what a person writes, turned into a world; every mistake pointed at |
+//! | `inspect` | this machine, read: its sockets, its range of ports, who holds them |
 //! | [`platform`] | what a kernel does, by its version: one table of dated facts |
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
 //! | [`theory`] | Erlang B, Engset, fluid filling: pure arithmetic |
