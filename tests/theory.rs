@@ -6,8 +6,9 @@
 mod support;
 
 use portsim::model::{
-    Arrivals, Binds, Client, Distribution, Ending, PortRange, Replications, RunSettings, Squatter,
-    SquatterAddress, Start, SynTimeout, TcpSettings, TimerGrid, TwReuse, World,
+    Arrivals, Binds, Client, Distribution, Ending, PortRange, Replications, RunSettings,
+    SelectionKind, Spacing, Squatter, SquatterAddress, Start, SynTimeout, TcpSettings, TimerGrid,
+    TwReuse, World,
 };
 use portsim::replicate::{Unwatched, replicate};
 use portsim::stats::{Estimate, Outcome};
@@ -111,6 +112,70 @@ fn the_theory_beside_the_figures_is_the_theory_of_the_figures() {
     assert!((outcome.whole.mean_in_use.mean / carried - 1.0).abs() < 0.005);
     // Poisson arrivals see time averages.
     assert!((outcome.whole.blocked_time_share.mean / formula - 1.0).abs() < 0.05);
+}
+
+/// Searches that may pass over a free port block more than Erlang's formula says, and as the formula told says.
+#[test]
+fn searches_that_may_miss_a_free_port_block_as_their_own_formula_says() {
+    for (selection, ports) in [
+        (SelectionKind::AnotherSimpleRandomization, 2),
+        (SelectionKind::AnotherSimpleRandomization, 20),
+        (SelectionKind::Linux, 3),
+    ] {
+        for (law, lifetime) in laws(1.0) {
+            let mut world = loss_system(ports, 1.0, lifetime);
+            world.hosts[0].selection = selection;
+            let theory = Expected::of(&world, 0, Start::Empty).erlang_b.expect("it is known");
+            let ratio = run(&world, &settings(5_000.0, REPLICATIONS)).whole.blocking_ratio;
+            let (case, error) =
+                (format!("{selection:?}, {ports} ports, {law}"), standard_error(ratio));
+            println!("{case}: {ratio:?}, formula {theory}");
+            assert!(
+                (ratio.mean - theory).abs() < 4.0 * error + 1e-3 * theory,
+                "{case}: {ratio:?}, {theory}"
+            );
+            assert!(theory - erlang_b(u64::from(ports), f64::from(ports)) > 8.0 * error, "{case}");
+        }
+    }
+}
+
+/// The moment told for batches is that of the first refusal.
+#[test]
+fn batches_are_first_refused_when_the_theory_says() {
+    let every = SimDuration::from_secs(30);
+    for (size, lifetime_s, first_s) in [
+        (200, 0.0, Some(0.0)),
+        (100, 0.0, None),
+        (60, 30.0, None),
+        (60, 31.0, Some(30.0)),
+        (40, 70.0, Some(60.0)),
+    ] {
+        let arrivals = Arrivals::Batches { every, size, spacing: Spacing::Constant };
+        let lifetime = Distribution::Constant(SimDuration::from_secs_f64(lifetime_s));
+        let outcome = run(&world(host(100, vec![client(arrivals, lifetime)])), &settings(600.0, 2));
+        let limit = &outcome.limits[0];
+        assert_eq!(limit.theory.fill_time_s, first_s, "{size} for {lifetime_s} s");
+        assert_eq!(
+            limit.figures.first_blocked.map(|first| first.median),
+            first_s,
+            "{size} for {lifetime_s} s"
+        );
+    }
+}
+
+/// A port that stands in use at the start was opened before it: its first reuse tells no interval.
+#[test]
+fn a_port_in_use_at_a_stationary_start_is_not_taken_for_opened_then() {
+    let lifetime = Distribution::Constant(SimDuration::from_secs(10));
+    let poisson = client(Arrivals::Poisson { rate_per_s: 100.0 }, lifetime);
+    let outcome = run(&world(host(1, vec![poisson])), &stationary(60.0));
+    let reuse = &outcome.limits[0].figures.reuse_interval;
+    let least = reuse.histogram.min() as f64 * reuse.scale;
+    assert!(
+        reuse.histogram.len() > 50 && least > 9.99,
+        "{least} s, {} times",
+        reuse.histogram.len()
+    );
 }
 
 /// A loss system of 100 ports in which a port is held for more than a lifetime of mean 1 s and a

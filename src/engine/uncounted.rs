@@ -158,7 +158,8 @@ impl Uncounted {
             }
         }
         for entry in &self.begun {
-            let tick = self.clock.ticks(entry.at) + 1;
+            // What stands at the start was opened before it, nobody knows when.
+            let tick = (self.clock.ticks(entry.at) + 1) * u32::from(entry.attempted);
             let before = std::mem::replace(&mut self.last_taken[entry.place as usize], tick);
             if before != 0 && self.window.is_steady(SimTime::from_nanos(entry.at)) {
                 tally.limit.reuse.record(tick - before);

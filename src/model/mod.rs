@@ -29,7 +29,7 @@ pub use limit::{
 };
 pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
-pub use selection::{Choice, below, mix};
+pub use selection::{Choice, Sight, below, mix};
 pub use settings::{Replications, RunSettings, Start};
 pub use sockets::{SocketTicket, Sockets};
 pub use space::PortSpace;

@@ -1,17 +1,23 @@
 //! What the clients of one machine ask of its pools, and the closed forms that follow.
 
-use crate::model::{Arrivals, Client, Distribution, Ending, Host, World};
+use crate::model::{Arrivals, Client, Distribution, Ending, Host, Sight, Spacing, World};
 
 use super::attempts::rate_per_s;
 use super::engset::engset_call_congestion;
-use super::erlang::erlang_b;
 use super::fluid::fluid_fill_time_s;
 use super::hold::HoldLaw;
 use super::pools::{PoolClass, TargetFlow, flows, pool_classes};
+use super::sight::blocked_share;
 
 /// A Poisson variable exceeds its mean by this many standard deviations with a probability of one in
 /// a thousand million, if the mean is not small.
 const SURELY: f64 = 6.0;
+
+/// Slopes are taken over this many seconds: far less than any hold, far more than rounding.
+const SLOPE_S: f64 = 1e-6;
+
+/// Batches that are looked at before what is in use is taken to grow no more.
+const MOST_BATCHES: u32 = 100_000;
 
 /// What the clients of one machine ask for.
 pub(super) struct Load<'a> {
@@ -99,14 +105,15 @@ impl<'a> Load<'a> {
         }
         let blocked = |class: &PoolClass| {
             let attempts = class.pools as f64 * self.pool_rate_per_s(class);
-            attempts * erlang_b(class.ports, self.pool_load_erl(class))
+            Some(attempts * blocked_share(class.sight, class.ports, self.pool_load_erl(class))?)
         };
-        let blocked_per_s: f64 = classes.iter().map(blocked).sum();
+        let blocked_per_s = classes.iter().map(blocked).sum::<Option<f64>>()?;
         Some((blocked_per_s / self.rate_per_s()).min(1.0))
     }
 
     pub(super) fn engset(&self, classes: &[PoolClass]) -> Option<f64> {
-        let ([client], [PoolClass { pools: 1, ports, .. }]) = (self.clients(), classes) else {
+        let [PoolClass { pools: 1, ports, sight: Sight::All, .. }] = classes else { return None };
+        let [client] = self.clients() else {
             return None;
         };
         let Arrivals::ClosedLoop { workers, think: think @ Distribution::Exponential { .. } } =
@@ -123,9 +130,10 @@ impl<'a> Load<'a> {
     }
 
     pub(super) fn sustainable_rate_per_s(&self, classes: &[PoolClass]) -> Option<f64> {
-        let times = classes.iter().map(|class| class.ports as f64 / self.pool_load_erl(class));
+        let times = |class: &PoolClass| Some(class.surely_seen() as f64 / self.most_in_use(class)?);
+        let times = classes.iter().map(times).collect::<Option<Vec<f64>>>()?;
         // A pool without load and without ports limits nothing.
-        let least = times.fold(f64::INFINITY, f64::min);
+        let least = times.into_iter().fold(f64::INFINITY, f64::min);
         least.is_finite().then(|| self.rate_per_s() * least)
     }
 
@@ -135,6 +143,10 @@ impl<'a> Load<'a> {
             return None;
         }
         self.offered_rate_per_s()?;
+        if self.clients().iter().any(comes_in_batches) {
+            let times = classes.iter().filter_map(|class| self.batch_fill_time_s(class));
+            return times.min_by(f64::total_cmp);
+        }
         let of_class = |class: &PoolClass| {
             let in_use = |t: f64| {
                 let held = |&(flow, share): &(usize, f64)| {
@@ -143,9 +155,80 @@ impl<'a> Load<'a> {
                 class.shares.iter().map(held).sum()
             };
             let (rate, load) = (self.pool_rate_per_s(class), self.pool_load_erl(class));
-            fluid_fill_time_s(class.ports, rate, load, in_use)
+            fluid_fill_time_s(class.surely_seen(), rate, load, in_use)
         };
         classes.iter().filter_map(of_class).min_by(f64::total_cmp)
+    }
+
+    /// Mean ports of one pool of `class` in use when most are, without refusals: just after a batch, where
+    /// attempts come in batches. Infinite when a hold is; `None` where batches do not keep step.
+    fn most_in_use(&self, class: &PoolClass) -> Option<f64> {
+        let load = self.pool_load_erl(class);
+        if !self.in_batches(class).any(|_| true) || load.is_infinite() {
+            return Some(load);
+        }
+        let of_batches = self.in_batches(class).map(|(flow, share)| {
+            self.rates[flow] * share * self.holds[flow].mean_s().unwrap_or(f64::INFINITY)
+        });
+        let others = load - of_batches.sum::<f64>();
+        Some(others + self.batches(class)?.last().map_or(0.0, |(_, in_use)| in_use))
+    }
+
+    /// When the first batch finds too few ports left in a pool of `class`, in seconds; `None` when none
+    /// does, or where batches do not keep step or other attempts come between.
+    fn batch_fill_time_s(&self, class: &PoolClass) -> Option<f64> {
+        let ports = class.surely_seen() as f64;
+        let at_once = self.in_batches(class).map(|(flow, share)| {
+            let Arrivals::Batches { size, .. } = self.client_of(flow).arrivals else { return 0.0 };
+            f64::from(size) * self.flows[flow].share * share
+        });
+        if at_once.sum::<f64>() > ports {
+            return Some(0.0);
+        }
+        if self.in_batches(class).count() < class.shares.len() {
+            return None;
+        }
+        // Attempts are whole, and slopes are not exact.
+        self.batches(class)?.find(|&(_, in_use)| in_use > ports + 0.5).map(|(at, _)| at)
+    }
+
+    /// The flows to a pool of `class` that come in batches, with the share that goes to one such pool.
+    fn in_batches<'b>(&'b self, class: &'b PoolClass) -> impl Iterator<Item = (usize, f64)> + 'b {
+        class.shares.iter().copied().filter(|&(flow, _)| comes_in_batches(self.client_of(flow)))
+    }
+
+    /// The batches at a pool of `class`, the first at the start: seconds, and ports of it that connections of
+    /// batches hold just after it; until that grows no more. `None` where batches do not keep step.
+    fn batches(&self, class: &PoolClass) -> Option<impl Iterator<Item = (f64, f64)>> {
+        let every = |(flow, _)| match self.client_of(flow).arrivals {
+            Arrivals::Batches { every, spacing: Spacing::Constant, .. } => Some(every),
+            _ => None,
+        };
+        let step = every(self.in_batches(class).next()?)?;
+        if self.in_batches(class).any(|flow| every(flow) != Some(step)) {
+            return None;
+        }
+        let step_s = step.as_secs_f64();
+        let still_held = move |number: u32| -> f64 {
+            let age_s = f64::from(number) * step_s;
+            let of_flow = |(flow, share): (usize, f64)| {
+                // The share of holds that are longer than this is the slope of their limited mean.
+                let [now, then] =
+                    [age_s, age_s + SLOPE_S].map(|limit| self.holds[flow].limited_mean_s(limit));
+                self.rates[flow] * step_s * share * (then - now) / SLOPE_S
+            };
+            self.in_batches(class).map(of_flow).sum()
+        };
+        let held = (0..MOST_BATCHES).map(still_held).take_while(|held| *held > 1e-6);
+        let in_use = held.scan(0.0, |sum, held| {
+            *sum += held;
+            Some(*sum)
+        });
+        Some(in_use.enumerate().map(move |(number, sum)| (number as f64 * step_s, sum)))
+    }
+
+    fn client_of(&self, flow: usize) -> &'a Client {
+        &self.clients()[self.flows[flow].client]
     }
 
     fn is_poisson(&self) -> bool {
@@ -195,6 +278,10 @@ impl<'a> Load<'a> {
     }
 }
 
+fn comes_in_batches(client: &Client) -> bool {
+    matches!(client.arrivals, Arrivals::Batches { .. })
+}
+
 /// Attempts a second of `client` when none is blocked. In a closed loop the mean cycle of a worker
 /// is think time and connection; where that is infinite so is the hold, and any rate will do.
 fn unhindered_rate_per_s(world: &World, host: &Host, client: &Client) -> f64 {
@@ -212,8 +299,9 @@ fn unhindered_rate_per_s(world: &World, host: &Host, client: &Client) -> f64 {
 mod tests {
     use super::*;
     use crate::model::{Binds, SocketOptions, Start, SynTimeout, TcpSettings, TwReuse};
-    use crate::theory::Expected;
     use crate::theory::fixtures::{client, host, secs, world};
+    use crate::theory::{Expected, erlang_b};
+    use crate::units::SimDuration;
 
     fn expected(host: &Host) -> Expected {
         Expected::of(&world(host.clone()), 0, Start::Empty)
@@ -276,6 +364,49 @@ mod tests {
         let mut world = world(few);
         world.destinations[0].loopback = true;
         close(Expected::of(&world, 0, Start::Empty).mean_hold_s, 1.0);
+    }
+
+    #[test]
+    fn batches_fill_the_ports_when_one_finds_too_few_left() {
+        let batches = |seconds, size, spacing| {
+            let arrivals = Arrivals::Batches { every: secs(seconds), size, spacing };
+            let lifetime = Distribution::Constant(SimDuration::ZERO);
+            let client = Client { arrivals, lifetime, ..client() };
+            expected(&Host { clients: vec![client], ..host() })
+        };
+        let even = |seconds, size| batches(seconds, size, Spacing::Constant);
+        assert_eq!(even(30.0, 16_385).fill_time_s, Some(0.0));
+        // Two at a time hold a port: the one before is released at the instant of the next but one.
+        assert_eq!(even(30.0, 8_192).fill_time_s, None);
+        close(even(30.0, 8_192).sustainable_rate_per_s, 16_384.0 / 60.0);
+        assert_eq!(even(30.0, 8_193).fill_time_s, Some(30.0));
+        assert_eq!(even(25.0, 6_000).fill_time_s, Some(50.0));
+        close(even(25.0, 6_000).sustainable_rate_per_s, 240.0 * 16_384.0 / 18_000.0);
+        // Where chance puts them, only the first is known.
+        let odd = batches(30.0, 8_193, Spacing::Poisson);
+        assert_eq!((odd.fill_time_s, odd.sustainable_rate_per_s), (None, None));
+        assert_eq!(batches(30.0, 16_385, Spacing::Poisson).fill_time_s, Some(0.0));
+    }
+
+    #[test]
+    fn searches_that_may_miss_a_free_port_have_formulas_of_their_own_or_none() {
+        use crate::model::{PortRange, SelectionKind};
+        let of = |selection, n: u16| {
+            let ports = PortRange::new(50_000, 49_999 + n).unwrap();
+            let mut host = Host { ports, selection, ..host() };
+            host.clients[0].closes = vec![(Ending::Server, 1.0)];
+            host.clients[0].arrivals = Arrivals::Poisson { rate_per_s: n.into() };
+            expected(&host)
+        };
+        let three = of(SelectionKind::Linux, 3);
+        close(three.erlang_b, erlang_b(2, 3.0));
+        close(three.sustainable_rate_per_s, 2.0);
+        assert_eq!(of(SelectionKind::Linux, 51).erlang_b, None);
+        close(of(SelectionKind::Linux, 50).erlang_b, erlang_b(50, 50.0));
+        close(of(SelectionKind::LinuxInOrder, 51).erlang_b, erlang_b(51, 51.0));
+        let drawn = of(SelectionKind::AnotherSimpleRandomization, 2);
+        assert!(drawn.erlang_b.unwrap() > erlang_b(2, 2.0));
+        assert_eq!(of(SelectionKind::RandomIncrements, 50).erlang_b, None);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Binds, Client, Host, PortRange, PortSet, ReuseKey, SelectionKind, SquatterAddress, World,
+    Binds, Client, Host, PortRange, PortSet, ReuseKey, SelectionKind, Sight, SquatterAddress, World,
 };
 
 use super::hold::is_taken_over;
@@ -37,8 +37,20 @@ pub(super) struct PoolClass {
     pub(super) pools: u64,
     /// Ports of each.
     pub(super) ports: u64,
+    /// What an attempt sees of them.
+    pub(super) sight: Sight,
     /// Numbers of the flows that come here, each with the share of it that goes to one such pool.
     pub(super) shares: Vec<(usize, f64)>,
+}
+
+impl PoolClass {
+    /// Ports of each that can all be taken before an attempt is refused.
+    pub(super) const fn surely_seen(&self) -> u64 {
+        match self.sight {
+            Sight::AllButOne => self.ports.saturating_sub(1),
+            _ => self.ports,
+        }
+    }
 }
 
 /// The flows of one machine of `host`.
@@ -87,12 +99,16 @@ pub(super) fn pool_classes(
                 ReuseKey::FourTuple => (to, u64::from(world.destinations[to].endpoints)),
                 ReuseKey::SourceAddress | ReuseKey::Host => (0, 1),
             };
-            let ports = ports_of(host, client, group.only);
+            let (ports, sight) = (ports_of(host, client, group.only), sight_of(host, client));
             let (class, first) = classes.entry((place, to)).or_insert_with(|| {
-                (PoolClass { pools: group.addresses * ways, ports, shares: Vec::new() }, client)
+                let pools = group.addresses * ways;
+                (PoolClass { pools, ports, sight, shares: Vec::new() }, client)
             });
             if part_of_range(host, first) != part_of_range(host, client) || class.ports != ports {
                 return None;
+            }
+            if class.sight != sight {
+                class.sight = Sight::Uneven;
             }
             class.shares.push((number, from_one / ways as f64));
         }
@@ -121,6 +137,17 @@ pub(super) fn ports_of(host: &Host, client: &Client, from: Option<u32>) -> u64 {
         .flat_map(|ports| ports.inside(part))
         .collect();
     u64::from(part.num_ephemeral()) - lost.ports().len() as u64
+}
+
+/// What an attempt of `client` sees of its part of the range.
+fn sight_of(host: &Host, client: &Client) -> Sight {
+    // `connect()` walks a part of the range port by port since 6.8.
+    let in_order = client.socket.port_range.is_some()
+        && !client.binds.is_bound()
+        && host.selection == SelectionKind::Linux
+        && host.tcp.narrow_range_by_one;
+    let part = part_of_range(host, client);
+    if in_order { Sight::All } else { Sight::of(host.selection, part.num_ephemeral()) }
 }
 
 /// How many ways out, each with all its ports, the attempts of `client` have as long as those of its
@@ -237,7 +264,7 @@ mod tests {
     }
 
     fn class(pools: u64, ports: u64, shares: &[(usize, f64)]) -> PoolClass {
-        PoolClass { pools, ports, shares: shares.to_vec() }
+        PoolClass { pools, ports, sight: Sight::All, shares: shares.to_vec() }
     }
 
     fn to_both() -> Vec<Target> {

@@ -44,6 +44,37 @@ pub struct Choice {
     pub probes: u32,
 }
 
+/// What a search finds of the ports that are free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// A port, if any is free.
+    All,
+    /// A port, if more than one is free: of an odd range Linux's walks by parity pass over the lowest port
+    /// or the highest, by where they start; of three ports always over the highest.
+    AllButOne,
+    /// What so many draws out of so many ports happen to hit.
+    Draws(u32),
+    /// Not always one, by a law that depends on which ports are taken.
+    Uneven,
+}
+
+impl Sight {
+    /// What `kind` sees of a whole range of `num_ephemeral` ports, for `connect()` and `bind()` alike.
+    #[must_use]
+    pub const fn of(kind: SelectionKind, num_ephemeral: u32) -> Self {
+        match kind {
+            SelectionKind::AnotherSimpleRandomization => Self::Draws(num_ephemeral),
+            SelectionKind::RandomIncrements => Self::Uneven,
+            SelectionKind::Linux | SelectionKind::LinuxSharedHint
+                if num_ephemeral > 1 && num_ephemeral % 2 == 1 =>
+            {
+                Self::AllButOne
+            }
+            _ => Self::All,
+        }
+    }
+}
+
 /// Which bit stands for which port of the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
