@@ -1,9 +1,9 @@
 //! Figures as a person reads them: thousands separated, a unit on each, no more digits than known.
 //!
 //! Tables, sentences and pictures all write them here, so that a figure looks the same wherever it is
-//! met. A time has one unit and three digits (`12.5 min`), a share two (`5.4 %`). The 95 % interval of a
-//! mean is `33.02 % ± 0.08`, that of a median, which need not be in its middle, `41.0 s (40.8-41.2)`;
-//! the least and the most of several are `40.5 s to 41.6 s`.
+//! met. A time has one unit and three digits (`12.5 min`), a share two (`5.4 %`). A 95 % interval, which need
+//! not have its figure in the middle, is `33.02 % (32.94-33.10)`; the least and the most of several are
+//! `40.5 s to 41.6 s`.
 
 /// A whole number with thousands separated: `28,232`.
 ///
@@ -58,25 +58,26 @@ pub fn percent_beside(share: f64, lo: f64, hi: f64) -> String {
 }
 
 /// An estimate of a share with its 95 % interval, both with the digits that the interval bears out:
-/// `33.02 % ± 0.05`. With `known` false (one replication) there is no interval to show.
+/// `33.02 % (32.97-33.07)`. With `known` false (one replication) there is no interval to show.
 #[must_use]
 pub fn percent_with_interval(mean: f64, lo: f64, hi: f64, known: bool) -> String {
     if !known || lo == hi {
         return percent(mean);
     }
-    let half = half_width(lo, hi) * 100.0;
-    format!("{} ± {}", percent_beside(mean, lo, hi), fixed(half, decimals(half, 1)))
+    let places = decimals(half_width(lo, hi) * 100.0, 1);
+    let [low, high] = [lo, hi].map(|end| fixed(end * 100.0, places));
+    format!("{} ({low}-{high})", percent_beside(mean, lo, hi))
 }
 
-/// An estimate with its 95 % interval: `17,321 ± 12`.
+/// An estimate with its 95 % interval: `17,321 (17,309-17,333)`.
 #[must_use]
 pub fn amount_with_interval(mean: f64, lo: f64, hi: f64, known: bool) -> String {
     if !known || lo == hi {
         return amount(mean);
     }
-    let half = half_width(lo, hi);
-    let places = decimals(half, 1);
-    format!("{} ± {}", fixed(mean, places), fixed(half, places))
+    let places = decimals(half_width(lo, hi), 1);
+    let [mean, lo, hi] = [mean, lo, hi].map(|value| fixed(value, places));
+    format!("{mean} ({lo}-{hi})")
 }
 
 /// A span in seconds in the unit that a person would choose: `250 ms`, `41.0 s`, `12.5 min`.
@@ -112,6 +113,16 @@ pub fn rate(per_second: f64) -> String {
         false => &shown,
     };
     format!("{short} / s")
+}
+
+/// A rate that is not to be exceeded: [`rate`], rounded down.
+#[must_use]
+pub fn rate_at_most(per_second: f64) -> String {
+    if per_second <= 0.0 || !per_second.is_finite() {
+        return rate(per_second);
+    }
+    let unit = 10_f64.powi(per_second.log10().floor() as i32 - 2).min(1.0);
+    rate((per_second / unit * (1.0 + 1e-12)).floor() * unit)
 }
 
 /// `1 port`, `2 ports`.
@@ -222,10 +233,16 @@ mod tests {
 
     #[test]
     fn an_interval_decides_how_many_digits_are_shown() {
-        assert_eq!(percent_with_interval(0.330_21, 0.329_7, 0.330_7, true), "33.02 % ± 0.05");
-        assert_eq!(percent_with_interval(0.330_21, 0.31, 0.35, true), "33 % ± 2");
+        assert_eq!(
+            percent_with_interval(0.330_21, 0.329_7, 0.330_7, true),
+            "33.02 % (32.97-33.07)"
+        );
+        assert_eq!(percent_with_interval(0.330_21, 0.31, 0.35, true), "33 % (31-35)");
         assert_eq!(percent_with_interval(0.25, 0.25, 0.25, false), "25 %");
-        assert_eq!(amount_with_interval(17_321.0, 17_309.0, 17_333.0, true), "17,321 ± 12");
+        assert_eq!(
+            amount_with_interval(17_321.0, 17_309.0, 17_333.0, true),
+            "17,321 (17,309-17,333)"
+        );
     }
 
     #[test]

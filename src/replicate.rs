@@ -240,7 +240,12 @@ impl<'a> Runner<'a> {
                     .search_cost
                     .and_then(|cost| SearchTime::of(cost, &figures_of_limit, steady_s * runs)),
                 figures: figures_of_limit,
-                theory: Expected::of(self.world, index, self.settings.start),
+                theory: Expected::of(
+                    self.world,
+                    index,
+                    self.settings.start,
+                    self.settings.duration,
+                ),
                 timeline: timeline.timeline(),
             });
             for (number, client) in host.clients.iter().enumerate() {

@@ -254,7 +254,7 @@ fn a_run_opens_with_its_title_and_its_verdict() {
         .portsim(&["run", "crawler.toml", "--no-charts"])
         .success()
         .stdout(starts_with("Twenty ports\n50000-50019 runs dry after "))
-        .stdout(contains("blocking ratio").and(contains("summary.json")));
+        .stdout(contains(" refused ").and(contains("summary.json")));
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn csv_has_a_row_for_each_limit_and_client_and_markdown_a_table() {
     let starts: Vec<&str> = csv.lines().map(|l| l.split(",8,").next().unwrap()).collect();
     assert!(starts[0].starts_with("scenario,scope,name,replications,attempts,"), "{csv}");
     assert_eq!(starts[1..], ["crawler,limit,crawler", "crawler,client,fetcher"]);
-    assert!(run("markdown").contains("| blocking ratio |"));
+    assert!(run("markdown").contains("| refused |"));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn what_is_refused_has_a_reason_and_what_is_in_use_has_a_state() {
         assert!(number("unanswered") > 0.0);
     }
     let told = verdict::sentence(&unanswered(), &outcome);
-    assert!(told.contains("ports are held by connects that nobody answers: "), "{told}");
+    assert!(told.contains("Connects that nobody answers are "), "{told}");
 }
 
 #[test]

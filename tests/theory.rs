@@ -101,7 +101,7 @@ fn time_wait_counts_as_hold_and_its_constancy_does_not_matter() {
 #[test]
 fn the_theory_beside_the_figures_is_the_theory_of_the_figures() {
     let world = loss_system(100, 1.1, Distribution::Constant(SimDuration::from_secs(1)));
-    let expected = Expected::of(&world, 0, Start::Stationary);
+    let expected = Expected::of(&world, 0, Start::Stationary, SimDuration::from_secs(1_600));
     let outcome = run(&world, &stationary(1_600.0));
     let formula = expected.erlang_b.expect("Poisson arrivals have one");
     assert_eq!(outcome.limits[0].theory, expected);
@@ -125,7 +125,9 @@ fn searches_that_may_miss_a_free_port_block_as_their_own_formula_says() {
         for (law, lifetime) in laws(1.0) {
             let mut world = loss_system(ports, 1.0, lifetime);
             world.hosts[0].selection = selection;
-            let theory = Expected::of(&world, 0, Start::Empty).erlang_b.expect("it is known");
+            let theory = Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600))
+                .erlang_b
+                .expect("it is known");
             let ratio = run(&world, &settings(5_000.0, REPLICATIONS)).whole.blocking_ratio;
             let (case, error) =
                 (format!("{selection:?}, {ports} ports, {law}"), standard_error(ratio));
@@ -160,6 +162,89 @@ fn batches_are_first_refused_when_the_theory_says() {
             first_s,
             "{size} for {lifetime_s} s"
         );
+    }
+}
+
+/// `world` with every rate `times` as high, and batches as many times as large.
+fn scaled(world: &World, times: f64) -> World {
+    let mut world = world.clone();
+    for client in world.hosts.iter_mut().flat_map(|host| &mut host.clients) {
+        match &mut client.arrivals {
+            Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => {
+                *rate_per_s *= times
+            }
+            Arrivals::Batches { size, .. } => *size = (f64::from(*size) * times) as u32,
+            other => panic!("{other:?} have no rate"),
+        }
+    }
+    world
+}
+
+/// Goal: the rate told as safe refuses nobody, in whatever way attempts come, and is no idle caution: what
+/// is safe on average only refuses some where chance has a part.
+#[test]
+fn at_the_safe_rate_nobody_is_refused() {
+    let secs = SimDuration::from_secs_f64;
+    let exponential = || Distribution::Exponential { mean: secs(3.0) };
+    let poisson = |rate_per_s| client(Arrivals::Poisson { rate_per_s }, exponential());
+    let constant = |lifetime| client(Arrivals::Constant { rate_per_s: 20.0 }, lifetime);
+    let batches = |lifetime| {
+        let arrivals =
+            Arrivals::Batches { every: secs(5.0), size: 100, spacing: Spacing::Constant };
+        client(arrivals, lifetime)
+    };
+    let closing = |client: Client| Client { closes: vec![(Ending::Client, 1.0)], ..client };
+    let several = |machines| {
+        let mut world = world(host(400, vec![poisson(20.0)]));
+        world.hosts[0].count = machines;
+        world
+    };
+    let on_grid = |ports, client| {
+        let mut world = world(host(ports, vec![closing(client)]));
+        world.hosts[0].timer_grid = TimerGrid::LinuxWheel { hz: 250 };
+        world
+    };
+    let drawn = |selection, ports| {
+        let mut world = world(host(ports, vec![poisson(20.0)]));
+        world.hosts[0].selection = selection;
+        world
+    };
+    let mixed = world(host(900, vec![closing(poisson(5.0)), closing(constant(exponential()))]));
+    for (name, world, by_chance) in [
+        ("64 ports", world(host(64, vec![poisson(20.0)])), true),
+        ("4,096 ports", world(host(4_096, vec![closing(poisson(20.0))])), true),
+        ("ten machines", several(10), true),
+        ("timer grid", on_grid(1_024, poisson(20.0)), true),
+        (
+            "by the clock on the grid",
+            on_grid(640, constant(Distribution::Constant(secs(1.0)))),
+            false,
+        ),
+        (
+            "by the clock",
+            world(host(100, vec![constant(Distribution::Constant(secs(3.0)))])),
+            false,
+        ),
+        ("by the clock, chance holds", world(host(100, vec![constant(exponential())])), false),
+        ("poisson and by the clock", mixed, true),
+        ("batches", world(host(500, vec![batches(Distribution::Constant(secs(12.0)))])), false),
+        ("batches of chance holds", world(host(500, vec![batches(exponential())])), false),
+        ("algorithm 2", drawn(SelectionKind::AnotherSimpleRandomization, 64), true),
+        ("an odd range", drawn(SelectionKind::Linux, 65), true),
+    ] {
+        let run_of = settings(1_200.0, REPLICATIONS);
+        let theory = Expected::of(&world, 0, Start::Empty, run_of.duration);
+        let offered = theory.offered_rate_per_s.expect("open arrivals");
+        let [safe, mean] =
+            [theory.safe_rate_per_s, theory.sustainable_rate_per_s].map(Option::unwrap);
+        println!("{name}: safe {safe:.3} / s, on average {mean:.3} / s");
+        assert!(safe <= mean * (1.0 + 1e-9) && safe > 0.4 * mean, "{name}: {safe} of {mean}");
+        let calm = run(&scaled(&world, safe / offered), &run_of).whole;
+        assert_eq!(calm.blocked, 0, "{name} at {safe} / s");
+        if by_chance {
+            let refused = run(&scaled(&world, mean / offered), &run_of).whole.blocked;
+            assert!(refused > 0, "{name} at {mean} / s");
+        }
     }
 }
 
@@ -303,7 +388,7 @@ fn blocking_matches_erlang_b_however_a_hold_ends() {
             let seed = intervals + 1;
             let (world, settings) = case.at(1.0);
             let settings = RunSettings { seed, ..settings };
-            let expected = Expected::of(&world, 0, Start::Empty);
+            let expected = Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600));
             let name = format!("{}, {law}", case.name);
             let hold_s = expected.mean_hold_s.expect("all holds are finite");
             assert!((hold_s / case.hold_s - 1.0).abs() < 1e-3, "{name}: {hold_s} s");
@@ -344,7 +429,9 @@ fn on_a_timer_grid_blocking_lies_between_the_formulas_for_the_mean_and_the_longe
         world.hosts[0].timer_grid = TimerGrid::LinuxWheel { hz: 250 };
         let warm_up = SimDuration::from_secs_f64(10.0 * mean_s);
         let settings = RunSettings { warm_up, ..settings(holds * mean_s, REPLICATIONS) };
-        let expected = Expected::of(&world, 0, Start::Empty).erlang_b.expect("Poisson arrivals");
+        let expected = Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600))
+            .erlang_b
+            .expect("Poisson arrivals");
         let longest = erlang_b(u64::from(ports), rate_per_s * (mean_s + 1.024));
         let ratio = run(&world, &settings).whole.blocking_ratio;
         println!("{ports} ports: {ratio:?}, {expected} to {longest}");

@@ -340,6 +340,7 @@ pub(super) fn blank() -> Figures {
         blocked_time_share: Estimate::default(),
         episodes: Estimate::default(),
         longest_episode: SimDuration::ZERO,
+        mean_episode: SimDuration::ZERO,
         peak_in_use: 0,
         mean_in_use: Estimate::default(),
         mean_connecting: Estimate::default(),

@@ -8,6 +8,7 @@ use portsim::numbers::plural;
 use portsim::replicate;
 use portsim::report::file::WriteError;
 use portsim::report::provenance::{self, Machine, Provenance};
+use portsim::report::sheet::Detail;
 use portsim::report::{
     Checked, Summary, Verdict, csv, expectations, markdown, summary, timeline, warnings,
 };
@@ -238,7 +239,7 @@ impl RunSession<'_> {
         let width = terminal::width();
         if self.args.format == Format::Table {
             if self.scenarios.len() == 1 || self.args.verbose {
-                terminal.print(&screen::full(scenario, outcome, checked, width));
+                terminal.print(&screen::full(scenario, outcome, checked, self.detail(), width));
                 if self.scenarios.len() > 1 {
                     terminal.print("\n");
                 }
@@ -273,6 +274,10 @@ impl RunSession<'_> {
         if let Some(failure) = failure {
             terminal::error(format!("{name}: {failure}"));
         }
+    }
+
+    fn detail(&self) -> Detail {
+        if self.args.verbose { Detail::All } else { Detail::Brief }
     }
 
     /// What is said and written of all scenarios together, and the exit status.

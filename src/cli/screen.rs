@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use portsim::numbers::{plural, span};
-use portsim::report::sheet::Sheet;
+use portsim::report::sheet::{Detail, Sheet};
 use portsim::report::{Checked, Verdict, notes, verdict, warnings};
 use portsim::scenario::Scenario;
 use portsim::stats::Outcome;
@@ -11,11 +11,17 @@ use super::table;
 use super::terminal::{BAD, BOLD, GOOD, OPEN, styled, tame, wrap};
 
 /// One scenario at full length: title, verdict, table, expectations.
-pub fn full(scenario: &Scenario, outcome: &Outcome, checked: &[Checked], width: usize) -> String {
+pub fn full(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    checked: &[Checked],
+    detail: Detail,
+    width: usize,
+) -> String {
     let mut text = format!("{}\n", styled(BOLD, wrap(&tame(&scenario.title), width, 0)));
     let told = wrap(&tame(&verdict::sentence(scenario, outcome)), width, 0);
     text.push_str(&format!("{}\n\n", styled(style_of(outcome), told)));
-    text.push_str(&table::of_sheet(&Sheet::new(outcome), width));
+    text.push_str(&table::of_sheet(&Sheet::new(outcome, detail), width));
     let runs = plural(outcome.replications.into(), "replication", "replications");
     let steady = if !outcome.warm_up.is_zero() {
         format!("; steady figures leave out the first {}", outcome.warm_up)

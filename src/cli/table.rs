@@ -11,6 +11,8 @@ use super::terminal::tame;
 
 /// A rule under the header, no other lines: easy on the eye and to cut and paste.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
+/// What a row of words has where there is nothing to say.
+const NOTHING: &str = "-";
 /// Blanks that comfy-table puts around each cell.
 pub(super) const PADDING: usize = 2;
 
@@ -86,7 +88,7 @@ pub fn of_rows(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
         if let Some((_, name)) = cells.next() {
             text.push_str(&format!("{}\n", tame(name)));
         }
-        for (title, cell) in cells.filter(|(_, cell)| *cell != NONE) {
+        for (title, cell) in cells.filter(|(_, cell)| *cell != NOTHING) {
             let line = format!("  {title}: {}", tame(cell));
             text.push_str(&format!("{}\n", super::terminal::wrap(&line, width, 4)));
         }
@@ -113,7 +115,7 @@ pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) ->
         for (title, cell) in &cells {
             match *title {
                 SCENARIO => text.push_str(&format!("{cell}\n")),
-                TIGHTEST if cell == NONE => {}
+                TIGHTEST if cell == NOTHING => {}
                 title => text.push_str(&format!("  {title}: {cell}\n")),
             }
         }
@@ -136,7 +138,7 @@ const TIGHTEST: &str = "tightest";
 fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> [String; 7] {
     let name = tame(&scenario.name);
     let Some(limit) = outcome.tightest() else {
-        let mut cells = std::array::from_fn(|_| NONE.to_owned());
+        let mut cells = std::array::from_fn(|_| NOTHING.to_owned());
         cells[0] = name;
         return cells;
     };
@@ -148,7 +150,7 @@ fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> [String; 
     };
     [
         name,
-        if outcome.limits.len() > 1 { tame(&limit.name) } else { NONE.to_owned() },
+        if outcome.limits.len() > 1 { tame(&limit.name) } else { NOTHING.to_owned() },
         dry + if outcome.partial { " (partial)" } else { "" },
         percent(figures.blocking_ratio.mean),
         percent(limit.peak_share()),
@@ -165,7 +167,7 @@ fn worst(checked: &[Checked]) -> String {
             return format!("{many} {}", verdict.in_words());
         }
     }
-    if checked.is_empty() { NONE.to_owned() } else { Verdict::Held.in_words().to_owned() }
+    if checked.is_empty() { NOTHING.to_owned() } else { Verdict::Held.in_words().to_owned() }
 }
 
 /// A table whose first column is words and whose others are figures.
@@ -188,11 +190,11 @@ mod tests {
 
     fn sheet(columns: usize) -> Sheet {
         let column = |index: usize| Column {
-            title: format!("host-{index} (limit)"),
-            cells: vec!["4,800,000".to_owned(), "33.02 % ± 0.05".to_owned()],
+            title: format!("host-{index} (host)"),
+            cells: vec!["4,800,000".to_owned(), "33.02 % (32.94-33.10)".to_owned()],
         };
         Sheet {
-            labels: ["attempts", "blocking ratio"].map(str::to_owned).to_vec(),
+            labels: ["attempts", "refused"].map(str::to_owned).to_vec(),
             columns: (0..columns).map(column).collect(),
         }
     }
@@ -212,7 +214,7 @@ mod tests {
         let text = of_sheet(&sheet(1), 20);
         assert_eq!(
             text,
-            "host-0 (limit)\n  attempts: 4,800,000\n  blocking ratio: 33.02 % ± 0.05\n"
+            "host-0 (host)\n  attempts: 4,800,000\n  refused: 33.02 % (32.94-33.10)\n"
         );
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Statistics<'a> {
             [(pool_since, &mut self.tally.limit.blocking), (client_since, of_client)]
         {
             if *since != SimTime::FAR_FUTURE {
-                blocking.end(*since, at);
+                blocking.end(*since, at, self.window);
                 *since = SimTime::FAR_FUTURE;
                 self.blocked -= 1;
             }
@@ -89,19 +89,18 @@ impl<'a> Statistics<'a> {
     /// Closes the books at the end of the run and leaves their memory; `exhausted` are the nanoseconds that
     /// pools had no port left, summed over the pools.
     pub fn close(mut self, exhausted: u128) -> LastTaken {
-        let end = SimTime::from_nanos(self.window.end());
         self.uncounted.count(self.tally);
         let limit = &mut self.tally.limit;
         limit.full += exhausted;
         limit.peak_in_use = limit.peak_in_use.max(self.peak_in_use);
         for &since in self.blocked_since.iter().filter(|&&since| since != SimTime::FAR_FUTURE) {
-            limit.blocking.cut(since, end);
+            limit.blocking.cut(since, self.window);
         }
         for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
             let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
             tally.peak_in_use = tally.peak_in_use.max(peak);
             if state.blocked_since != SimTime::FAR_FUTURE {
-                tally.blocking.cut(state.blocked_since, end);
+                tally.blocking.cut(state.blocked_since, self.window);
             }
         }
         self.uncounted.into_memory()

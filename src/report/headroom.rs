@@ -135,7 +135,7 @@ fn can(prospect: &Prospect) -> String {
     if prospect.rates.is_none_or(|rates| rates.opening < 1.0) {
         return String::new();
     }
-    format!("; its ports can sustain {}", rate(rounded(prospect.sustainable)))
+    format!("; {} fit on average", rate(rounded(prospect.sustainable)))
 }
 
 /// No more digits than a count of a minute bears out.
@@ -183,7 +183,7 @@ mod tests {
         let told = headroom(&inspected(&time_waits(40, 10)));
         assert_eq!(told.level, Level::Bad);
         let words = "Towards 10.0.0.5:443 from 10.0.0.1, the range is empty in 15 s (13-17) at \
-                     40 / s closed: 400 of 1,000 ports (40 %) are taken; its ports can sustain 16 / s.";
+                     40 / s closed: 400 of 1,000 ports (40 %) are taken; 16 / s fit on average.";
         assert_eq!(told.sentence, words);
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::numbers::plural;
 use crate::report::expectations::Checked;
-use crate::report::sheet::Sheet;
+use crate::report::sheet::{Detail, Sheet};
 use crate::report::{notes, verdict};
 use crate::scenario::Scenario;
 use crate::stats::Outcome;
@@ -12,7 +12,7 @@ use crate::stats::Outcome;
 /// One scenario: its title, its verdict, its figures and its expectations.
 #[must_use]
 pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> String {
-    let sheet = Sheet::new(outcome);
+    let sheet = Sheet::new(outcome, Detail::Brief);
     let mut text = format!(
         "### {}\n\n{}\n\n",
         escape(&scenario.title),
@@ -73,7 +73,7 @@ mod tests {
         let checked = expectations::check(&scenario, &outcome);
         let text = section(&scenario, &outcome, &checked);
         assert!(text.starts_with("### A crawler that opens"), "{text}");
-        assert!(text.contains("| blocked | 1,585,000 | - | 1,585,000 |\n"), "{text}");
+        assert!(text.contains("| refused | 33.02 % (32.94-33.10) | 33.10 % |\n"), "{text}");
         assert!(text.contains("- **NOT held**: blocking_ratio at most 25 %"), "{text}");
         assert!(text.contains("seed 1, 20 replications of 10 min"), "{text}");
     }
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_bar_in_a_name_does_not_break_the_table() {
         let (scenario, mut outcome) = samples::overloaded();
-        outcome.clients[0].name = "a|b".into();
-        assert!(section(&scenario, &outcome, &[]).contains("| a\\|b (client) |"));
+        outcome.limits[0].name = "a|b".into();
+        assert!(section(&scenario, &outcome, &[]).contains("| a\\|b (host) |"));
     }
 }

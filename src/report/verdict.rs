@@ -1,12 +1,19 @@
-//! The verdict: one sentence in plain words that says whether the ports last, when not, and why.
+//! The verdict: plain words that say whether the ports last; when not, for how long, why, and what rate holds.
 
-use crate::model::{Ending, Replications, World};
-use crate::numbers::{count, percent, plural, rate, span, span_with_interval};
+use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
+use crate::numbers::{count, percent, plural, rate, rate_at_most, span, span_with_interval};
 use crate::scenario::Scenario;
-use crate::stats::{Figures, LimitFigures, Moments, Outcome, is_unusual};
+use crate::stats::{ClientFigures, Figures, LimitFigures, Moments, Outcome, is_unusual};
+
+/// Outages below this are told as refusals one by one, in seconds.
+const OUTAGE_S: f64 = 1.0;
+/// A client is starved, and named, whose attempts are refused this many times as often as those of its host.
+const STARVED: f64 = 1.5;
+/// Connects that nobody answers are told from this share of the hold on.
+const UNANSWERED: f64 = 0.1;
 
 /// Says what came out, with figures and intervals: `It holds: at most 17,321 of 28,232 ports in
-/// use (61 %); it could sustain 461 / s.`
+/// use (61 %); nobody is refused up to 438 / s (461 / s fit on average).`
 #[must_use]
 pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     let prefix = interrupted(scenario, outcome).unwrap_or_default();
@@ -20,6 +27,10 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
         holds(limit, outcome, several)
     } else if limit.figures.num_ephemeral == 0 {
         format!("{} has no usable port: every attempt is refused.", subject(scenario, limit))
+    } else if let Some(text) = ports_are_taken(scenario, outcome, limit) {
+        text
+    } else if let Some(text) = one_burst(scenario, outcome, limit) {
+        text
     } else {
         runs_dry(scenario, outcome, limit)
     };
@@ -44,86 +55,159 @@ fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
 
 /// `49152-65535`, with the host's name where there is more than one.
 fn subject(scenario: &Scenario, limit: &LimitFigures) -> String {
-    let World { hosts, .. } = &scenario.world;
-    let range = hosts.iter().find(|host| host.name == limit.name).map(|host| host.ports);
-    match range {
-        Some(range) if hosts.len() == 1 => range.to_string(),
-        Some(range) => format!("{range} of {}", limit.name),
+    match host_of(scenario, limit) {
+        Some(host) if scenario.world.hosts.len() == 1 => host.ports.to_string(),
+        Some(host) => format!("{} of {}", host.ports, limit.name),
         None => limit.name.clone(),
     }
 }
 
+fn host_of<'a>(scenario: &'a Scenario, limit: &LimitFigures) -> Option<&'a Host> {
+    let World { hosts, .. } = &scenario.world;
+    hosts.iter().find(|host| host.name == limit.name)
+}
+
+/// What can be in use on one machine: one port towards two destinations counts twice, and that is said when
+/// it is what the ceiling is.
+fn ceiling(limit: &LimitFigures) -> String {
+    let (on_one, ports) = (limit.of_one_machine(), limit.figures.num_ephemeral);
+    if on_one > ports && ports > 0 {
+        let keys = count(on_one / ports);
+        let ports = plural(ports, "port", "ports");
+        return format!("{} places ({ports} x {keys} reuse keys)", count(on_one));
+    }
+    plural(on_one, "port", "ports")
+}
+
 fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
-    let Figures { peak_in_use, num_ephemeral, capacity, .. } = limit.figures;
     let machines = u64::from(limit.machines).max(1);
-    let on_one = capacity / machines;
-    let share = if on_one == 0 { 0.0 } else { peak_in_use as f64 / on_one as f64 };
-    // One port towards two destinations counts twice: say so when that is what the ceiling is.
-    let ceiling = if on_one > num_ephemeral && num_ephemeral > 0 {
-        format!(
-            "{} places ({} x {} reuse keys)",
-            count(on_one),
-            plural(num_ephemeral, "port", "ports"),
-            count(on_one / num_ephemeral)
-        )
-    } else {
-        plural(on_one, "port", "ports")
-    };
     let whose = if several { format!(" on {}", limit.name) } else { String::new() };
     let busiest = if machines > 1 {
         format!(", busiest of {} machines", count(machines))
     } else {
         String::new()
     };
-    let sustains = match (limit.theory.sustainable_rate_per_s, limit.theory.offered_rate_per_s) {
-        (Some(most), Some(offered)) if most.is_finite() && most < offered => format!(
-            "; {} a machine is more than the {} it can sustain, but {} is too short to show it",
+    format!(
+        "It holds: at most {} of {} in use{whose} ({}{busiest}){}{}.",
+        count(limit.figures.peak_in_use),
+        ceiling(limit),
+        percent(limit.peak_share()),
+        what_lasts(limit, outcome),
+        unanswered(&limit.figures).map_or_else(String::new, |told| format!("; {told}"))
+    )
+}
+
+/// Of a run that refused nobody: the rate that holds, or that the run was too short to tell.
+fn what_lasts(limit: &LimitFigures, outcome: &Outcome) -> String {
+    let theory = &limit.theory;
+    let mean = theory.sustainable_rate_per_s.filter(|most| most.is_finite());
+    match (theory.offered_rate_per_s, theory.safe_rate_per_s, mean) {
+        (Some(offered), _, Some(mean)) if mean < offered => format!(
+            "; {} a machine is more than the {} that fit on average, but {} is too short to show it",
             rate(offered),
-            rate(most),
+            rate(mean),
             outcome.duration
         ),
-        (Some(most), _) if most.is_finite() => {
-            format!("; it could sustain {}{}", rate(most), each(machines))
+        (Some(offered), Some(safe), _) if safe < offered => format!(
+            "; only up to {}{} is that sure, so another run may refuse some",
+            rate_at_most(safe),
+            each(limit.machines.into())
+        ),
+        _ => what_holds(limit).map_or_else(String::new, |told| format!("; {told}")),
+    }
+}
+
+/// All that is refused was refused because ports of a client's own choice were taken: the range had others.
+fn ports_are_taken(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Option<String> {
+    let host = host_of(scenario, limit)?;
+    let first = limit.figures.first_blocked?;
+    let mut refused: Vec<(&Client, &ClientFigures)> = Vec::new();
+    for client in &host.clients {
+        let figures = clients_of(outcome, limit).find(|one| one.name == client.name)?;
+        if figures.figures.first_blocked.is_some() {
+            refused.push((client, figures));
         }
-        _ => String::new(),
+    }
+    if refused.iter().any(|(client, _)| client.binds != Binds::Port) {
+        return None;
+    }
+    let names: Vec<&str> = refused.iter().map(|(client, _)| client.name.as_str()).collect();
+    let ports: PortSet = refused
+        .iter()
+        .flat_map(|(client, _)| client.socket.source_ports.ports())
+        .copied()
+        .collect();
+    let (what, taken) = match ports.ports() {
+        [only] => (format!("Port {only}"), "is taken when"),
+        ports => (format!("The ports asked for ({ports:?})"), "are taken when"),
     };
-    format!(
-        "It holds: at most {} of {ceiling} in use{whose} ({}{busiest}){sustains}{}.",
-        count(peak_in_use),
-        percent(share),
-        unanswered(&limit.figures)
-    )
+    let shares: Vec<String> =
+        refused.iter().map(|(_, figures)| percent(figures.figures.blocking_ratio.mean)).collect();
+    Some(format!(
+        "{what} {taken} {} {} for {}: {} of {} attempts are refused{}, first {}. The range does not run dry: at \
+         most {} of {} in use.",
+        names.join(", "),
+        if names.len() == 1 { "asks" } else { "ask" },
+        if ports.ports().len() == 1 { "it" } else { "them" },
+        shares.join(" and "),
+        if names.len() == 1 { "its" } else { "their" },
+        errors(limit),
+        when(first, outcome),
+        count(limit.figures.peak_in_use),
+        ceiling(limit)
+    ))
+}
+
+/// All are asked for at one instant, the first: so many are open then, and there is no rate to tell.
+fn one_burst(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Option<String> {
+    let host = host_of(scenario, limit)?;
+    let at_once = |client: &Client| match client.arrivals {
+        Arrivals::Batches { every, size, .. } if every >= outcome.duration => Some(u64::from(size)),
+        _ => None,
+    };
+    let asked: u64 = host.clients.iter().map(at_once).sum::<Option<u64>>()?;
+    if !outcome.warm_up.is_zero() {
+        return None;
+    }
+    let runs = u64::from(outcome.replications) * u64::from(limit.machines);
+    let open = limit.figures.opened / runs.max(1);
+    Some(format!(
+        "{} runs dry at once: {} of {} open, {} are refused{}. So many at one instant need a port each.",
+        subject(scenario, limit),
+        count(open),
+        count(asked),
+        percent(limit.figures.blocking_ratio.mean),
+        errors(limit)
+    ))
 }
 
 fn runs_dry(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> String {
     let figures = &limit.figures;
     let moments = figures.first_blocked.expect("the caller has seen that it blocked");
     let who = subject(scenario, limit);
-    let on_one = figures.capacity / u64::from(limit.machines).max(1);
+    let on_one = limit.of_one_machine();
     // With one reuse key the peak tells whether the range was really empty: some selections give
     // up while a port is still free.
     let gives_up = on_one == figures.num_ephemeral && figures.peak_in_use < on_one;
     let what = if gives_up { "refuses its first attempt" } else { "runs dry" };
     let though = if gives_up {
-        format!(
-            ", with at most {} of {} in use",
-            count(figures.peak_in_use),
-            plural(on_one, "port", "ports")
-        )
+        format!(", with at most {} of {} in use", count(figures.peak_in_use), ceiling(limit))
     } else {
         String::new()
     };
     let offered = limit.theory.offered_rate_per_s;
     let at = offered.map(|r| format!(" at {}{}", rate(r), each(limit.machines.into())));
+    let reasons: Vec<String> =
+        [why(figures), remedy(scenario, limit)].into_iter().flatten().collect();
+    let reasons =
+        if reasons.is_empty() { String::new() } else { format!(" {}.", reasons.join("; ")) };
     format!(
-        "{who} {what} {}{}{though}: {}{}{}{}{}.",
+        "{who} {what} {}{}{though}: {}{}{}.{reasons}",
         when(moments, outcome),
         at.unwrap_or_default(),
-        refused(figures, outcome),
-        errors(limit),
+        refused(outcome, limit),
+        outages(figures),
         recovery(figures, outcome),
-        unanswered(figures),
-        remedy(scenario, limit)
     )
 }
 
@@ -147,11 +231,48 @@ fn when(moments: Moments, outcome: &Outcome) -> String {
     }
 }
 
-fn refused(figures: &Figures, outcome: &Outcome) -> String {
-    if figures.blocked > 0 {
-        return format!("{} of attempts are refused", percent(figures.blocking_ratio.mean));
+fn refused(outcome: &Outcome, limit: &LimitFigures) -> String {
+    let figures = &limit.figures;
+    if figures.blocked == 0 {
+        return format!("only in the warm-up, after {} none are refused", outcome.warm_up);
     }
-    format!("only in the warm-up, after {} none are refused", outcome.warm_up)
+    let share = percent(figures.blocking_ratio.mean);
+    format!("{share} of attempts are refused{}{}", errors(limit), starved(outcome, limit))
+}
+
+fn clients_of<'a>(
+    outcome: &'a Outcome,
+    limit: &'a LimitFigures,
+) -> impl Iterator<Item = &'a ClientFigures> {
+    outcome.clients.iter().filter(|client| client.host == limit.name)
+}
+
+/// The client that is refused most, where the mean over all hides it.
+fn starved(outcome: &Outcome, limit: &LimitFigures) -> String {
+    let ratio = |client: &ClientFigures| client.figures.blocking_ratio.mean;
+    let worst = clients_of(outcome, limit).max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    match worst {
+        Some(worst) if ratio(worst) >= STARVED * limit.figures.blocking_ratio.mean => {
+            format!(", of client {} {}", worst.name, percent(ratio(worst)))
+        }
+        _ => String::new(),
+    }
+}
+
+/// How long nobody gets a port.
+fn outages(figures: &Figures) -> String {
+    let [mean, longest] =
+        [figures.mean_episode, figures.longest_episode].map(|span| span.as_secs_f64());
+    if longest == 0.0 {
+        return String::new();
+    }
+    if longest < OUTAGE_S {
+        return format!(", for {} at a time at most", span(longest));
+    }
+    if figures.recovered.is_none() && mean > 0.99 * longest {
+        return ", without a pause to the end".to_owned();
+    }
+    format!(", in outages of {} on average, {} at most", span(mean), span(longest))
 }
 
 /// The calls that refuse and their errors, where that is not a plain `connect()`.
@@ -164,16 +285,30 @@ fn errors(limit: &LimitFigures) -> String {
     format!(" ({})", names.join(", "))
 }
 
-/// How much of what is in use is held by attempts that wait for an answer.
-fn unanswered(figures: &Figures) -> String {
-    let (waiting, in_use) = (figures.mean_connecting.mean, figures.mean_in_use.mean);
-    if waiting <= 0.0 || in_use <= 0.0 {
-        return String::new();
+/// What ports are held for most of the time, and by whom they are held in vain.
+fn why(figures: &Figures) -> Option<String> {
+    let in_use = figures.mean_in_use.mean;
+    if in_use <= 0.0 {
+        return None;
     }
-    format!(
-        "; ports are held by connects that nobody answers: {} of the time in use",
-        percent(waiting / in_use)
-    )
+    let states = [
+        ("TIME-WAIT is", figures.mean_time_wait),
+        ("Open connections are", figures.mean_established),
+        ("Half-closed connections (FIN-WAIT-2, CLOSE-WAIT) are", figures.mean_closing),
+        ("Connects that nobody answers are", figures.mean_connecting),
+    ];
+    let (state, most) = states.into_iter().max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))?;
+    let mut told = format!("{state} {} of the hold", percent(most.mean / in_use));
+    if most != figures.mean_connecting {
+        told += &unanswered(figures).map_or_else(String::new, |also| format!(", {also}"));
+    }
+    Some(told)
+}
+
+/// How much of what is in use is held by attempts that wait for an answer.
+fn unanswered(figures: &Figures) -> Option<String> {
+    let share = figures.mean_connecting.mean / figures.mean_in_use.mean;
+    (share > UNANSWERED).then(|| format!("connects that nobody answers {} of it", percent(share)))
 }
 
 /// Told only when the last refusal lies well before the end: under steady overload it always
@@ -189,27 +324,45 @@ fn recovery(figures: &Figures, outcome: &Outcome) -> String {
     }
 }
 
-fn remedy(scenario: &Scenario, limit: &LimitFigures) -> String {
-    let Some(most) = limit.theory.sustainable_rate_per_s.filter(|most| most.is_finite()) else {
-        return String::new();
-    };
-    match limit.theory.offered_rate_per_s {
-        Some(offered) if offered <= most => {
-            format!("; on average {} would fit, it is the bursts that fill it", rate(most))
-        }
-        _ if most > 0.0 => {
-            format!("; it can sustain {}{}", rate(most), each(limit.machines.into()))
-        }
-        _ if keeps_ports(scenario, limit) => {
-            "; no rate lasts, because ports are never given back".to_owned()
-        }
-        _ => String::new(),
+/// What would be refused less or not at all.
+fn remedy(scenario: &Scenario, limit: &LimitFigures) -> Option<String> {
+    let theory = &limit.theory;
+    let mean = theory.sustainable_rate_per_s.filter(|most| most.is_finite())?;
+    if mean <= 0.0 {
+        let none = "no rate lasts, because ports are never given back";
+        return keeps_ports(scenario, limit).then(|| none.to_owned());
     }
+    match theory.offered_rate_per_s {
+        Some(offered) if offered <= mean && theory.safe_rate_per_s.is_none() => {
+            Some(format!("on average {} would fit, but not so unevenly", rate(mean)))
+        }
+        _ => what_holds(limit),
+    }
+}
+
+/// The rate that holds, and the mean beside it.
+fn what_holds(limit: &LimitFigures) -> Option<String> {
+    let theory = &limit.theory;
+    let mean = theory.sustainable_rate_per_s.filter(|most| most.is_finite() && *most > 0.0)?;
+    let each = each(limit.machines.into());
+    Some(match theory.safe_rate_per_s {
+        Some(safe) if safe >= 0.999 * mean => {
+            format!("nobody is refused up to {}{each}", rate_at_most(safe))
+        }
+        Some(safe) if safe > 0.0 => {
+            format!(
+                "nobody is refused up to {}{each} ({} fit on average)",
+                rate_at_most(safe),
+                rate(mean)
+            )
+        }
+        _ => format!("on average {}{each} fit", rate(mean)),
+    })
 }
 
 /// Are some connections of this host never closed?
 fn keeps_ports(scenario: &Scenario, limit: &LimitFigures) -> bool {
-    let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
+    let host = host_of(scenario, limit);
     host.is_some_and(|host| host.clients.iter().any(|client| client.can_end(Ending::Never)))
 }
 
@@ -225,7 +378,8 @@ mod tests {
         assert_eq!(
             sentence(&scenario, &outcome),
             "49152-65535 runs dry after 41.0 s (40.8-41.2) at 400 / s: 33 % of attempts are \
-             refused; it can sustain 268 / s."
+             refused, in outages of 8.20 s on average, 20.5 s at most. TIME-WAIT is 99.62 % of the hold; \
+             nobody is refused up to 257 / s (268 / s fit on average)."
         );
     }
 
@@ -235,7 +389,8 @@ mod tests {
         outcome.limits[0].theory.offered_rate_per_s = Some(160.0);
         assert_eq!(
             sentence(&scenario, &outcome),
-            "It holds: at most 9,994 of 16,384 ports in use (61 %); it could sustain 268 / s."
+            "It holds: at most 9,994 of 16,384 ports in use (61 %); nobody is refused up to 257 / s \
+             (268 / s fit on average)."
         );
     }
 
@@ -278,7 +433,7 @@ mod tests {
         let recovered = outcome.limits[0].figures.recovered.as_mut().unwrap();
         (recovered.median, recovered.latest) = (92.0, 95.0);
         let told = sentence(&scenario, &outcome);
-        assert!(told.contains("33 % of attempts are refused, the last one at 92.0 s"), "{told}");
+        assert!(told.contains("20.5 s at most, the last one at 92.0 s"), "{told}");
     }
 
     #[test]
@@ -309,7 +464,7 @@ mod tests {
         let (scenario, mut outcome) = samples::overloaded();
         outcome.limits[0].figures.refused = [0, 1_585_000, 0];
         let told = sentence(&scenario, &outcome);
-        assert!(told.contains("33 % of attempts are refused (bind: EADDRINUSE); it"), "{told}");
+        assert!(told.contains("33 % of attempts are refused (bind: EADDRINUSE), in"), "{told}");
         outcome.limits[0].figures.refused = [5, 1_584_995, 0];
         let told = sentence(&scenario, &outcome);
         assert!(told.contains("(connect: EADDRNOTAVAIL, bind: EADDRINUSE)"), "{told}");
@@ -320,8 +475,94 @@ mod tests {
         for (scenario, mut outcome) in [samples::overloaded(), samples::holding()] {
             outcome.limits[0].figures.mean_connecting.mean = 7_900.25;
             let told = sentence(&scenario, &outcome);
-            let held = "; ports are held by connects that nobody answers: 50 % of the time in use";
-            assert!(told.contains(held), "{told}");
+            assert!(told.contains("connects that nobody answers 50 % of it"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_rate_that_chance_may_break_is_not_passed_for_safe() {
+        let (scenario, mut outcome) = samples::holding();
+        outcome.limits[0].theory.offered_rate_per_s = Some(260.0);
+        let told = sentence(&scenario, &outcome);
+        assert!(told.contains("; only up to 257 / s is that sure"), "{told}");
+    }
+
+    /// What `text` comes to.
+    fn told(text: &str) -> String {
+        let scenario = crate::scenario::parse("sample", "sample.toml", text, &[]).unwrap();
+        let outcome = crate::replicate::replicate(
+            &scenario.world,
+            &scenario.settings,
+            &crate::replicate::Unwatched,
+        );
+        sentence(&scenario, &outcome.unwrap())
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_named_and_the_range_is_not_said_to_run_dry() {
+        let text = |to: &str| {
+            format!(
+                r#"run = {{ duration = "5 min", replications = 2 }}
+                host.ci.preset = "linux"
+                [destination]
+                web = {{}}
+                own = {{}}
+                [client.tests]
+                to = "web"
+                arrivals = {{ process = "poisson", rate = "250 / s" }}
+                lifetime = "50 ms"
+                [client.server]
+                to = "{to}"
+                arrivals = {{ process = "poisson", rate = "1 / s" }}
+                lifetime = "1 ms"
+                closes = "reset"
+                binds = {{ port = 33794 }}"#
+            )
+        };
+        for (to, ceiling) in
+            [("web", "28,232 ports in use"), ("own", "56,464 places (28,232 ports x 2 reuse keys)")]
+        {
+            let told = told(&text(to));
+            assert!(told.starts_with("Port 33794 is taken when server asks for it: "), "{told}");
+            assert!(told.contains("The range does not run dry: at most"), "{told}");
+            assert!(told.contains(ceiling), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_client_that_gets_nothing_is_named_though_the_mean_is_small() {
+        let told = told(
+            r#"run = { duration = "20 s", replications = 2 }
+            host.mac.preset = "macos"
+            [destination]
+            old = {}
+            fresh = {}
+            [client.park]
+            to = "old"
+            arrivals = { process = "batches", every = "60 s", size = 16384 }
+            lifetime = "1 min"
+            [client.probe]
+            to = "fresh"
+            arrivals = { process = "constant", rate = "10 / s" }
+            lifetime = "10 ms""#,
+        );
+        assert_eq!(
+            told,
+            "49152-65535 runs dry at once: 1.2 % of attempts are refused, of client probe 100 %, \
+             without a pause to the end. Open connections are 100 % of the hold."
+        );
+    }
+
+    #[test]
+    fn of_many_at_once_it_is_told_how_many_are_open_and_no_rate() {
+        let told = told(
+            r#"run = { duration = "1 min", replications = 2 }
+            host.box.preset = "linux"
+            [client.load]
+            arrivals = { process = "batches", every = "10 min", size = 60000 }
+            lifetime = "5 min""#,
+        );
+        assert!(told.contains("at once: 28,232 of 60,000 open, 53 % are refused."), "{told}");
+        assert!(!told.contains("/ s"), "{told}");
     }
 }

@@ -134,7 +134,7 @@ mod tests {
     fn a_wide_interval_is_told_with_its_ends() {
         let (scenario, mut outcome) = samples::overloaded();
         outcome.whole.blocking_ratio = Estimate { mean: 0.01, lo: 0.005, hi: 0.015 };
-        assert!(doubts(&outcome, &scenario).contains("1.0 % ± 0.5"));
+        assert!(doubts(&outcome, &scenario).contains("1.0 % (0.5-1.5)"));
     }
 
     #[test]

@@ -145,18 +145,21 @@ pub fn figures(
     reuse_interval: Quantiles,
 ) -> Figures {
     let over_time = |port_nanos: u128| port_nanos as f64 / window.steady_nanos() as f64;
-    let each = |value: &dyn Fn(&Sample) -> f64| {
-        Estimate::of(&samples.iter().map(value).collect::<Vec<f64>>())
+    let bounded = |value: &dyn Fn(&Sample) -> f64, most: f64| {
+        Estimate::within(&samples.iter().map(value).collect::<Vec<f64>>(), most)
     };
+    let share = |value: &dyn Fn(&Sample) -> f64| bounded(value, 1.0);
+    let level = |value: &dyn Fn(&Sample) -> f64| bounded(value, ground.capacity as f64);
     let seconds = |at: SimTime| at.as_secs_f64();
     let first: Vec<f64> = samples
         .iter()
-        .filter(|sample| sample.blocking.episodes > 0)
+        .filter(|sample| sample.blocking.first != SimTime::FAR_FUTURE)
         .map(|sample| seconds(sample.blocking.first))
         .collect();
     let recovered: Vec<f64> = samples
         .iter()
-        .filter(|sample| sample.blocking.episodes > 0 && !sample.blocking.unfinished)
+        .filter(|sample| sample.blocking.first != SimTime::FAR_FUTURE)
+        .filter(|sample| !sample.blocking.unfinished)
         .map(|sample| seconds(sample.blocking.recovered))
         .collect();
     let replications = samples.len() as u32;
@@ -164,27 +167,30 @@ pub fn figures(
     let opened = samples.iter().map(|sample| sample.opened).sum();
     let capacity = (ground.capacity as f64).max(1.0);
     let longest = samples.iter().map(|sample| sample.blocking.longest).max().unwrap_or(0);
+    let episodes: u64 = samples.iter().map(|sample| sample.blocking.episodes).sum();
+    let lasted: u128 = samples.iter().map(|sample| sample.blocking.lasted).sum();
     Figures {
         attempts,
         opened,
         blocked: attempts - opened,
         refused: added(samples.iter().map(|sample| sample.refused)),
         unanswered: samples.iter().map(|sample| sample.unanswered).sum(),
-        blocking_ratio: each(&Sample::blocking_ratio),
+        blocking_ratio: share(&Sample::blocking_ratio),
         first_blocked: Moments::of(&first, replications),
         recovered: Moments::of(&recovered, replications),
-        blocked_time_share: each(&|sample| over_time(sample.full) / ground.pools.max(1) as f64),
-        episodes: each(&|sample| sample.blocking.episodes as f64),
+        blocked_time_share: share(&|sample| over_time(sample.full) / ground.pools.max(1) as f64),
+        episodes: bounded(&|sample| sample.blocking.episodes as f64, f64::INFINITY),
         longest_episode: SimDuration::from_nanos(longest),
+        mean_episode: SimDuration::from_nanos((lasted / u128::from(episodes.max(1))) as u64),
         peak_in_use: samples.iter().map(|sample| sample.peak_in_use).max().unwrap_or(0),
-        mean_in_use: each(&|sample| over_time(sample.in_use())),
-        mean_connecting: each(&|sample| over_time(sample.connecting)),
-        mean_established: each(&|sample| over_time(sample.established)),
-        mean_closing: each(&|sample| over_time(sample.closing)),
-        mean_time_wait: each(&|sample| over_time(sample.time_wait)),
+        mean_in_use: level(&|sample| over_time(sample.in_use())),
+        mean_connecting: level(&|sample| over_time(sample.connecting)),
+        mean_established: level(&|sample| over_time(sample.established)),
+        mean_closing: level(&|sample| over_time(sample.closing)),
+        mean_time_wait: level(&|sample| over_time(sample.time_wait)),
         num_ephemeral: ground.num_ephemeral,
         capacity: ground.capacity,
-        utilisation: each(&|sample| over_time(sample.in_use()) / capacity),
+        utilisation: share(&|sample| over_time(sample.in_use()) / capacity),
         probes,
         reuse_interval,
     }

@@ -45,6 +45,8 @@ pub struct Figure {
     pub with_interval: bool,
     /// Are people shown it only where the whole has some?
     pub rare: bool,
+    /// Is it among what one needs for a ticket?
+    pub brief: bool,
     /// What Linux calls it.
     pub errno: Option<&'static str>,
     /// What people are told where there is none.

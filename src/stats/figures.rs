@@ -15,20 +15,23 @@ pub static FIGURES: &[Figure] = &[
     of_limit("machines", "machines", Unit::Of("machines"), |limit| {
         Some(Value::Count(limit.machines.into()))
     })
+    .brief()
     .about("identical machines, all of which are in the figures")
     .on(&[SubjectKind::Limit])
     .at([0, 90, 5]),
     count("attempts", "attempts", |f| f.attempts)
         .about("attempts to connect, all replications together")
+        .brief()
         .at([10, 10, 10]),
     count("opened", "opened", |f| f.opened)
         .about("attempts that got a port, all replications together")
         .at([11, 11, 0]),
-    count("blocked", "blocked", |f| f.blocked)
+    count("blocked", "refused, count", |f| f.blocked)
         .about("attempts refused for want of a port, all replications together")
         .at([12, 13, 0]),
     group("refusals", Read::Refusals)
         .about("those blocked, by reason: on Linux `call:ERROR`, of other platforms the call")
+        .brief()
         .at([0, 14, 70]),
     count("refused_connect", "refused by connect", |f| f.blocked - refused_by_bind(f))
         .about("those blocked in `connect()`")
@@ -47,27 +50,30 @@ pub static FIGURES: &[Figure] = &[
         .about("opened, then given up because nobody answered")
         .errno("ETIMEDOUT")
         .rare()
+        .brief()
         .at([53, 12, 71]),
-    mean("blocking_ratio", "blocking ratio", Unit::Share, |f| f.blocking_ratio)
+    mean("blocking_ratio", "refused", Unit::Share, |f| f.blocking_ratio)
         .about("blocked / attempts")
-        .head("blocked")
         .in_theory(loss)
         .expected(ITSELF)
         .steady()
         .summary(InSummary::WithInterval)
         .with_interval()
+        .brief()
         .at([13, 15, 11]),
     formula("loss", "in theory", Unit::Share, loss)
         .about("`erlang_b`, or `engset`")
         .summary(InSummary::Not)
+        .brief()
         .at([0, 0, 12]),
-    moment("first_blocked_s", "first blocked", |f| f.first_blocked)
+    moment("first_blocked_s", "first refused", |f| f.first_blocked)
         .about(
             "when the first attempt was blocked, from the very start: median of the replications",
         )
         .in_theory(|t| t.fill_time_s)
         .expected(ITSELF)
         .with_interval()
+        .brief()
         .at([14, 16, 13]),
     moment("recovered_s", "recovered", |f| f.recovered)
         .about("when the last episode of blocking was over: median of the replications")
@@ -82,6 +88,7 @@ pub static FIGURES: &[Figure] = &[
         .head("peak")
         .unit(PORTS)
         .expected(ITSELF)
+        .brief()
         .at([19, 21, 21]),
     mean("mean_in_use", "in use, mean", PORTS, |f| f.mean_in_use)
         .about("mean of ports that are held, in any state: the sum of the four that follow")
@@ -96,7 +103,7 @@ pub static FIGURES: &[Figure] = &[
     mean("mean_established", "established, mean", PORTS, |f| f.mean_established)
         .about("mean of ports whose connection is established")
         .at([55, 0, 0]),
-    mean("mean_closing", "closing, mean", PORTS, |f| f.mean_closing)
+    mean("mean_closing", "half-closed, mean", PORTS, |f| f.mean_closing)
         .about("mean of ports whose connection is half closed (FIN-WAIT-2, CLOSE-WAIT)")
         .rare()
         .at([56, 23, 73]),
@@ -104,6 +111,7 @@ pub static FIGURES: &[Figure] = &[
         .about("mean of ports in TIME-WAIT")
         .expected(ITSELF)
         .steady()
+        .brief()
         .at([21, 24, 0]),
     count("num_ephemeral", "ports", |f| f.num_ephemeral)
         .about("ports that can be chosen on one machine")
@@ -112,6 +120,7 @@ pub static FIGURES: &[Figure] = &[
     count("capacity", "capacity", |f| f.capacity)
         .about("most connections that can hold a port at once: the ports for each reuse key")
         .unit(PORTS)
+        .brief()
         .at([23, 25, 22]),
     mean("utilisation", "utilisation", Unit::Share, |f| f.utilisation)
         .about("`mean_in_use` / `capacity`")
@@ -124,9 +133,13 @@ pub static FIGURES: &[Figure] = &[
         .about("episodes of blocking a replication: from a refusal to the next success")
         .expected(ITSELF)
         .at([17, 0, 0]),
-    number("longest_episode_s", "longest episode", |f| f.longest_episode.as_secs_f64())
+    number("longest_episode_s", "outage, longest", |f| f.longest_episode.as_secs_f64())
         .about("longest episode of any replication")
-        .at([18, 0, 0]),
+        .brief()
+        .at([18, 19, 0]),
+    number("mean_episode_s", "outage, mean", |f| f.mean_episode.as_secs_f64())
+        .about("mean length of the episodes of all replications")
+        .at([63, 18, 0]),
     quantiles("probes", "probes", Unit::Of("probes"), |f| &f.probes)
         .about("ports that one attempt looks at, blocked or not")
         .expected(&[Facet::P99])
@@ -136,12 +149,14 @@ pub static FIGURES: &[Figure] = &[
         .about("time that one attempt searches; with `search_cost` only")
         .parts(&[Facet::P50, Facet::P99])
         .summary(InSummary::WhereKnown)
+        .brief()
         .at([60, 31, 31]),
     of_limit("search_core_share", "search, all", Unit::ShareOf("a core"), |limit| {
         Some(Value::Number(limit.search?.core_share))
     })
     .about("seconds of searching a second on one machine; with `search_cost` only")
     .head("of a core")
+    .brief()
     .at([61, 32, 32]),
     quantiles("reuse_interval_s", "reused after", Unit::Time, |f| &f.reuse_interval)
         .about("from one opening of a connection to the next on the same port and reuse key")
@@ -163,6 +178,10 @@ pub static FIGURES: &[Figure] = &[
     formula("sustainable_rate_per_s", "sustainable rate", Unit::Rate, |t| t.sustainable_rate_per_s)
         .about("the highest rate of attempts that never runs out in the fluid limit")
         .at([43, 93, 0]),
+    formula("safe_rate_per_s", "safe rate", Unit::Rate, |t| t.safe_rate_per_s)
+        .about("the highest rate of attempts at which a run of that length refuses nobody")
+        .brief()
+        .at([62, 96, 0]),
     formula("fill_time_s", "fill time", Unit::Time, |t| t.fill_time_s)
         .about("when the first pool is full in the fluid limit")
         .at([44, 0, 0]),
@@ -171,6 +190,7 @@ pub static FIGURES: &[Figure] = &[
         .at([45, 94, 0]),
     formula("offered_rate_per_s", "offered rate", Unit::Rate, |t| t.offered_rate_per_s)
         .about("attempts a second that the scenario offers")
+        .brief()
         .at([46, 92, 0]),
 ];
 
@@ -210,8 +230,9 @@ const fn figure(key: Name, title: Name, unit: Unit, read: Read) -> Figure {
         parts: ITSELF,
         with_interval: false,
         rare: false,
+        brief: false,
         errno: None,
-        none: "-",
+        none: "",
     }
 }
 
@@ -312,6 +333,10 @@ impl Figure {
 
     const fn rare(self) -> Self {
         Self { rare: true, ..self }
+    }
+
+    const fn brief(self) -> Self {
+        Self { brief: true, ..self }
     }
 
     const fn errno(self, errno: &'static str) -> Self {

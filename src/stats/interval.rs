@@ -63,7 +63,8 @@ fn cornish_fisher(n: f64) -> f64 {
 }
 
 impl Estimate {
-    /// Mean of `values`, one a replication, with its 95 % interval by Student's t.
+    /// Mean of `values`, one a replication, with its 95 % interval by Student's t, for a figure that has no
+    /// bounds.
     ///
     /// One value is its own interval, and so are values that are all the same.
     ///
@@ -89,6 +90,36 @@ impl Estimate {
         let standard_error = (squares / (n - 1.0) / n).sqrt();
         let half_width = student_t_975(values.len() as u64 - 1) * standard_error;
         Self { mean, lo: mean - half_width, hi: mean + half_width }
+    }
+
+    /// The same of a figure that lies in 0 to `most`, which may be infinite, and so does its interval.
+    ///
+    /// Wilson's interval: those true means `p` from which `mean` is no further than t standard errors, where
+    /// the variance is as `p (1 - p / most)`, as that of a share or a count is, and as measured at `mean`. Near
+    /// the middle it is that of [`Estimate::of`]. Source: Wilson, "Probable inference", JASA 22, 1927;
+    /// with the effective number of trials of Korn and Graubard, Survey Methodology 24, 1998.
+    ///
+    /// # Panics
+    /// When `values` is empty.
+    ///
+    /// ```
+    /// use portsim::stats::Estimate;
+    /// let rare = Estimate::within(&[0.0, 0.0, 0.003], 1.0);
+    /// assert!(0.0 < rare.lo && rare.hi < 0.03);
+    /// ```
+    #[must_use]
+    pub fn within(values: &[f64], most: f64) -> Self {
+        let plain = Self::of(values);
+        let (mean, half_width) = (plain.mean, plain.hi - plain.mean);
+        let room = mean * (1.0 - mean / most);
+        if half_width == 0.0 || room <= 0.0 {
+            return Self { mean, lo: mean, hi: mean };
+        }
+        // (mean - p)^2 = k p (1 - p / most), for p.
+        let k = half_width * half_width / room;
+        let (a, b) = (1.0 + k / most, mean + k / 2.0);
+        let root = (b * b - a * mean * mean).max(0.0).sqrt();
+        Self { mean, lo: (b - root) / a, hi: (b + root) / a }
     }
 }
 
@@ -217,6 +248,41 @@ mod tests {
             .count();
         let share = held as f64 / 20_000.0;
         assert!((share - 0.95).abs() < 0.006, "held {share}");
+    }
+
+    #[test]
+    fn an_interval_stays_where_its_figure_can_be() {
+        let mut one_of_twenty = [0.0; 20];
+        for value in [1e-6, 0.5, 1.0] {
+            one_of_twenty[7] = value;
+            let share = Estimate::within(&one_of_twenty, 1.0);
+            assert!(0.0 <= share.lo && share.lo < share.mean, "{share:?}");
+            assert!(share.mean < share.hi && share.hi <= 1.0, "{share:?}");
+            let count = Estimate::within(&one_of_twenty.map(|v| v * 1e3), f64::INFINITY);
+            assert!(0.0 <= count.lo && count.lo < count.mean && count.mean < count.hi, "{count:?}");
+        }
+        let all = Estimate::within(&[1.0; 20], 1.0);
+        assert_eq!((all.lo, all.hi), (1.0, 1.0));
+        let [plain, same] =
+            [Estimate::of(&[0.49, 0.5, 0.51]), Estimate::within(&[0.49, 0.5, 0.51], 1.0)];
+        assert!((plain.lo - same.lo).abs() < 1e-3 && (plain.hi - same.hi).abs() < 1e-3, "{same:?}");
+    }
+
+    /// Method: 5,000 samples of 20 shares, each of 30 trials that succeed once in fifty.
+    #[test]
+    fn the_interval_of_a_rare_share_holds_the_truth_95_times_in_100() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut share = || (0..30).filter(|_| rng.random::<f64>() < 0.02).count() as f64 / 30.0;
+        let mut held = |of: fn(&[f64]) -> Estimate| {
+            let hits = (0..5_000).filter(|_| {
+                let sample: [f64; 20] = std::array::from_fn(|_| share());
+                let interval = of(&sample);
+                interval.lo <= 0.02 && 0.02 <= interval.hi
+            });
+            hits.count() as f64 / 5_000.0
+        };
+        let (within, plain) = (held(|sample| Estimate::within(sample, 1.0)), held(Estimate::of));
+        assert!((within - 0.95).abs() < 0.015 && within > plain, "held {within}, plain {plain}");
     }
 
     /// Method: 20,000 samples of 20 values of a skewed law of median 1; order statistics 6 and 15

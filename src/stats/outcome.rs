@@ -125,10 +125,12 @@ pub struct Figures {
     /// Share of the time in which no port was left, 0 to 1, mean over the (source, destination)
     /// pools, steady. For a client: that of its host.
     pub blocked_time_share: Estimate,
-    /// Episodes of blocking (from a refusal to the next success of the same pool), a replication.
+    /// Episodes of blocking (from a refusal to the next success of the same pool), a replication, steady.
     pub episodes: Estimate,
-    /// Longest episode of any replication.
+    /// Longest episode of any replication, steady.
     pub longest_episode: SimDuration,
+    /// Mean length of the episodes of all replications, steady; zero where there is none.
+    pub mean_episode: SimDuration,
     /// Most ports in use at one moment on one machine of any replication (a port used towards two
     /// destinations counts twice), from the very start.
     pub peak_in_use: u64,

@@ -64,10 +64,12 @@ pub struct LimitTally {
 pub struct Blocking {
     /// The first refusal; [`SimTime::FAR_FUTURE`] when there is none.
     pub first: SimTime,
-    /// Episodes begun.
+    /// Episodes of which a part lies in the steady state.
     pub episodes: u64,
-    /// The longest, in nanoseconds.
+    /// The longest of them there, in nanoseconds.
     pub longest: u64,
+    /// All of them there together, in nanoseconds.
+    pub lasted: u128,
     /// When the last one ended.
     pub recovered: SimTime,
     /// Was one still going on at the end?
@@ -80,6 +82,7 @@ impl Default for Blocking {
             first: SimTime::FAR_FUTURE,
             episodes: 0,
             longest: 0,
+            lasted: 0,
             recovered: SimTime::START,
             unfinished: false,
         }
@@ -90,19 +93,27 @@ impl Blocking {
     /// A refusal that begins an episode.
     pub fn begin(&mut self, at: SimTime) {
         self.first = self.first.min(at);
-        self.episodes += 1;
     }
 
     /// The success that ends the episode begun at `since`.
-    pub fn end(&mut self, since: SimTime, at: SimTime) {
-        self.longest = self.longest.max(at.since(since).as_nanos());
+    pub fn end(&mut self, since: SimTime, at: SimTime, window: Window) {
+        self.count(since, at, window);
         self.recovered = self.recovered.max(at);
     }
 
     /// The end of the run in the middle of the episode begun at `since`.
-    pub fn cut(&mut self, since: SimTime, end: SimTime) {
-        self.longest = self.longest.max(end.since(since).as_nanos());
+    pub fn cut(&mut self, since: SimTime, window: Window) {
+        self.count(since, SimTime::from_nanos(window.end()), window);
         self.unfinished = true;
+    }
+
+    fn count(&mut self, since: SimTime, until: SimTime, window: Window) {
+        if window.is_steady(until) {
+            let nanos = window.clip(until.as_nanos()) - window.clip(since.as_nanos());
+            self.episodes += 1;
+            self.longest = self.longest.max(nanos);
+            self.lasted += u128::from(nanos);
+        }
     }
 
     /// Adds the episodes of others.
@@ -110,6 +121,7 @@ impl Blocking {
         self.first = self.first.min(other.first);
         self.episodes += other.episodes;
         self.longest = self.longest.max(other.longest);
+        self.lasted += other.lasted;
         self.recovered = self.recovered.max(other.recovered);
         self.unfinished |= other.unfinished;
     }

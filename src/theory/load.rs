@@ -61,11 +61,11 @@ impl<'a> Load<'a> {
         self.pools.as_deref().filter(|_| !self.cut_short)
     }
 
-    fn rate_per_s(&self) -> f64 {
+    pub(super) fn rate_per_s(&self) -> f64 {
         self.rates.iter().sum()
     }
 
-    fn clients(&self) -> &'a [Client] {
+    pub(super) fn clients(&self) -> &'a [Client] {
         &self.host.clients
     }
 
@@ -85,7 +85,7 @@ impl<'a> Load<'a> {
     }
 
     /// Attempts a second at one pool of `class`.
-    fn pool_rate_per_s(&self, class: &PoolClass) -> f64 {
+    pub(super) fn pool_rate_per_s(&self, class: &PoolClass) -> f64 {
         class.shares.iter().map(|&(flow, share)| self.rates[flow] * share).sum()
     }
 
@@ -130,11 +130,16 @@ impl<'a> Load<'a> {
     }
 
     pub(super) fn sustainable_rate_per_s(&self, classes: &[PoolClass]) -> Option<f64> {
-        let times = |class: &PoolClass| Some(class.surely_seen() as f64 / self.most_in_use(class)?);
+        Some(self.rate_per_s() * self.mean_times(classes)?)
+    }
+
+    /// How many times the present load fits in the mean; `None` where nothing limits it.
+    pub(super) fn mean_times(&self, classes: &[PoolClass]) -> Option<f64> {
+        let times =
+            |class: &PoolClass| Some(class.surely_seen() as f64 / self.most_in_use(class)?.0);
         let times = classes.iter().map(times).collect::<Option<Vec<f64>>>()?;
         // A pool without load and without ports limits nothing.
-        let least = times.into_iter().fold(f64::INFINITY, f64::min);
-        least.is_finite().then(|| self.rate_per_s() * least)
+        Some(times.into_iter().fold(f64::INFINITY, f64::min)).filter(|least| least.is_finite())
     }
 
     pub(super) fn fill_time_s(&self, classes: &[PoolClass]) -> Option<f64> {
@@ -160,18 +165,29 @@ impl<'a> Load<'a> {
         classes.iter().filter_map(of_class).min_by(f64::total_cmp)
     }
 
-    /// Mean ports of one pool of `class` in use when most are, without refusals: just after a batch, where
-    /// attempts come in batches. Infinite when a hold is; `None` where batches do not keep step.
-    fn most_in_use(&self, class: &PoolClass) -> Option<f64> {
+    /// Mean and variance of the ports of one pool of `class` in use when most are, without refusals: just
+    /// after a batch, where attempts come in batches. Infinite when a hold is; `None` where batches do not
+    /// keep step.
+    pub(super) fn most_in_use(&self, class: &PoolClass) -> Option<(f64, f64)> {
         let load = self.pool_load_erl(class);
-        if !self.in_batches(class).any(|_| true) || load.is_infinite() {
-            return Some(load);
+        if self.in_batches(class).next().is_none() || load.is_infinite() {
+            return Some((load, load));
         }
         let of_batches = self.in_batches(class).map(|(flow, share)| {
             self.rates[flow] * share * self.holds[flow].mean_s().unwrap_or(f64::INFINITY)
         });
-        let others = load - of_batches.sum::<f64>();
-        Some(others + self.batches(class)?.last().map_or(0.0, |(_, in_use)| in_use))
+        let others = (load - of_batches.sum::<f64>()).max(0.0);
+        let last = self.batches(class)?.last();
+        let (in_use, variance) =
+            last.map_or((0.0, 0.0), |(_, in_use, variance)| (in_use, variance));
+        Some((others + in_use, others + variance))
+    }
+
+    /// Load of one pool of `class` if all its timers ran as long as they may on their grid.
+    pub(super) fn longest_load_erl(&self, class: &PoolClass) -> f64 {
+        // Means count half a step of the grid.
+        let rest_s = self.host.timer_grid.step(self.host.time_wait).as_secs_f64() / 2.0;
+        self.pool_load_erl(class) + self.pool_rate_per_s(class) * rest_s
     }
 
     /// When the first batch finds too few ports left in a pool of `class`, in seconds; `None` when none
@@ -189,7 +205,7 @@ impl<'a> Load<'a> {
             return None;
         }
         // Attempts are whole, and slopes are not exact.
-        self.batches(class)?.find(|&(_, in_use)| in_use > ports + 0.5).map(|(at, _)| at)
+        self.batches(class)?.find(|&(_, in_use, _)| in_use > ports + 0.5).map(|batch| batch.0)
     }
 
     /// The flows to a pool of `class` that come in batches, with the share that goes to one such pool.
@@ -198,8 +214,9 @@ impl<'a> Load<'a> {
     }
 
     /// The batches at a pool of `class`, the first at the start: seconds, and ports of it that connections of
-    /// batches hold just after it; until that grows no more. `None` where batches do not keep step.
-    fn batches(&self, class: &PoolClass) -> Option<impl Iterator<Item = (f64, f64)>> {
+    /// batches hold just after it, mean and variance; until that grows no more. `None` where batches do not
+    /// keep step.
+    fn batches(&self, class: &PoolClass) -> Option<impl Iterator<Item = (f64, f64, f64)>> {
         let every = |(flow, _)| match self.client_of(flow).arrivals {
             Arrivals::Batches { every, spacing: Spacing::Constant, .. } => Some(every),
             _ => None,
@@ -209,22 +226,26 @@ impl<'a> Load<'a> {
             return None;
         }
         let step_s = step.as_secs_f64();
-        let still_held = move |number: u32| -> f64 {
+        let still_held = move |number: u32| {
             let age_s = f64::from(number) * step_s;
             let of_flow = |(flow, share): (usize, f64)| {
                 // The share of holds that are longer than this is the slope of their limited mean.
                 let [now, then] =
                     [age_s, age_s + SLOPE_S].map(|limit| self.holds[flow].limited_mean_s(limit));
-                self.rates[flow] * step_s * share * (then - now) / SLOPE_S
+                let size = self.rates[flow] * step_s / self.flows[flow].share;
+                let held = self.flows[flow].share * share * (then - now) / SLOPE_S;
+                (size * held, size * (held * (1.0 - held)).max(0.0))
             };
-            self.in_batches(class).map(of_flow).sum()
+            let flows = self.in_batches(class).map(of_flow);
+            flows.fold((0.0, 0.0), |sum, of_one| (sum.0 + of_one.0, sum.1 + of_one.1))
         };
-        let held = (0..MOST_BATCHES).map(still_held).take_while(|held| *held > 1e-6);
-        let in_use = held.scan(0.0, |sum, held| {
-            *sum += held;
+        let held = (0..MOST_BATCHES).map(still_held).take_while(|held| held.0 > 1e-6);
+        let in_use = held.scan((0.0, 0.0), |sum, held| {
+            *sum = (sum.0 + held.0, sum.1 + held.1);
             Some(*sum)
         });
-        Some(in_use.enumerate().map(move |(number, sum)| (number as f64 * step_s, sum)))
+        let batch = move |(number, (mean, variance))| (number as f64 * step_s, mean, variance);
+        Some(in_use.enumerate().map(batch))
     }
 
     fn client_of(&self, flow: usize) -> &'a Client {
@@ -278,7 +299,7 @@ impl<'a> Load<'a> {
     }
 }
 
-fn comes_in_batches(client: &Client) -> bool {
+pub(super) fn comes_in_batches(client: &Client) -> bool {
     matches!(client.arrivals, Arrivals::Batches { .. })
 }
 
@@ -304,7 +325,7 @@ mod tests {
     use crate::units::SimDuration;
 
     fn expected(host: &Host) -> Expected {
-        Expected::of(&world(host.clone()), 0, Start::Empty)
+        Expected::of(&world(host.clone()), 0, Start::Empty, SimDuration::from_secs(600))
     }
 
     fn with(tcp: TcpSettings) -> Host {
@@ -334,7 +355,7 @@ mod tests {
         host.clients[1].targets[0].destination = 1;
         let mut world = world(host);
         world.destinations[0].answers = false;
-        let all = Expected::of(&world, 0, Start::Empty);
+        let all = Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600));
         close(all.mean_hold_s, 96.0);
         close(all.sustainable_rate_per_s, 600.0 * 16_384.0 / (300.0 * 131.0));
         let (silent, other) = (erlang_b(16_384, 39_300.0), erlang_b(16_384, 4_575.0));
@@ -363,7 +384,7 @@ mod tests {
         // Over loopback the server's TIME-WAITs count, but nobody's is cut short but theirs.
         let mut world = world(few);
         world.destinations[0].loopback = true;
-        close(Expected::of(&world, 0, Start::Empty).mean_hold_s, 1.0);
+        close(Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600)).mean_hold_s, 1.0);
     }
 
     #[test]
@@ -418,7 +439,7 @@ mod tests {
         host.clients[0].arrivals = Arrivals::ClosedLoop { workers: 20, think };
         let mut world = world(host);
         world.destinations[0].answers = false;
-        let all = Expected::of(&world, 0, Start::Empty);
+        let all = Expected::of(&world, 0, Start::Empty, SimDuration::from_secs(600));
         close(all.engset, 4.169_815_085_144_972e-2);
         close(all.sustainable_rate_per_s, 10.0);
     }

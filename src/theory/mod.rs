@@ -12,6 +12,7 @@ mod lifetimes;
 mod load;
 mod moments;
 mod pools;
+mod safe;
 mod sight;
 pub(crate) mod special;
 mod steady;
