@@ -19,6 +19,9 @@ use super::snapshot::Entry;
 use super::{ImportError, Importer};
 use crate::inspect::TcpState;
 
+/// What stands before an event of `conntrack -E`.
+const EVENTS: [&str; 3] = ["[NEW]", "[UPDATE]", "[DESTROY]"];
+
 /// Does this line look like one of conntrack?
 pub(super) fn is_one(line: &str) -> bool {
     let protocol = line.split_ascii_whitespace().any(|word| matches!(word, "tcp" | "udp"));
@@ -34,6 +37,13 @@ pub(super) fn read(
         let text = String::from_utf8_lossy(line);
         if text.trim().is_empty() || text.starts_with("conntrack v") {
             return Ok(());
+        }
+        if EVENTS.iter().any(|event| text.contains(event)) {
+            return Err(ImportError::Unfit(
+                "these are events, as conntrack -E tells them: a look says what is held, so import \
+                 that: conntrack -L -p tcp | portsim import -"
+                    .to_owned(),
+            ));
         }
         reading.tally.rows += 1;
         let mut words = text.split_ascii_whitespace().skip_while(|word| *word != "tcp");
@@ -66,8 +76,11 @@ pub(super) fn read(
 fn take(reading: &mut Importer<'_>, entry: &Entry) {
     if reading.is_wanted(entry.source.ip()) {
         let outside = !reading.options.limits.range.contains(entry.source.port());
-        reading.tally.used += 1;
-        reading.snapshot.add(entry, outside);
+        if reading.snapshot.add(entry, outside) {
+            reading.tally.used += 1;
+        } else {
+            reading.tally.leave_out(super::snapshot::SEEN);
+        }
     } else {
         reading.tally.leave_out("from other source addresses");
     }

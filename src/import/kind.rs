@@ -2,7 +2,7 @@
 
 use super::csv_columns::Columns;
 use super::tally::excerpt as of_bytes;
-use super::{conntrack, csv_columns, ss, vpc};
+use super::{conntrack, csv_columns, netstat, ss, vpc};
 
 /// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Kind {
     Vpc,
     /// `ss -tan`.
     Ss,
+    /// `netstat -an`.
+    Netstat,
     /// `conntrack -L`.
     Conntrack,
     /// Columns under a header.
@@ -21,7 +23,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Zeek, Self::Vpc, Self::Ss, Self::Conntrack, Self::Csv];
+    pub const ALL: [Self; 6] =
+        [Self::Zeek, Self::Vpc, Self::Ss, Self::Netstat, Self::Conntrack, Self::Csv];
 
     /// As `--kind` has it.
     #[must_use]
@@ -30,6 +33,7 @@ impl Kind {
             Self::Zeek => "zeek",
             Self::Vpc => "vpc",
             Self::Ss => "ss",
+            Self::Netstat => "netstat",
             Self::Conntrack => "conntrack",
             Self::Csv => "csv",
         }
@@ -42,6 +46,7 @@ impl Kind {
             Self::Zeek => "Zeek conn.log",
             Self::Vpc => "VPC flow log",
             Self::Ss => "output of ss",
+            Self::Netstat => "output of netstat -an",
             Self::Conntrack => "output of conntrack -L",
             Self::Csv => "CSV",
         }
@@ -50,7 +55,7 @@ impl Kind {
     /// Does it tell one moment, and not what happened over time?
     #[must_use]
     pub const fn is_snapshot(self) -> bool {
-        matches!(self, Self::Ss | Self::Conntrack)
+        matches!(self, Self::Ss | Self::Netstat | Self::Conntrack)
     }
 }
 
@@ -87,6 +92,9 @@ pub(super) fn detect(head: &[u8], columns: &Columns) -> Option<Kind> {
         }
         if conntrack::is_one(&line) {
             return Some(Kind::Conntrack);
+        }
+        if netstat::is_one(&line) {
+            return Some(Kind::Netstat);
         }
         if ss::is_one(&line) {
             return Some(Kind::Ss);
@@ -126,6 +134,23 @@ mod tests {
                 Some(Kind::Conntrack),
             ),
             ("start,src,dst,dport\n", Some(Kind::Csv)),
+            ("Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n", Some(Kind::Ss)),
+            ("0 0 192.0.2.10:40001 198.51.100.7:443\n", Some(Kind::Ss)),
+            ("tcp ESTAB 0 0 10.0.0.1:40000 10.0.0.5:443\n", Some(Kind::Ss)),
+            (
+                "Active Connections\n\n  Proto  Local Address  Foreign Address  State\n",
+                Some(Kind::Netstat),
+            ),
+            ("tcp4 0 0 192.0.2.10.49170 198.51.100.7.443 TIME_WAIT\n", Some(Kind::Netstat)),
+            (
+                "2026-07-18T17:27:03.000Z 2 123456789012 eni-0a1b 192.0.2.10 198.51.100.7 40001 443 6 20 \
+                 4249 1468862800 1468862823 ACCEPT OK\n",
+                Some(Kind::Vpc),
+            ),
+            (
+                "\"srcaddr\",\"dstaddr\",\"srcport\",\"dstport\",\"protocol\",\"start\",\"end\"\n",
+                Some(Kind::Vpc),
+            ),
             ("\n\n#path\tconn\n", Some(Kind::Zeek)),
             ("Dear sir, or madam\n", None),
             ("\0\0\0", None),

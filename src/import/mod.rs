@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes ─► Lines ─► one file a format ─► Connection ─► Collector     (Zeek, VPC, CSV)
-//!                                     └► Entry ──────► Snapshot      (ss, conntrack)
+//!                                     └► Entry ──────► Snapshot      (ss, netstat, conntrack)
 //! ```
 //!
 //! Every format is read as a stream: what is kept of it does not grow with its length. A line that cannot
@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use crate::inspect::TcpState;
 use crate::traffic::{Budget, Collected, Collector, Connection, Limits};
 
 mod conntrack;
@@ -23,7 +24,9 @@ mod fields;
 mod findings;
 mod kind;
 mod lines;
+mod look;
 mod moment;
+mod netstat;
 mod snapshot;
 mod ss;
 mod survey;
@@ -56,6 +59,8 @@ pub struct Options {
     pub kind: Option<Kind>,
     /// Columns of a CSV that are not called as they should be.
     pub columns: Columns,
+    /// The state of sockets whose rows do not tell it: `ss -tan state time-wait`.
+    pub state: Option<TcpState>,
     /// Only connections from these addresses count; from all, where there are none.
     pub only: Vec<IpAddr>,
     /// What the machines have in ports, and for how long they hold them.
@@ -154,6 +159,7 @@ impl<'a> Importer<'a> {
             Kind::Zeek => zeek::read(&mut lines, self)?,
             Kind::Vpc => vpc::read(&mut lines, self)?,
             Kind::Ss => ss::read(&mut lines, self)?,
+            Kind::Netstat => netstat::read(&mut lines, self)?,
             Kind::Conntrack => conntrack::read(&mut lines, self)?,
             Kind::Csv => csv::read(&mut lines, self)?,
         };

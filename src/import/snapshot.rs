@@ -19,11 +19,17 @@ const MOST_FLOWS: usize = 1 << 19;
 /// `nf_conntrack_tcp_timeout_time_wait`: Linux, Documentation/networking/nf_conntrack-sysctl.rst.
 pub(super) const CONNTRACK_TIME_WAIT: Duration = Duration::from_secs(120);
 
+/// Connections that are known again when they come a second time; as much memory again as flows.
+const MOST_KNOWN: usize = 1 << 20;
+
+/// Why a row is left out that tells of a connection again: in a later look, or in another zone.
+pub(super) const SEEN: &str = "of a connection that an earlier row told of";
+
 /// With fewer TIME-WAITs of known age, the oldest says little about since when they come.
 const ENOUGH: u64 = 100;
 
 /// One socket, or one entry of a connection table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
     pub state: TcpState,
     /// The side that opened it.
@@ -37,6 +43,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     flows: HashMap<(IpAddr, SocketAddr), Counts>,
+    /// Who has been counted.
+    known: HashSet<(SocketAddr, SocketAddr)>,
     /// Ports that something listens on: connections of theirs were opened by others.
     listening: HashSet<u16>,
     left_out: u64,
@@ -72,8 +80,20 @@ impl Snapshot {
         self.listening.insert(port);
     }
 
-    /// Counts an entry; `outside` when its port is not from the range.
-    pub fn add(&mut self, entry: &Entry, outside: bool) {
+    /// Counts an entry, if it tells of none that was counted; `outside` when its port is not from the range.
+    pub fn add(&mut self, entry: &Entry, outside: bool) -> bool {
+        let tuple = (entry.source, entry.destination);
+        let seen = match self.known.len() < MOST_KNOWN {
+            true => !self.known.insert(tuple),
+            false => self.known.contains(&tuple),
+        };
+        if !seen {
+            self.count(entry, outside);
+        }
+        !seen
+    }
+
+    fn count(&mut self, entry: &Entry, outside: bool) {
         let key = (entry.source.ip(), entry.destination);
         if self.flows.len() >= MOST_FLOWS && !self.flows.contains_key(&key) {
             self.left_out += 1;

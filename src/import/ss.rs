@@ -1,15 +1,15 @@
 //! `ss -tan`, with timers (`-o`) and processes (`-p`) or without.
 //!
 //! Source: ss(8) and misc/ss.c of iproute2: `State Recv-Q Send-Q Local Address:Port Peer Address:Port`,
-//! then `users:(...)` and `timer:(timewait,46sec,0)`. With several kinds of sockets `Netid` comes first.
+//! then `users:(...)` and `timer:(timewait,46sec,0)`. With several kinds of sockets `Netid` comes first; with a
+//! filter by one state, the state is left out.
 
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::fields::{address, shown};
+use super::fields::shown;
 use super::lines::Lines;
-use super::snapshot::Entry;
+use super::look::{self, Look, Row};
 use super::{ImportError, Importer};
 use crate::inspect::TcpState;
 
@@ -36,6 +36,15 @@ pub(super) fn is_one(line: &str) -> bool {
     words.next_if(|word| *word == "Netid" || is_netid(word));
     match words.next() {
         Some("State") => words.next() == Some("Recv-Q"),
+        Some("Recv-Q") => words.next() == Some("Send-Q"),
+        // `ss -H state ...`: two queues and two ends.
+        Some(word) if is_number(word) => {
+            words.next().is_some_and(is_number)
+                && words.clone().count() >= 2
+                && words
+                    .take(2)
+                    .all(|end| end.rsplit_once(':').is_some_and(|(_, port)| is_number(port)))
+        }
         Some(word) => {
             STATES.contains(&word) && words.next().is_some_and(|n| n.parse::<u64>().is_ok())
         }
@@ -57,19 +66,19 @@ pub(super) fn read(
     reading: &mut Importer<'_>,
 ) -> Result<bool, ImportError> {
     reading.snapshot.tells_who = true;
-    let mut listens = false;
-    let mut timers = false;
+    let mut look = Look::default();
     let stopped = reading.each_line(lines, |reading, line, number| {
         let text = String::from_utf8_lossy(line);
         let indented = text.starts_with([' ', '\t']);
         let mut words = text.split_ascii_whitespace().peekable();
         let netid = words.next_if(|word| *word == "Netid" || is_netid(word));
-        let Some(state) = words.next() else { return Ok(()) };
-        if state == "State" {
+        let Some(&first) = words.peek() else { return Ok(()) };
+        if matches!(first, "State" | "Recv-Q") {
+            look.header();
             return Ok(());
         }
         reading.tally.rows += 1;
-        if indented && !STATES.contains(&state) {
+        if indented && !STATES.contains(&first) && !is_number(first) {
             reading.tally.leave_out("details of the socket above");
             return Ok(());
         }
@@ -77,98 +86,47 @@ pub(super) fn read(
             reading.tally.leave_out("of other protocols than TCP");
             return Ok(());
         }
-        match socket(state, words) {
-            Ok(Row::Listens(port)) => {
-                listens = true;
-                reading.snapshot.listens(port);
-                reading.tally.leave_out("listening");
-            }
-            Ok(Row::Connected(entry)) => {
-                timers |= entry.remaining.is_some();
-                connected(reading, &entry);
-            }
-            Err(why) => reading.tally.bad(number, why, line),
-        }
+        // `ss state time-wait` leaves the state out.
+        let state = if is_number(first) {
+            reading.options.state.ok_or_else(|| ImportError::Unfit(NO_STATE.to_owned()))
+        } else {
+            words.next();
+            Ok(match first {
+                "NEW-SYN-RECV" => TcpState::SynReceived,
+                _ => match TcpState::parse(first) {
+                    Some(state) => state,
+                    None => {
+                        let why = format!("`{}` is not a state", shown(first.as_bytes()));
+                        reading.tally.bad(number, why, line);
+                        return Ok(());
+                    }
+                },
+            })
+        };
+        look.take(reading, socket(state?, words), line, number);
         Ok(())
     })?;
-    lacks(reading, listens, timers);
+    look.lacks(reading, "ss -tano", "ss -tan");
     Ok(stopped)
 }
 
-fn connected(reading: &mut Importer<'_>, entry: &Entry) {
-    if !reading.options.limits.range.contains(entry.source.port()) {
-        reading.tally.leave_out("from ports outside the range: opened by the other side, or bound");
-    } else if reading.is_wanted(entry.source.ip()) {
-        reading.tally.used += 1;
-        reading.snapshot.add(entry, false);
-    } else {
-        reading.tally.leave_out("from other source addresses");
-    }
-}
+/// What to do about rows without a state.
+const NO_STATE: &str = "its rows have no state, as after `ss -tan state time-wait`: say which with --state time-wait, \
+                        or import all of `ss -tan`";
 
-fn lacks(reading: &mut Importer<'_>, listens: bool, timers: bool) {
-    let tally = &mut reading.tally;
-    tally.lacks(
-        "One look tells no lifetimes: their mean follows from the number open and the rate (Little's \
-         law), and connections that leave no TIME-WAIT here are not seen to end.",
-    );
-    if !timers {
-        tally.lacks(
-            "Without timers (ss -tano) the age of TIME-WAITs is not told: they count as come evenly over \
-             the time that one lasts.",
-        );
-    }
-    if !listens {
-        tally.lacks(
-            "No listening sockets are listed (ss -tan shows them): connections that others opened to a \
-             port inside the range would count as opened here.",
-        );
-    }
-}
-
-enum Row {
-    Listens(u16),
-    Connected(Entry),
-}
-
-fn socket<'a>(state: &str, mut words: impl Iterator<Item = &'a str>) -> Result<Row, String> {
-    let state = match state {
-        "NEW-SYN-RECV" => TcpState::SynReceived,
-        _ => TcpState::parse(state)
-            .ok_or_else(|| format!("`{}` is not a state", shown(state.as_bytes())))?,
-    };
+fn socket<'a>(state: TcpState, mut words: impl Iterator<Item = &'a str>) -> Result<Row, String> {
     let (_, _) = (words.next(), words.next());
     let (Some(local), Some(peer)) = (words.next(), words.next()) else {
         return Err("no two addresses".to_owned());
     };
-    let port = |text: &str| text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    if matches!(state, TcpState::Listen | TcpState::Bound | TcpState::Closed)
-        || peer.ends_with(":*")
-    {
-        let named = || format!("`{}` has no port in numbers (ss -n)", shown(local.as_bytes()));
-        return port(local).map(Row::Listens).ok_or_else(named);
-    }
     let remaining =
         words.find_map(|word| word.strip_prefix("timer:(timewait,")).and_then(time_left);
-    Ok(Row::Connected(Entry {
-        state,
-        source: end_point(local)?,
-        destination: end_point(peer)?,
-        remaining,
-    }))
+    // `10.0.0.1:443`, `[::1]:443`, `[fe80::1%eth0]:443`, `10.0.0.1%eth0:443`.
+    look::row(state, [local, peer], |text| text.rsplit_once(':'), remaining, "ss -n")
 }
 
-/// `10.0.0.1:443`, `[::1]:443`, `[fe80::1%eth0]:443`, `10.0.0.1%eth0:443`.
-fn end_point(text: &str) -> Result<SocketAddr, String> {
-    let wrong = || format!("`{}` is not an address and a port in numbers", shown(text.as_bytes()));
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let host = host.trim_start_matches('[');
-    let host = host.split(['%', ']']).next().unwrap_or(host);
-    let ip: IpAddr = address(host.as_bytes()).map_err(|_| wrong())?;
-    match port.parse() {
-        Ok(0) | Err(_) => Err(wrong()),
-        Ok(port) => Ok(SocketAddr::new(ip, port)),
-    }
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `46sec,0)`, `1min12sec,0)`, and below ten seconds `2.916ms,0)`, which are 2.916 s, or `850ms,0)`, which
@@ -221,6 +179,9 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_ss_writes_them() {
+        let read = |peer: &'static str| {
+            socket(TcpState::Established, ["0", "0", "10.0.0.9:40000", peer].into_iter())
+        };
         for (text, meant) in [
             ("10.0.0.1:443", "10.0.0.1:443"),
             ("[::ffff:10.0.0.1]:443", "10.0.0.1:443"),
@@ -228,10 +189,11 @@ mod tests {
             ("[fe80::1]%eth0:22", "[fe80::1]:22"),
             ("127.0.0.53%lo:53", "127.0.0.53:53"),
         ] {
-            assert_eq!(end_point(text), Ok(meant.parse().unwrap()), "{text}");
+            let Ok(Row::Connected(entry)) = read(text) else { panic!("{text}") };
+            assert_eq!(entry.destination, meant.parse().unwrap(), "{text}");
         }
-        for wrong in ["web:https", "10.0.0.1", "10.0.0.1:70000", "", ":", "[::1"] {
-            assert!(end_point(wrong).is_err(), "{wrong}");
+        for wrong in ["web:https", "10.0.0.1", "10.0.0.1:70000", ":", "[::1"] {
+            assert!(read(wrong).unwrap_err().contains("(ss -n)"), "{wrong}");
         }
     }
 }

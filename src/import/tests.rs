@@ -10,6 +10,7 @@ fn options(kind: Option<Kind>) -> Options {
     Options {
         kind,
         columns: Columns::default(),
+        state: None,
         only: Vec::new(),
         limits: Limits::of("linux", &[]).unwrap(),
         budget: Budget::default(),
@@ -245,6 +246,135 @@ fn conntrack_entries_that_are_offloaded_are_open() {
     assert_eq!((record.kind, record.tally.rows, record.tally.bad), (Kind::Conntrack, 4, 1));
     assert_eq!(flow(&record, "10.0.0.5:443").standing, 3);
     assert_eq!(record.tally.first_bad[0].why, "no seconds that the entry has left");
+}
+
+/// One look, three times over; a connection in three zones.
+#[test]
+fn what_is_told_twice_counts_once() {
+    let look = SS.lines().take(7).collect::<Vec<&str>>().join("\n") + "\n";
+    let record = read(look.repeat(3));
+    let once = read(&look);
+    assert_eq!(record.seen.sources[0].peak.ports, once.seen.sources[0].peak.ports);
+    assert_eq!(record.tally.used, once.tally.used);
+    assert!(record.tally.missing[0].contains("several looks"), "{:?}", record.tally.missing);
+    let entry = "tcp      6 299 ESTABLISHED src=192.0.2.10 dst=198.51.100.7 sport=40001 dport=80 \
+                 src=198.51.100.7 dst=192.0.2.10 sport=80 dport=40001 [ASSURED] mark=1 ";
+    let zones = read(
+        ["zone=4 use=1\n", "zone=5 use=1\n", "use=1\n"].map(|end| format!("{entry}{end}")).concat(),
+    );
+    assert_eq!((zones.tally.used, zones.seen.sources[0].peak.ports), (1, 1));
+}
+
+#[test]
+fn events_of_conntrack_are_no_look() {
+    let event = "    [NEW] tcp      6 120 SYN_SENT src=192.0.2.10 dst=198.51.100.7 sport=40001 dport=443 \
+                 [UNREPLIED] src=198.51.100.7 dst=192.0.2.10 sport=443 dport=40001\n";
+    let error = read_as(event, &options(None)).unwrap_err().to_string();
+    assert!(error.contains("conntrack -L -p tcp | portsim import -"), "{error}");
+}
+
+#[test]
+fn netstat_is_read_as_each_system_writes_it() {
+    for text in [
+        "Active Internet connections (servers and established)\n\
+         Proto Recv-Q Send-Q Local Address           Foreign Address         State      \n\
+         tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN     \n\
+         tcp        0      0 192.0.2.10:40001        198.51.100.7:443        TIME_WAIT  \n\
+         tcp6       0      0 192.0.2.10:40002        198.51.100.7:443        ESTABLISHED\n\
+         udp        0      0 0.0.0.0:68              0.0.0.0:*                          \n\
+         Active UNIX domain sockets (servers and established)\n\
+         Proto RefCnt Flags       Type       State         I-Node   Path\n\
+         unix  2      [ ]         DGRAM                    12345    /run/x\n",
+        "Active Internet connections (including servers)\n\
+         Proto Recv-Q Send-Q Local Address          Foreign Address        (state)    \n\
+         tcp46      0      0  *.22                   *.*                    LISTEN     \n\
+         tcp4       0      0  192.0.2.10.40001       198.51.100.7.443       TIME_WAIT  \n\
+         tcp4       0      0  192.0.2.10.40002       198.51.100.7.443       ESTABLISHED\n\
+         udp4       0      0  *.68                   *.*                               \n\
+         Active LOCAL (UNIX) domain sockets\n\
+         Address          Type   Recv-Q Send-Q            Inode\n\
+         deadbeef stream      0      0                0\n",
+        "\r\nActive Connections\r\n\r\n\
+         \x20 Proto  Local Address          Foreign Address        State           PID\r\n\
+         \x20 TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       4\r\n\
+         \x20 TCP    192.0.2.10:40001       198.51.100.7:443       TIME_WAIT       0\r\n\
+         \x20 TCP    192.0.2.10:40002       198.51.100.7:443       ESTABLISHED     812\r\n\
+         \x20 UDP    0.0.0.0:68             *:*                                    900\r\n",
+    ] {
+        let record = read(text);
+        assert_eq!(
+            (record.kind, record.tally.used, record.tally.bad),
+            (Kind::Netstat, 2, 0),
+            "{text}"
+        );
+        let seen = flow(&record, "198.51.100.7:443");
+        assert_eq!(
+            (seen.ends.client, seen.lifetimes.mean()),
+            (1, Some(Duration::from_nanos(61_024_000_000))),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rows_of_ss_without_a_state_have_that_which_is_said() {
+    let text = "Recv-Q Send-Q Local Address:Port   Peer Address:Port Process\n\
+                0      0      192.0.2.10:40001     198.51.100.7:443\n\
+                0      0      192.0.2.10:40002     198.51.100.7:443\n";
+    let error = read_as(text, &options(None)).unwrap_err().to_string();
+    assert!(error.contains("--state time-wait"), "{error}");
+    let said = Options { state: Some(TcpState::TimeWait), ..options(None) };
+    let record = read_as(text, &said).unwrap();
+    assert_eq!(flow(&record, "198.51.100.7:443").ends.client, 2);
+    // Without a heading, as `ss -H` prints them.
+    let bare = text.split_once('\n').unwrap().1;
+    assert_eq!(read_as(bare, &said).unwrap().tally.used, 2);
+}
+
+#[test]
+fn names_instead_of_numbers_are_answered_with_what_prints_numbers() {
+    let text = "State      Recv-Q Send-Q   Local Address:Port        Peer Address:Port\n\
+                LISTEN     0      128            0.0.0.0:ssh              0.0.0.0:*\n\
+                TIME-WAIT  0      0            192.0.2.10:46422       198.51.100.7:https\n";
+    let record = read(text);
+    assert_eq!(record.tally.bad, 2);
+    assert!(record.tally.first_bad.iter().all(|bad| bad.why.ends_with("in numbers (ss -n)")));
+}
+
+#[test]
+fn flow_logs_are_read_as_cloudwatch_and_athena_export_them() {
+    let (there, back) = (
+        "2 123456789012 eni-0a1b2c3d 192.0.2.10 198.51.100.7 40001 443 6 20 4249 1468862800 1468862823 ACCEPT OK",
+        "2 123456789012 eni-0a1b2c3d 198.51.100.7 192.0.2.10 443 40001 6 18 4249 1468862800 1468862823 ACCEPT OK",
+    );
+    let time = "2026-07-18T17:27:03.000Z";
+    let commas = |line: &str| line.replace(' ', ",");
+    let quoted = |line: &str| format!("\"{}\"", line.replace(' ', "\",\""));
+    let names = "version account_id interface_id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+                 action log_status";
+    let old_names = "version account interfaceid sourceaddress destinationaddress sourceport destinationport \
+                     protocol numpackets numbytes starttime endtime action logstatus";
+    for text in [
+        format!("{time} {there}\n{time} {back}\n"),
+        format!("timestamp,message\n1468862823000,{there}\n1468862823000,{back}\n"),
+        format!("{}\n{}\n{}\n", quoted(names), quoted(there), quoted(back)),
+        format!("{}\n{}\n{}\n", commas(old_names), commas(there), commas(back)),
+    ] {
+        let record = read(&text);
+        assert_eq!(
+            (record.kind, record.tally.rows, record.tally.used),
+            (Kind::Vpc, 2, 1),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_log_of_zeek_whose_tabs_became_spaces_is_read() {
+    let spaces = ZEEK.replace('\t', " ");
+    let (spaced, tabbed) = (read(spaces), read(ZEEK));
+    assert_eq!((spaced.tally.used, spaced.tally.bad), (tabbed.tally.used, 0));
+    assert!(spaced.tally.missing[0].starts_with("Its tabs have become spaces"));
 }
 
 #[test]

@@ -46,18 +46,55 @@ const VERSION_2: &str = "version account-id interface-id srcaddr dstaddr srcport
 
 /// Does this line look like one of a VPC flow log?
 pub(super) fn is_one(line: &str) -> bool {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    is_header(&words) || (words.len() == 14 && words[0] == "2" && words[2].starts_with("eni-"))
+    let words = split(line);
+    let words = without_time(&words, 14);
+    is_header(line, words) || (words.len() == 14 && words[0] == "2" && words[2].starts_with("eni-"))
 }
 
-fn is_header(words: &[&str]) -> bool {
-    let has = |name: &str| words.iter().any(|word| normal(word) == name);
-    has("srcaddr") && has("dstaddr") && words.len() >= 4
+/// The fields of a line: parted by spaces, or by commas where a query wrote it (Athena).
+fn split(line: &str) -> Vec<&str> {
+    if !line.contains(',') {
+        return line.split_ascii_whitespace().collect();
+    }
+    let cells: Vec<&str> = line.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
+    match cells[..] {
+        // `1468862803000,2 123456789012 eni-...`: CloudWatch puts the message behind its time.
+        [_, message] => message.split_ascii_whitespace().collect(),
+        _ => cells,
+    }
 }
 
-/// A field's name as the guide writes it.
+/// Exports of CloudWatch and S3 have a time before each record.
+fn without_time<'a, 'b>(words: &'b [&'a str], fields: usize) -> &'b [&'a str] {
+    match words {
+        [time, record @ ..] if record.len() == fields && time.contains('T') => record,
+        _ => words,
+    }
+}
+
+/// One by spaces may lack what is needed, which is told then; by commas it could be any CSV.
+fn is_header(line: &str, words: &[&str]) -> bool {
+    let has = |name: &&str| words.iter().any(|word| normal(word) == *name);
+    let needed = if line.contains(',') { NEEDED } else { 2 };
+    words.len() >= 4 && NAMES[..needed].iter().all(has)
+}
+
+/// A field's name as the guide writes it; the table that it proposes for Athena has names of its own.
 fn normal(word: &str) -> String {
-    word.trim_matches(|letter| "${}\"".contains(letter)).to_ascii_lowercase().replace('_', "-")
+    let name = word.trim_matches(|letter| "${}\"".contains(letter)).to_ascii_lowercase();
+    match name.replace('_', "-").as_str() {
+        "sourceaddress" => "srcaddr",
+        "destinationaddress" => "dstaddr",
+        "sourceport" => "srcport",
+        "destinationport" => "dstport",
+        "starttime" => "start",
+        "endtime" => "end",
+        "tcpflags" => "tcp-flags",
+        "logstatus" => "log-status",
+        "interfaceid" => "interface-id",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// Which of [`NAMES`] is in each column.
@@ -87,15 +124,16 @@ pub(super) fn read(
     let mut layout = columns(&usual)?;
     let stopped = reading.each_line(lines, |reading, line, number| {
         let text = String::from_utf8_lossy(line);
-        let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        if words.is_empty() {
+        let words = split(&text);
+        if words.is_empty() || words == ["message"] {
             return Ok(());
         }
-        if is_header(&words) {
+        if is_header(&text, &words) {
             layout = columns(&words)?;
             return Ok(());
         }
         reading.tally.rows += 1;
+        let words = without_time(&words, layout.len());
         if words.len() != layout.len() {
             let fields = plural(words.len() as u64, "field", "fields");
             let why = format!("{fields}, not {}", layout.len());
@@ -103,7 +141,7 @@ pub(super) fn read(
             return Ok(());
         }
         let mut row = [""; NAMES.len()];
-        for (column, word) in layout.iter().zip(&words) {
+        for (column, word) in layout.iter().zip(words) {
             if let Some(column) = column {
                 row[*column] = word;
             }

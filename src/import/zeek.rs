@@ -15,6 +15,8 @@ use super::{ImportError, Importer, zeek_json};
 /// What the header says; it can come again where logs were put one behind the other.
 struct Header {
     separator: u8,
+    /// Have its tabs become spaces, as they do when text is pasted?
+    spaced: bool,
     unset: Vec<u8>,
     /// Which of [`NAMES`] is in each column, up to the last that is needed.
     columns: Vec<Option<usize>>,
@@ -27,8 +29,13 @@ pub(super) fn read(
     lines: &mut Lines<'_, impl Read>,
     reading: &mut Importer<'_>,
 ) -> Result<bool, ImportError> {
-    let mut header =
-        Header { separator: b'\t', unset: b"-".to_vec(), columns: Vec::new(), conn: true };
+    let mut header = Header {
+        separator: b'\t',
+        spaced: false,
+        unset: b"-".to_vec(),
+        columns: Vec::new(),
+        conn: true,
+    };
     let mut missing = [true; NAMES.len() - NEEDED];
     let stopped = reading.each_line(lines, |reading, line, number| {
         match line.first() {
@@ -49,7 +56,8 @@ pub(super) fn read(
             return Ok(());
         }
         missing.fill(false);
-        match header.row(line) {
+        let tabbed = header.spaced.then(|| with_tabs(line, header.separator));
+        match header.row(tabbed.as_deref().unwrap_or(line)) {
             Ok(row) => connection(reading, &row, line, number),
             Err(why) => reading.tally.bad(number, why, line),
         }
@@ -70,6 +78,17 @@ impl Header {
         if let Some(separator) = text.strip_prefix("#separator ") {
             self.separator = separator_of(separator.trim());
             return Ok(());
+        }
+        if !text.contains(char::from(self.separator)) && text.trim().contains(' ') {
+            if text.starts_with("#fields") {
+                self.spaced = true;
+                reading.tally.lacks(
+                    "Its tabs have become spaces: fields are told apart by spaces, which empty ones \
+                     or such with spaces would upset.",
+                );
+            }
+            let tabbed = with_tabs(line, self.separator);
+            return self.take(&tabbed, reading);
         }
         let mut words = text.split(char::from(self.separator));
         match words.next() {
@@ -127,6 +146,12 @@ impl Header {
         }
         Ok(row)
     }
+}
+
+/// The words of `line` with `separator` between them.
+fn with_tabs(line: &[u8], separator: u8) -> Vec<u8> {
+    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.collect::<Vec<&[u8]>>().join(&separator)
 }
 
 /// `\x09` as a byte.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 use portsim::import::{Columns, Kind};
+use portsim::inspect::TcpState;
 use portsim::model::PortRange;
 
 use super::values::port_range;
@@ -14,6 +15,7 @@ const IMPORT_EXAMPLES: &str = "Examples:
   portsim import conn.log                       Zeek, tab-separated or JSON
   zcat conn.*.log.gz | portsim import -         packed records, by way of stdin
   ss -tano | portsim import -                   this machine, at this moment
+  netstat -an | portsim import -                the same of macOS, a BSD or Windows
   conntrack -L | portsim import -               a NAT: the ports of its own address
   portsim import flows.log --preset linux --ports 1024-65535
   portsim import calls.csv --columns start=begun:ms,source=client,destination=server
@@ -46,6 +48,9 @@ pub struct ImportArgs {
     /// Which column of a CSV says what: start=ts:ms,source=client_ip.
     #[arg(long, value_name = "FIELD=COLUMN,...", value_parser = columns)]
     pub columns: Option<Columns>,
+    /// The state of all sockets, where ss was asked for one and does not print it: time-wait.
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub state: Option<TcpState>,
     /// The platform whose range and timers demand is held against.
     #[arg(long, value_name = "NAME", default_value = "linux")]
     pub preset: String,
@@ -86,6 +91,11 @@ fn kind() -> impl clap::builder::TypedValueParser<Value = Kind> {
         let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
         found.expect("the names are those of the kinds")
     })
+}
+
+fn state(text: &str) -> Result<TcpState, String> {
+    let known = || TcpState::ALL.map(|state| state.name().to_lowercase()).join(", ");
+    TcpState::parse(text).ok_or_else(|| format!("there is no such state (there are {})", known()))
 }
 
 fn columns(text: &str) -> Result<Columns, String> {

@@ -42,6 +42,7 @@ pub fn import(args: &ImportArgs) -> Status {
     let options = Options {
         kind: args.kind,
         columns: args.columns.clone().unwrap_or_default(),
+        state: args.state,
         only: args.sources.iter().map(|source| source.to_canonical()).collect(),
         limits,
         budget: Budget::default(),

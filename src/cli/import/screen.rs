@@ -30,7 +30,9 @@ pub fn report(findings: &Findings, title: &str, width: usize) -> String {
 fn read(findings: &Findings) -> String {
     let snapshot = findings.first.is_none();
     let (one, many) = match findings.kind {
-        "ss" => ("socket that was opened from here", "sockets that were opened from here"),
+        "ss" | "netstat" => {
+            ("socket that was opened from here", "sockets that were opened from here")
+        }
         _ if snapshot => ("entry that holds a port", "entries that hold a port"),
         _ => ("connection", "connections"),
     };
