@@ -387,11 +387,7 @@ fn a_run_writes_figures_record_and_charts_and_no_litter() {
         "ports.svg",
         "pressure.png",
         "pressure.svg",
-        "reuse.png",
-        "reuse.svg",
         "run.json",
-        "search.png",
-        "search.svg",
         "summary.json",
         "timeline.csv",
     ];
@@ -408,11 +404,19 @@ fn of_several_hosts_each_has_its_own_timeline_and_charts() {
     let workshop = Workshop::overloaded(second);
     workshop.portsim(&["run", "crawler.toml"]).success();
     let read = |name: &str| workshop.read(&format!("results/crawler/{name}"));
-    // The host that blocks is the one that the main charts show.
-    assert!(read("pressure.svg").contains("crawler, crawler: runs dry"));
-    assert_eq!(read("pressure.svg"), read("pressure-crawler.svg"));
+    // Side by side, and each by itself; ports are those of the host that refuses.
+    assert!(read("pressure.svg").contains("1 of 2 hosts runs dry; crawler refuses"));
+    assert!(read("pressure-crawler.svg").contains("crawler: runs dry"));
     assert_eq!(read("ports.svg"), read("ports-crawler.svg"));
-    assert!(read("pressure-b_c.svg").contains("crawler, b/c: holds"));
+    assert!(read("pressure-b_c.svg").contains("b/c: holds"));
+    // Only what is asked for.
+    assert!(!workshop.path("results/crawler/reuse.svg").exists());
+    let only = ["run", "crawler.toml", "--charts", "reuse,search", "--out", "only"];
+    workshop.portsim(&only).success();
+    for (name, drawn) in [("reuse", true), ("search", true), ("pressure", false), ("ports", false)]
+    {
+        assert_eq!(workshop.path(&format!("only/crawler/{name}.svg")).exists(), drawn, "{name}");
+    }
     let opened = |name: &str| -> f64 {
         let row = read(name).lines().nth(7).unwrap().to_owned();
         row.split(',').nth(1).unwrap().parse().unwrap()

@@ -1,7 +1,7 @@
 //! Refusals by reason and ports by state: what the engine counts comes out in the reports.
 
 use portsim::model::{Destination, SearchCost, Target};
-use portsim::replicate::{Unwatched, replicate};
+use portsim::replicate::{self, Unwatched, replicate};
 use portsim::report::{Summary, timeline, verdict};
 use portsim::scenario::{Scenario, parse};
 use portsim::stats::Outcome;
@@ -71,4 +71,30 @@ fn searching_takes_its_share_of_a_core() {
     assert_eq!(json["whole"]["search_s"]["p99"], 0.001);
     let share = json["whole"]["search_core_share"].as_f64().expect("a share");
     assert!((share / 0.02 - 1.0).abs() < 0.02, "{share}");
+}
+
+/// A port that a client asks for by its number may lie outside the range: it is drawn apart from it.
+#[test]
+fn ports_bound_outside_the_range_are_drawn_apart() {
+    let text = "[run]
+duration = '60 s'
+[host.h]
+ports = '60000-60009'
+[client.c]
+arrivals = { process = 'poisson', rate = '10 / s' }
+lifetime = '1 s'
+binds = { ports = '40000-40009' }
+[client.d]
+arrivals = { process = 'poisson', rate = '1 / s' }
+lifetime = '1 s'";
+    let scenario = parse("apart", "apart.toml", text, &[]).unwrap_or_else(|all| panic!("{all}"));
+    let map = replicate::port_map(&scenario.world, &scenario.settings, 0, 60, 10);
+    assert_eq!(map.outside.ports().len(), 10);
+    for cells in [&map.cells, &map.outside_cells] {
+        assert!(cells.iter().all(|cell| (0.0..=1.001).contains(&cell.taken())));
+        assert!(cells.last().is_some_and(|cell| cell.taken() > 0.9), "full to the end");
+    }
+    let outcome =
+        replicate(&scenario.world, &scenario.settings, &Unwatched).expect("nobody stops it");
+    assert!(outcome.whole.utilisation.hi <= 1.0);
 }

@@ -25,7 +25,50 @@ pub(super) struct Bin {
     pub attempts: f64,
 }
 
+/// Attempts that a bin has at least, where they are drawn: of fewer it would show how they happen to fall
+/// into bins, evenly spaced ones as waves.
+const FEWEST_ATTEMPTS: f64 = 20.0;
+/// Bins that are left at least.
+const FEWEST_BINS: usize = 60;
+
+/// Neighbours together, as many as it takes to have [`FEWEST_ATTEMPTS`] in most of them.
+pub(super) fn coarser(bins: Vec<Bin>) -> Vec<Bin> {
+    let Some(length) = bins.first().map(|bin| bin.end - bin.start) else { return bins };
+    let attempts: f64 = bins.iter().map(|bin| bin.attempts * (bin.end - bin.start)).sum();
+    let mean = attempts / bins.len() as f64;
+    let wanted = (FEWEST_ATTEMPTS / mean.max(1e-9)).ceil();
+    let together = wanted.min((bins.len() / FEWEST_BINS) as f64).max(1.0) as usize;
+    if together == 1 || length <= 0.0 {
+        return bins;
+    }
+    bins.chunks(together).map(Bin::together).collect()
+}
+
 impl Bin {
+    /// Neighbours as one.
+    fn together(parts: &[Self]) -> Self {
+        let (start, end) = (parts[0].start, parts[parts.len() - 1].end);
+        let mean = |value: fn(&Self) -> f64| {
+            let sum: f64 = parts.iter().map(|bin| value(bin) * (bin.end - bin.start)).sum();
+            sum / (end - start).max(1e-9)
+        };
+        Self {
+            start,
+            end,
+            established: mean(|bin| bin.established),
+            connecting: mean(|bin| bin.connecting),
+            closing: mean(|bin| bin.closing),
+            time_wait: mean(|bin| bin.time_wait),
+            in_use: (mean(|bin| bin.in_use.0), mean(|bin| bin.in_use.1)),
+            blocked: Spread {
+                mean: mean(|bin| bin.blocked.mean),
+                min: mean(|bin| bin.blocked.min),
+                max: mean(|bin| bin.blocked.max),
+            },
+            attempts: mean(|bin| bin.attempts),
+        }
+    }
+
     /// Ports in use, mean over replications.
     pub(super) fn total(&self) -> f64 {
         self.established + self.connecting + self.closing + self.time_wait

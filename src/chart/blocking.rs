@@ -22,7 +22,7 @@ const TALL_ENTRY: f64 = 34.0;
 const SHORT_ENTRY: f64 = 18.0;
 const MOST_TALL_ENTRIES: usize = 10;
 /// The key names this many points; the rest stay numbered dots.
-const MOST_ENTRIES: usize = 36;
+const MOST_ENTRIES: usize = 80;
 /// Loads beyond this many erlangs a port stand at the edge with their figure.
 const MOST_LOAD: f64 = 2.5;
 
@@ -71,7 +71,10 @@ fn points(runs: &[(&Scenario, &Outcome)]) -> Vec<Point> {
             pool: limit.figures.num_ephemeral,
         })
     });
-    all.collect()
+    // Those that refuse something are numbered, so they come first.
+    let (refusing, others): (Vec<Point>, Vec<Point>) =
+        all.partition(|point| point.blocked.mean > 0.0);
+    refusing.into_iter().chain(others).collect()
 }
 
 fn finding(points: &[Point]) -> String {
@@ -81,13 +84,13 @@ fn finding(points: &[Point]) -> String {
     };
     let blocking = points.iter().filter(|point| point.blocked.mean > 0.0).count();
     let share = percent(worst.blocked.mean);
-    let kind = if points.iter().any(|point| point.one_of_several) { "limits" } else { "scenarios" };
+    let kind = if points.iter().any(|point| point.one_of_several) { "hosts" } else { "scenarios" };
     match (points.len(), blocking) {
-        (1, 0) => format!("{} blocks nothing at {}", worst.name, load(worst.load)),
-        (1, _) => format!("{} blocks {share} at {}", worst.name, load(worst.load)),
-        (all, 0) => format!("none of {all} {kind} blocks anything"),
+        (1, 0) => format!("{} refuses nothing at {}", worst.name, load(worst.load)),
+        (1, _) => format!("{} refuses {share} at {}", worst.name, load(worst.load)),
+        (all, 0) => format!("None of {all} {kind} refuses anything"),
         (all, some) => {
-            format!("{some} of {all} {kind} block attempts; {} the most, {share}", worst.name)
+            format!("{some} of {all} {kind} refuse attempts: {} {share}, the most", worst.name)
         }
     }
 }
@@ -150,7 +153,7 @@ impl<'a> Blocking<'a> {
         let (Scale::Linear(_, load), Scale::Linear(_, share)) = (panel.x, panel.y) else {
             unreachable!("both axes are even")
         };
-        panel.caption(canvas, "attempts blocked");
+        panel.caption(canvas, "attempts refused");
         if self.points.is_empty() {
             panel
                 .says(canvas, "closed loops and connections that never close have no offered load");
@@ -194,7 +197,12 @@ impl<'a> Blocking<'a> {
                 canvas.path(&[(x, low), (x, high)], line(ESTABLISHED, 1.4));
             }
         }
-        for &dot in &dots {
+        // Those that refuse nothing all lie on the axis: hollow, beneath the others, and without numbers.
+        let refuses = |point: &Point| point.blocked.mean > 0.0;
+        for (_, &dot) in self.points.iter().zip(&dots).filter(|(point, _)| !refuses(point)) {
+            hollow(canvas, dot);
+        }
+        for (_, &dot) in self.points.iter().zip(&dots).filter(|(point, _)| refuses(point)) {
             canvas.dot(dot, 5.5, line(PAPER, 1.0));
             canvas.dot(dot, 4.3, line(ESTABLISHED, 1.0));
         }
@@ -217,7 +225,8 @@ impl<'a> Blocking<'a> {
         let look = bold(SMALL, INK);
         let mut taken: Vec<Spot> = dots.iter().map(|&dot| Spot::around(dot, 5.0, 5.0)).collect();
         let mut numbers = Vec::new();
-        for (index, (point, &dot)) in self.points.iter().zip(dots).enumerate() {
+        let all = self.points.iter().zip(dots).enumerate();
+        for (index, (point, &dot)) in all.filter(|(_, (point, _))| point.blocked.mean > 0.0) {
             let text = match point.load > MOST_LOAD {
                 true => format!("{} → {}", index + 1, short((point.load * 10.0).round() / 10.0)),
                 false => (index + 1).to_string(),
@@ -248,8 +257,12 @@ impl<'a> Blocking<'a> {
         }
         y += 8.0;
         for (index, point) in self.points.iter().enumerate().take(MOST_ENTRIES) {
-            let number = (index + 1).to_string();
-            canvas.text(&number, (KEY_LEFT + 14.0, y), Align::Right, bold(SMALL, INK));
+            if point.blocked.mean > 0.0 {
+                let number = (index + 1).to_string();
+                canvas.text(&number, (KEY_LEFT + 14.0, y), Align::Right, bold(SMALL, INK));
+            } else {
+                hollow(canvas, (KEY_LEFT + 9.0, y - 4.0));
+            }
             if self.points.len() > MOST_TALL_ENTRIES {
                 short_entry(canvas, point, y);
                 y += SHORT_ENTRY;
@@ -263,6 +276,12 @@ impl<'a> Blocking<'a> {
             canvas.text(&text, (KEY_LEFT + 22.0, y), Align::Left, plain(SMALL, GREY));
         }
     }
+}
+
+/// The sign of one that refuses nothing.
+fn hollow(canvas: &mut Canvas<'_>, at: (f64, f64)) {
+    canvas.dot(at, 4.3, line(ESTABLISHED, 1.0));
+    canvas.dot(at, 2.8, line(PAPER, 1.0));
 }
 
 /// A point's name, and its figures beneath.

@@ -14,6 +14,7 @@ mod canvas;
 mod cost;
 mod erlang;
 mod frame;
+mod hosts;
 mod ports;
 mod pressure;
 mod raster;
@@ -31,6 +32,7 @@ pub use agreement::{Both, agreement};
 pub use blocking::blocking;
 #[cfg(feature = "validate")]
 pub use cost::{Connects, cost};
+pub use hosts::hosts;
 pub use ports::ports;
 pub use pressure::pressure;
 pub use reuse::reuse;

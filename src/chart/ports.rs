@@ -11,8 +11,10 @@ use super::canvas::{Align, Canvas, paint, plain};
 use super::frame::{Heading, LegendKey, Sign, legend};
 use super::raster::Raster;
 use super::style::{
-    ESTABLISHED, FREE, GREY, LOST, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT, line, mix, strength,
+    CLOSING, CONNECTING, ESTABLISHED, FREE, GREY, LOST, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT,
+    line, mix,
 };
+use super::verdict::capital;
 use crate::model::PortRange;
 use crate::numbers::{count, percent, plural, span};
 use crate::scenario::Scenario;
@@ -26,23 +28,30 @@ const MOST_COLUMNS: usize = (PLOT_RIGHT - PLOT_LEFT) as usize;
 const MOST_ROWS: usize = HEIGHT as usize;
 /// Longest image, in bytes: a third more as base 64, and the SVG stays below 300 kB.
 const MOST_BYTES: usize = 200_000;
+/// Height of the band of ports outside the range, and the gap above it.
+const BAND: f64 = 14.0;
+const GAP: f64 = 12.0;
+/// The part of a colour that fades fast where nearly all is taken.
+const FADES: f32 = 0.65;
+/// The colours of [`PortCell::STATES`].
+const COLOURS: [RGBColor; 4] = [CONNECTING, ESTABLISHED, CLOSING, TIME_WAIT];
 /// A moment with less than this share of the ports free counts as full: cells are means over their
 /// time, so a port that is taken again at once leaves a trace of being free.
 const FULL: f64 = 0.001;
 
 /// Time across, port number up: each port's state.
 pub fn ports(scenario: &Scenario, map: &PortMap) -> Picture {
-    let cells = Cells::of(map);
+    let (cells, shade) = (Cells::of(map), Shade::of(&map.cells));
     let several = scenario.world.hosts.len() > 1;
-    let host = if several { format!(", {}", map.host) } else { String::new() };
-    let finding = format!("{}{host}: {}", scenario.name, finding(map, &cells));
+    let finding = finding(map, &cells);
+    let finding = if several { format!("{}: {finding}", map.host) } else { capital(&finding) };
     let facts = format!(
-        " · {}, {} · one replication · seed {}",
-        map.host,
+        " · {} · one replication of one machine · seed {}",
         map.key.replace("->", "→"),
         scenario.settings.seed
     );
     let heading = Heading::new(&finding, &scenario.title, &facts);
+    let apart = if map.outside_cells.is_empty() { 0.0 } else { GAP + BAND };
     let top = heading.height() + 34.0;
     let (lowest, highest) = (map.ports.min_ephemeral(), map.ports.max_ephemeral());
     let panel = Panel {
@@ -54,20 +63,81 @@ pub fn ports(scenario: &Scenario, map: &PortMap) -> Picture {
         // Each port is as high as all others: the axis ends above the last one.
         y: Scale::Linear(f64::from(lowest), f64::from(highest) + 1.0),
     };
-    paint(panel.bottom + BENEATH, &heading.finding(), |canvas| {
+    let (width, height) = (panel.right - panel.left, panel.bottom - panel.top);
+    paint(panel.bottom + apart + BENEATH, &heading.finding(), |canvas| {
         heading.draw(canvas);
-        panel.caption(canvas, "port");
-        legend(canvas, &keys(&cells), panel.top - 8.0);
+        panel.caption(canvas, &caption(shade));
+        legend(canvas, &keys(map, shade), panel.top - 8.0);
         if cells.cells.is_empty() {
             panel.says(canvas, "no port was watched");
         } else {
-            let (width, height) = (panel.right - panel.left, panel.bottom - panel.top);
-            canvas.raster(cells.raster(), panel.left, panel.top, width, height);
+            canvas.raster(cells.raster(shade), panel.left, panel.top, width, height);
         }
         port_numbers(canvas, &panel, map.ports);
+        let mut axis = panel;
+        if apart > 0.0 {
+            let band = Cells::merged(&map.outside_cells, map.columns);
+            let y = panel.bottom + GAP;
+            canvas.raster(band.raster(Shade::PLAIN), panel.left, y, width, BAND);
+            let at = (panel.left - 8.0, y + BAND / 2.0 + 0.36 * SMALL);
+            canvas.text(&outside(map), at, Align::Right, plain(SMALL, GREY));
+            axis.bottom = y + BAND;
+        }
         let (unit, times) = time_ticks(map.duration.as_secs_f64());
-        panel.x_axis(canvas, &times, &format!("time since the start ({unit})"));
+        axis.x_axis(canvas, &times, &format!("time since the start ({unit})"));
     })
+}
+
+/// What is up the side, and what full colour stands for where that is not all of a cell.
+fn caption(shade: Shade) -> String {
+    match shade.full {
+        full if full < 1.0 => format!("port; full colour: {} in use", percent(f64::from(full))),
+        _ => "port".to_owned(),
+    }
+}
+
+/// The ports outside the range: the only one by its number.
+fn outside(map: &PortMap) -> String {
+    match map.outside.ports() {
+        [only] => only.to_string(),
+        many => format!("{} others", count(many.len() as u64)),
+    }
+}
+
+/// How strongly the colour of a state shows for the share of a cell that it holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shade {
+    /// The share that shows in full.
+    full: f32,
+    power: f32,
+}
+
+impl Shade {
+    /// A share shows as much as it is.
+    const PLAIN: Self = Self { full: 1.0, power: 1.0 };
+
+    /// Of a map on which something is to be seen: where little is taken anywhere, the most taken cell shows
+    /// in full; where nearly all is taken nearly always, colours fade fast where some is free.
+    fn of(cells: &[PortCell]) -> Self {
+        let mut taken: Vec<f32> =
+            cells.iter().map(PortCell::taken).filter(|taken| *taken > 0.0).collect();
+        taken.sort_by(f32::total_cmp);
+        // The busiest cells of many are single ones.
+        let of = |hundredth: usize| taken.get(taken.len() * hundredth / 100).copied();
+        let (Some(few), Some(most)) = (of(10), of(98)) else { return Self::PLAIN };
+        if most < 0.6 {
+            return Self { full: most, power: 1.0 };
+        }
+        // A cell that is among the emptiest tenth loses two thirds of what fades.
+        let power = (1.0_f32 / 3.0).ln() / few.clamp(0.02, 0.98).ln();
+        Self { full: 1.0, power: power.clamp(1.0, 30.0) }
+    }
+
+    /// What fades is [`FADES`] of the colour; the rest tells filling from free.
+    fn strength(self, share: f32) -> f32 {
+        let share = (share / self.full).clamp(0.0, 1.0);
+        (1.0 - FADES) * share + FADES * share.powf(self.power)
+    }
 }
 
 /// The map's cells, merged to what can be told apart; row 0 has the lowest ports.
@@ -79,16 +149,20 @@ struct Cells {
 
 impl Cells {
     fn of(map: &PortMap) -> Self {
-        let rows = map.cells.len().checked_div(map.columns).unwrap_or(0);
-        let (wide, high) =
-            (map.columns.div_ceil(MOST_COLUMNS).max(1), rows.div_ceil(MOST_ROWS).max(1));
-        let (columns, merged_rows) = (map.columns.div_ceil(wide), rows.div_ceil(high));
+        Self::merged(&map.cells, map.columns)
+    }
+
+    /// Of `all`, row by row, `across` in each.
+    fn merged(all: &[PortCell], across: usize) -> Self {
+        let rows = all.len().checked_div(across).unwrap_or(0);
+        let (wide, high) = (across.div_ceil(MOST_COLUMNS).max(1), rows.div_ceil(MOST_ROWS).max(1));
+        let (columns, merged_rows) = (across.div_ceil(wide), rows.div_ceil(high));
         let mut cells = Vec::with_capacity(columns * merged_rows);
         for row in (0..rows).step_by(high) {
-            for column in (0..map.columns).step_by(wide) {
+            for column in (0..across).step_by(wide) {
                 let rows = row..(row + high).min(rows);
-                let columns = column..(column + wide).min(map.columns);
-                let at = |row: usize, column: usize| map.cells[row * map.columns + column];
+                let columns = column..(column + wide).min(across);
+                let at = |row: usize, column: usize| all[row * across + column];
                 cells.push(mean(rows.flat_map(|row| columns.clone().map(move |c| at(row, c)))));
             }
         }
@@ -102,7 +176,7 @@ impl Cells {
             for row in 0..self.rows {
                 let cell = self.cells[row * self.columns + column];
                 to_be_had += f64::from(1.0 - cell.lost);
-                free += f64::from(1.0 - cell.lost - cell.established - cell.time_wait).max(0.0);
+                free += f64::from(1.0 - cell.lost - cell.taken()).max(0.0);
             }
             if to_be_had > 0.0 { free / to_be_had } else { 0.0 }
         };
@@ -110,18 +184,18 @@ impl Cells {
     }
 
     /// The image: as many shades as fit into [`MOST_BYTES`].
-    fn raster(&self) -> Raster {
+    fn raster(&self, shade: Shade) -> Raster {
         let with_shades = |shades: f32| {
             let rows = (0..self.rows).rev();
             let from_top = rows.flat_map(|row| &self.cells[row * self.columns..][..self.columns]);
-            let colours: Vec<RGBColor> = from_top.map(|cell| colour(cell, shades)).collect();
+            let colours: Vec<RGBColor> = from_top.map(|cell| colour(cell, shade, shades)).collect();
             Raster::new(self.columns, &colours)
         };
-        let fitting = [32.0, 16.0, 8.0].into_iter().map(with_shades);
+        let fitting = [32.0, 16.0, 8.0, 4.0].into_iter().map(with_shades);
         fitting
             .into_iter()
             .find(|raster| raster.size() <= MOST_BYTES)
-            .unwrap_or_else(|| with_shades(4.0))
+            .unwrap_or_else(|| with_shades(2.0))
     }
 }
 
@@ -129,33 +203,40 @@ fn mean(cells: impl Iterator<Item = PortCell>) -> PortCell {
     let (mut sum, mut n) = (PortCell::default(), 0.0);
     let share = |value: f32| if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 };
     for cell in cells {
-        sum.established += share(cell.established);
-        sum.time_wait += share(cell.time_wait);
+        sum.held.iter_mut().zip(cell.held).for_each(|(sum, held)| *sum += share(held));
         sum.lost += share(cell.lost);
         n += 1.0;
     }
-    PortCell { established: sum.established / n, time_wait: sum.time_wait / n, lost: sum.lost / n }
+    PortCell { held: sum.held.map(|held| held / n), lost: sum.lost / n }
 }
 
-/// The mixture of the states' colours by their shares, each rounded to one of `shades`.
-fn colour(cell: &PortCell, shades: f32) -> RGBColor {
+/// The mixture of the states' colours by their shares, how strong it is rounded to one of `shades`.
+fn colour(cell: &PortCell, shade: Shade, shades: f32) -> RGBColor {
     let rounded = |share: f32| f64::from((share * shades).round() / shades);
-    let (established, time_wait, lost) =
-        (rounded(cell.established), rounded(cell.time_wait), rounded(cell.lost));
-    let taken = established + time_wait;
-    let held = if taken > 0.0 { mix(TIME_WAIT, ESTABLISHED, established / taken) } else { FREE };
-    mix(mix(FREE, held, strength(taken.min(1.0))), LOST, lost)
+    let taken = cell.taken();
+    let (mut held, mut so_far) = (FREE, 0.0);
+    for (&share, colour) in cell.held.iter().zip(COLOURS).filter(|(share, _)| **share > 0.0) {
+        so_far += share;
+        held = mix(held, colour, rounded(share / so_far));
+    }
+    mix(mix(FREE, held, rounded(shade.strength(taken))), LOST, rounded(cell.lost))
 }
 
-fn keys(cells: &Cells) -> Vec<LegendKey> {
-    let key = |text: &str, sign: Sign| LegendKey { text: text.to_owned(), sign };
-    let mut keys = vec![
-        key("free", Sign::Area(FREE)),
-        key("established", Sign::Blend(FREE, ESTABLISHED)),
-        key("TIME-WAIT", Sign::Blend(FREE, TIME_WAIT)),
-    ];
-    if cells.cells.iter().any(|cell| cell.lost > 0.0) {
-        keys.push(key("reserved or listened on", Sign::Area(LOST)));
+/// What is there to be seen, and what full colour stands for where that is not all.
+fn keys(map: &PortMap, shade: Shade) -> Vec<LegendKey> {
+    let all = || map.cells.iter().chain(&map.outside_cells);
+    let key = |text: String, sign: Sign| LegendKey { text, sign };
+    let mut keys = Vec::new();
+    if all().any(|cell| cell.taken() + cell.lost < 0.999) {
+        keys.push(key("free".to_owned(), Sign::Area(FREE)));
+    }
+    for (state, (name, colour)) in PortCell::STATES.into_iter().zip(COLOURS).enumerate() {
+        if all().any(|cell| cell.held[state] > 0.02 * cell.taken().max(shade.full / 10.0)) {
+            keys.push(key(name.to_owned(), Sign::Blend(FREE, colour)));
+        }
+    }
+    if all().any(|cell| cell.lost > 0.0) {
+        keys.push(key("reserved or listened on".to_owned(), Sign::Area(LOST)));
     }
     keys
 }
@@ -221,6 +302,7 @@ fn ports_of(map: &PortMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::PortSet;
     use crate::units::SimDuration;
 
     fn map(columns: usize, rows: usize, cell: impl Fn(usize) -> PortCell) -> PortMap {
@@ -232,6 +314,8 @@ mod tests {
             columns,
             rows,
             cells: (0..columns * rows).map(cell).collect(),
+            outside: PortSet::default(),
+            outside_cells: Vec::new(),
         }
     }
 
@@ -242,35 +326,68 @@ mod tests {
             let bits = (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let bits = (bits ^ bits >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             let share = |shift: u32| (bits >> shift & 0xFF) as f32 / 512.0;
-            PortCell { established: share(0), time_wait: share(8), lost: 0.0 }
+            PortCell { held: [0.0, share(0), 0.0, share(8)], lost: 0.0 }
         };
         let cells = Cells::of(&map(1_600, 800, noise));
         assert_eq!((cells.columns, cells.rows), (800, 400));
-        let raster = cells.raster();
+        let raster = cells.raster(Shade::PLAIN);
         assert!(raster.data_uri().len() < 290_000, "{}", raster.data_uri().len());
     }
 
     #[test]
     fn a_cell_takes_the_colour_of_what_held_it() {
-        let cell = |established, time_wait, lost| PortCell { established, time_wait, lost };
-        let colour = |cell: PortCell| super::colour(&cell, 32.0);
-        assert_eq!(colour(cell(0.0, 0.0, 0.0)), FREE);
-        assert_eq!(colour(cell(1.0, 0.0, 0.0)), ESTABLISHED);
-        assert_eq!(colour(cell(0.0, 1.0, 0.0)), TIME_WAIT);
-        assert_eq!(colour(cell(0.0, 0.0, 1.0)), LOST);
-        assert_eq!(colour(cell(0.0, 0.5, 0.0)), mix(FREE, TIME_WAIT, 0.25));
+        let colour =
+            |held: [f32; 4], lost| super::colour(&PortCell { held, lost }, Shade::PLAIN, 32.0);
+        assert_eq!(colour([0.0; 4], 0.0), FREE);
+        for (state, only) in COLOURS.into_iter().enumerate() {
+            let held = std::array::from_fn(|other| if other == state { 1.0 } else { 0.0 });
+            assert_eq!(colour(held, 0.0), only);
+        }
+        assert_eq!(colour([0.0; 4], 1.0), LOST);
+        assert_eq!(colour([0.0, 0.0, 0.0, 0.5], 0.0), mix(FREE, TIME_WAIT, 0.5));
+    }
+
+    #[test]
+    fn little_taken_and_little_free_can_both_be_seen() {
+        let strengths = |shares: &[f32]| {
+            let cells: Vec<PortCell> = shares
+                .iter()
+                .map(|&share| PortCell { held: [0.0, 0.0, 0.0, share], lost: 0.0 })
+                .collect();
+            let shade = Shade::of(&cells);
+            shares.iter().map(|&share| shade.strength(share)).collect::<Vec<f32>>()
+        };
+        let faint = strengths(&[0.01, 0.02, 0.04]);
+        assert!(faint[0] > 0.2 && faint[2] == 1.0, "{faint:?}");
+        let wall = strengths(&[0.9, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert!(wall[0] < 0.6 && wall[1] < 0.8 && wall[2] == 1.0, "{wall:?}");
+    }
+
+    #[test]
+    fn only_what_is_there_has_a_key() {
+        let texts = |held: [f32; 4]| {
+            let map = map(4, 4, move |_| PortCell { held, lost: 0.0 });
+            keys(&map, Shade::of(&map.cells))
+                .into_iter()
+                .map(|key| key.text)
+                .collect::<Vec<String>>()
+        };
+        assert_eq!(texts([1.0, 0.0, 0.0, 0.0]), ["connecting"]);
+        assert_eq!(texts([0.0, 0.0, 0.7, 0.0]), ["free", "half-closed"]);
+        assert_eq!(texts([0.0, 0.02, 0.0, 0.04]), ["free", "established", "TIME-WAIT"]);
     }
 
     #[test]
     fn the_title_says_when_no_port_is_left() {
         let half_time = |index: usize| PortCell {
-            time_wait: if index % 10 < 5 { 0.25 } else { 1.0 },
+            held: [0.0, 0.0, 0.0, if index % 10 < 5 { 0.25 } else { 1.0 }],
             ..PortCell::default()
         };
         let full = map(10, 4, half_time);
         let said = finding(&full, &Cells::of(&full));
         assert_eq!(said, "99.9 % of 16,384 ports taken at 30.0 s, 62 % on average");
-        let quarter = map(10, 4, |_| PortCell { established: 0.25, ..PortCell::default() });
+        let quarter =
+            map(10, 4, |_| PortCell { held: [0.0, 0.25, 0.0, 0.0], ..PortCell::default() });
         let said = finding(&quarter, &Cells::of(&quarter));
         assert_eq!(said, "at most 25 % of 16,384 ports taken in any 6.00 s");
     }

@@ -4,14 +4,14 @@ use plotters::style::RGBColor;
 
 use super::Picture;
 use super::axis::{Panel, Scale, count_ticks, number_ticks, time_ticks};
-use super::bins::{Bin, bins, curve};
+use super::bins::{Bin, bins, coarser, curve};
 use super::canvas::{Align, Canvas, bold, paint, plain, text_width};
 use super::frame::{Heading, LegendKey, Sign, legend};
 use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
     TIME_WAIT, line, sheer,
 };
-use super::verdict::{ceiling, facts, of_replications, pressure_finding, subject, whose};
+use super::verdict::{ceiling, facts, of_host, of_replications, pressure_finding, whose};
 use crate::numbers::{count, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Moments, Outcome};
@@ -30,14 +30,17 @@ const CEILING_OUT_OF_SIGHT: f64 = 0.2;
 /// A peak so many times what is drawn was smoothed away by the means and is drawn by itself.
 const HIDDEN: f64 = 1.02;
 
+/// Areas that are never as high, in nominal pixels, cannot be seen.
+const THIN: f64 = 0.8;
+
 /// One state of ports: its name, its colour, how many.
-type State = (&'static str, RGBColor, fn(&Bin) -> f64);
+pub(super) type State = (&'static str, RGBColor, fn(&Bin) -> f64);
 
 /// From the bottom of the stack to its top.
-const STATES: [State; 4] = [
+pub(super) const STATES: [State; 4] = [
     ("established", ESTABLISHED, |bin| bin.established),
     ("connecting", CONNECTING, |bin| bin.connecting),
-    ("closing", CLOSING, |bin| bin.closing),
+    ("half-closed", CLOSING, |bin| bin.closing),
     ("TIME-WAIT", TIME_WAIT, |bin| bin.time_wait),
 ];
 
@@ -45,7 +48,7 @@ const STATES: [State; 4] = [
 ///
 /// Of one limit: ports of several hosts add up to a level that none of them has.
 pub fn pressure(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Picture {
-    let finding = subject(scenario, outcome, limit) + &pressure_finding(outcome, limit);
+    let finding = of_host(outcome, limit, &pressure_finding(outcome, limit));
     let bins = bins(&limit.timeline, outcome.duration);
     let facts = whose(outcome, limit) + &facts(outcome) + &points(&bins, limit);
     let heading = Heading::new(&finding, &scenario.title, &facts);
@@ -62,6 +65,8 @@ struct Pressure<'a> {
     outcome: &'a Outcome,
     limit: &'a LimitFigures,
     bins: Vec<Bin>,
+    /// The same with enough attempts in each for rates.
+    rates: Vec<Bin>,
     ports: Panel,
     blocked: Panel,
     /// Length of the time axis in seconds.
@@ -104,9 +109,10 @@ impl<'a> Pressure<'a> {
             y: Scale::Linear(0.0, if most > 0.0 { most } else { 1.0 }),
         };
         let ports = side(top, PORTS_HEIGHT, highest);
-        let rate = most(|bin| bin.blocked.max.max(bin.attempts));
+        let rates = coarser(bins.clone());
+        let rate = rates.iter().map(|bin| bin.blocked.max.max(bin.attempts)).fold(0.0, f64::max);
         let blocked = side(ports.bottom + BETWEEN, BLOCKED_HEIGHT, rate * 1.08);
-        Self { outcome, limit, bins, ports, blocked, length, ceiling_in_sight, hidden_peak }
+        Self { outcome, limit, bins, rates, ports, blocked, length, ceiling_in_sight, hidden_peak }
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>) {
@@ -132,7 +138,12 @@ impl<'a> Pressure<'a> {
         panel.y_axis(canvas, &count_ticks(highest));
         let shown = STATES.map(|(_, _, value)| self.bins.iter().any(|bin| value(bin) > 0.0));
         self.draw_stack(canvas, shown);
-        let mut keys = self.legend_of_states(shown);
+        // A key to what is too thin to be seen would only puzzle.
+        let seen = |value: fn(&Bin) -> f64| {
+            let most = self.bins.iter().map(value).fold(0.0, f64::max);
+            most / highest * (panel.bottom - panel.top) >= THIN
+        };
+        let mut keys = self.legend_of_states(STATES.map(|(_, _, value)| seen(value)));
         if self.outcome.replications > 1 && self.limit.timeline.capacity > 0 {
             keys.push(self.draw_range(canvas));
         }
@@ -172,8 +183,11 @@ impl<'a> Pressure<'a> {
     fn draw_range(&self, canvas: &mut Canvas<'_>) -> LegendKey {
         let low = curve(&self.bins, |bin| bin.in_use.0);
         let high = curve(&self.bins, |bin| bin.in_use.1);
-        let (area, edge) = (sheer(INK, 0.28, 0.0), sheer(INK, 0.55, 0.5));
-        area_between(canvas, &self.ports, &low, &high, area);
+        let (area, edge) = (sheer(INK, 0.22, 0.0), sheer(INK, 0.55, 0.5));
+        // Below the mean the states keep their hues, paler: darker they would pass for others.
+        let mean = curve(&self.bins, Bin::total);
+        area_between(canvas, &self.ports, &mean, &high, area);
+        area_between(canvas, &self.ports, &low, &mean, sheer(PAPER, 0.45, 0.0));
         outline(canvas, &self.ports, &low, edge);
         outline(canvas, &self.ports, &high, edge);
         let text = format!("least to most of {} replications", self.outcome.replications);
@@ -190,12 +204,29 @@ impl<'a> Pressure<'a> {
             canvas.dashes((panel.left, y), (panel.right, y), (9.0, 5.0), line(INK, 1.4));
             let (x, align) = self.side_without_first_refusal();
             let reached = self.hidden_peak.is_some_and(|peak| peak >= capacity as f64);
-            let text =
-                ceiling(self.limit) + if reached { ", reached between the points" } else { "" };
+            let text = ceiling(self.limit) + self.word_on_the_gap(reached);
             canvas.label(&text, (x, y - 7.0), align, look);
         } else {
             let text = format!("↑ {}, far above", ceiling(self.limit));
             canvas.label(&text, (panel.right, panel.top + 12.0), Align::Right, look);
+        }
+    }
+
+    /// Why something is refused where what is in use is drawn below the ceiling.
+    fn word_on_the_gap(&self, reached_between: bool) -> &'static str {
+        let full = 0.97 * self.limit.timeline.capacity as f64;
+        let is_below = |bin: &Bin| bin.blocked.mean > 0.0 && bin.in_use.1 < full;
+        let whole = self.limit.figures.peak_in_use >= self.limit.of_one_machine();
+        if reached_between {
+            ", reached between the points"
+        } else if !self.bins.iter().any(is_below) {
+            ""
+        } else if self.limit.machines == 1 && whole {
+            ", reached between the points"
+        } else if self.limit.machines > 1 {
+            ": single machines are full"
+        } else {
+            ": single pools are full"
         }
     }
 
@@ -271,45 +302,45 @@ impl<'a> Pressure<'a> {
 
     fn draw_blocked(&self, canvas: &mut Canvas<'_>) {
         let panel = &self.blocked;
-        panel.caption(canvas, "blocked attempts a second");
-        if self.bins.is_empty() {
+        panel.caption(canvas, "refused attempts a second");
+        if self.rates.is_empty() {
             return;
         }
-        let anything = self.bins.iter().any(|bin| bin.blocked.max > 0.0);
+        let anything = self.rates.iter().any(|bin| bin.blocked.max > 0.0);
         let Scale::Linear(_, highest) = panel.y else { unreachable!("rates lie evenly") };
         panel.y_axis(canvas, &number_ticks(highest, 3));
-        let attempts = curve(&self.bins, |bin| bin.attempts);
+        let attempts = curve(&self.rates, |bin| bin.attempts);
         outline(canvas, panel, &attempts, line(GREY, 1.0));
         let mut keys = Vec::new();
         if anything {
-            let mean = curve(&self.bins, |bin| bin.blocked.mean);
-            let floor = curve(&self.bins, |_| 0.0);
+            let mean = curve(&self.rates, |bin| bin.blocked.mean);
+            let floor = curve(&self.rates, |_| 0.0);
             area_between(canvas, panel, &floor, &mean, sheer(BLOCKED, 0.45, 0.0));
             if self.outcome.replications > 1 {
-                let low = curve(&self.bins, |bin| bin.blocked.min);
-                let high = curve(&self.bins, |bin| bin.blocked.max);
+                let low = curve(&self.rates, |bin| bin.blocked.min);
+                let high = curve(&self.rates, |bin| bin.blocked.max);
                 area_between(canvas, panel, &low, &high, sheer(INK, 0.22, 0.0));
             }
             outline(canvas, panel, &mean, line(BLOCKED, 1.4));
             let sign = Sign::Band(sheer(BLOCKED, 0.45, 0.0), line(BLOCKED, 1.4));
-            keys.push(LegendKey { text: "blocked".to_owned(), sign });
+            keys.push(LegendKey { text: "refused".to_owned(), sign });
         }
         keys.push(LegendKey { text: "all attempts".to_owned(), sign: Sign::Line(line(GREY, 1.2)) });
         legend(canvas, &keys, panel.top - 8.0);
         if !anything {
-            panel.says(canvas, "nothing is blocked in any replication");
+            panel.says(canvas, "nothing is refused in any replication");
         }
     }
 }
 
 /// A line through values of a panel.
-fn outline(canvas: &mut Canvas<'_>, panel: &Panel, values: &[(f64, f64)], pen: Pen) {
+pub(super) fn outline(canvas: &mut Canvas<'_>, panel: &Panel, values: &[(f64, f64)], pen: Pen) {
     let points: Vec<(f64, f64)> = values.iter().map(|&(x, y)| panel.at(x, y)).collect();
     canvas.path(&points, pen);
 }
 
 /// The area between two lines that have the same times.
-fn area_between(
+pub(super) fn area_between(
     canvas: &mut Canvas<'_>,
     panel: &Panel,
     low: &[(f64, f64)],

@@ -7,7 +7,7 @@ use super::axis::{Panel, Scale, log_time_ticks, percent_ticks};
 use super::canvas::{Align, Canvas, bold, paint, text_width};
 use super::frame::Heading;
 use super::style::{BLOCKED, ESTABLISHED, INK, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL, line, sheer};
-use super::verdict::{facts, subject, whose};
+use super::verdict::{facts, of_host, whose};
 use crate::numbers::{count, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome, Quantiles};
@@ -21,6 +21,8 @@ const MARKS: f64 = 72.0;
 /// The axis leaves out this share at both ends: one late port would squeeze all others together.
 const OUTLIERS: f64 = 0.001;
 /// Steps of the distribution.
+/// From so many times its start on an axis is logarithmic.
+const WIDE: f64 = 6.0;
 const STEPS: usize = 100;
 
 /// Time between two uses of a port of one limit.
@@ -29,7 +31,7 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Pi
     // Without a single reuse there is nothing to hold TIME-WAIT against.
     let holds = if intervals.histogram.is_empty() { Vec::new() } else { holds(scenario, limit) };
     let (lo, hi) = ends(intervals, &holds);
-    let finding = subject(scenario, outcome, limit) + &finding(intervals);
+    let finding = of_host(outcome, limit, &finding(intervals));
     let facts = format!(
         "{} · {} reuses{}{}",
         whose(outcome, limit),
@@ -39,14 +41,19 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Pi
     );
     let heading = Heading::new(&finding, &scenario.title, &facts);
     let top = heading.height() + 30.0;
-    let steps = steps(intervals, lo, hi);
+    // Over a few seconds of a minute a logarithmic axis would only puzzle.
+    let (x, name) = match hi / lo < WIDE {
+        true => (Scale::Linear(lo, hi), "time from one use of a port to the next"),
+        false => (Scale::Log(lo, hi), "time from one use of a port to the next (logarithmic)"),
+    };
+    let steps = steps(intervals, x, lo, hi);
     let highest = steps.iter().copied().fold(0.0, f64::max);
     let panel = Panel {
         left: PLOT_LEFT,
         right: PLOT_RIGHT,
         top,
         bottom: top + HEIGHT,
-        x: Scale::Log(lo, hi),
+        x,
         y: Scale::Linear(
             0.0,
             if highest > 0.0 { highest * HEIGHT / (HEIGHT - MARKS) } else { 1.0 },
@@ -57,11 +64,7 @@ pub fn reuse(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Pi
         panel.caption(canvas, "share of reuses (each step)");
         panel.y_axis(canvas, &if highest > 0.0 { percent_ticks(highest) } else { Vec::new() });
         draw_steps(canvas, &panel, &steps);
-        panel.x_axis(
-            canvas,
-            &log_time_ticks(lo, hi),
-            "time from one use of a port to the next (logarithmic)",
-        );
+        panel.x_axis(canvas, &log_time_ticks(lo, hi), name);
         draw_marks(canvas, &panel, marks(intervals, &holds));
         if intervals.histogram.is_empty() {
             panel.says(canvas, "no port was used twice");
@@ -80,19 +83,20 @@ fn finding(intervals: &Quantiles) -> String {
     )
 }
 
-/// The length of TIME-WAIT on the limit's host, where there is one that ends.
-fn holds(scenario: &Scenario, limit: &LimitFigures) -> Vec<SimDuration> {
+/// The length of TIME-WAIT on the limit's host, where there is one that ends, and the step of the timers
+/// that end it.
+fn holds(scenario: &Scenario, limit: &LimitFigures) -> Vec<[SimDuration; 2]> {
     let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
-    let hold = host.map(|host| host.time_wait);
-    hold.filter(|hold| !hold.is_zero() && *hold != SimDuration::FOREVER).into_iter().collect()
+    let hold = host.map(|host| [host.time_wait, host.timer_grid.step(host.time_wait)]);
+    hold.filter(|[hold, _]| !hold.is_zero() && *hold != SimDuration::FOREVER).into_iter().collect()
 }
 
 /// Where the time axis begins and ends, in seconds: around all that is shown, with some room.
-fn ends(intervals: &Quantiles, holds: &[SimDuration]) -> (f64, f64) {
+fn ends(intervals: &Quantiles, holds: &[[SimDuration; 2]]) -> (f64, f64) {
     let recorded = [OUTLIERS, 1.0 - OUTLIERS].map(|quantile| at_quantile(intervals, quantile));
     let shown = recorded
         .into_iter()
-        .chain(holds.iter().map(|hold| hold.as_secs_f64()))
+        .chain(holds.iter().map(|[hold, _]| hold.as_secs_f64()))
         .filter(|secs| secs.is_finite() && *secs > 0.0);
     let (lo, hi) = shown.fold((f64::INFINITY, 0.0), |(lo, hi), secs| (secs.min(lo), secs.max(hi)));
     if lo > hi {
@@ -127,10 +131,10 @@ fn beyond(intervals: &Quantiles, lo: f64, hi: f64) -> String {
 ///
 /// A bucket of the histogram counts in each step by how much of it lies there: counted whole, two
 /// buckets in one step and three in the next would look like waves.
-fn steps(intervals: &Quantiles, lo: f64, hi: f64) -> Vec<f64> {
+fn steps(intervals: &Quantiles, axis: Scale, lo: f64, hi: f64) -> Vec<f64> {
     let mut shares = vec![0.0; STEPS];
     let histogram = &intervals.histogram;
-    let step_of = |secs: f64| (secs.max(lo) / lo).ln() / (hi / lo).ln() * STEPS as f64;
+    let step_of = |secs: f64| axis.share(secs) * STEPS as f64;
     let all = histogram.len().max(1) as f64;
     for value in histogram.iter_recorded() {
         let (least, most) = (
@@ -179,7 +183,7 @@ struct MarkedMoment {
 }
 
 /// The median, the 99th percentile and TIME-WAIT.
-fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<MarkedMoment> {
+fn marks(intervals: &Quantiles, holds: &[[SimDuration; 2]]) -> Vec<MarkedMoment> {
     let of_distribution = |secs: f64, share: &str, dash: Option<(f64, f64)>| MarkedMoment {
         secs,
         text: format!("{share} within {}", span(secs)),
@@ -187,9 +191,16 @@ fn marks(intervals: &Quantiles, holds: &[SimDuration]) -> Vec<MarkedMoment> {
         pen: line(INK, 1.4),
         colour: INK,
     };
-    let of_hold = |hold: &SimDuration| MarkedMoment {
+    let of_hold = |&[hold, step]: &[SimDuration; 2]| MarkedMoment {
         secs: hold.as_secs_f64(),
-        text: format!("TIME-WAIT {hold}"),
+        // Ports come free together at each point of the grid: peaks lie that far apart.
+        text: match step.is_zero() {
+            true => format!("TIME-WAIT {hold}"),
+            false => format!(
+                "TIME-WAIT {hold}, and on to the next of its timer's steps of {}",
+                span(step.as_secs_f64())
+            ),
+        },
         dash: Some((2.0, 3.0)),
         pen: line(BLOCKED, 2.0),
         colour: BLOCKED,
@@ -247,7 +258,7 @@ mod tests {
         (60_000_000..64_000_000).step_by(500).for_each(|value| histogram.record(value).unwrap());
         let intervals =
             Quantiles { p50: 0.0, p90: 0.0, p99: 0.0, max: 0.0, histogram, scale: 1e-6 };
-        let steps = steps(&intervals, 59.0, 65.0);
+        let steps = steps(&intervals, Scale::Linear(59.0, 65.0), 59.0, 65.0);
         assert!((steps.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         let inner = &steps[20..80];
         let (least, most) = inner.iter().fold((1.0f64, 0.0f64), |(l, m), &s| (l.min(s), m.max(s)));

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::model::{Host, PortRange, Replications, RunSettings, World};
+use crate::model::{Host, PortRange, PortSet, Replications, RunSettings, World};
 use crate::scenario::Scenario;
 use crate::stats::{
     Estimate, Figures, LimitFigures, Moments, Outcome, PortCell, PortMap, Quantiles, Spread,
@@ -168,8 +168,8 @@ impl Sample {
                 ((b.min(end) - a.max(start)).max(0.0) / width / weight as f64) as f32
             };
             let cell = &mut cells[row * COLUMNS + column];
-            cell.established += share(open, dead);
-            cell.time_wait += share(dead, free);
+            cell.held[1] += share(open, dead);
+            cell.held[3] += share(dead, free);
         }
     }
 
@@ -239,6 +239,8 @@ impl Sample {
             columns: COLUMNS,
             rows: self.map_rows(),
             cells: runs[0].cells.clone(),
+            outside: PortSet::default(),
+            outside_cells: Vec::new(),
         };
         (outcome, map)
     }

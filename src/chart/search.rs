@@ -12,7 +12,7 @@ use super::style::{
     BLOCKED, CLOSING, ESTABLISHED, FREE, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, SMALL, TIME_WAIT,
     line, mix,
 };
-use super::verdict::{facts, subject, whose};
+use super::verdict::{facts, of_host, whose};
 use crate::model::{ReuseKey, SearchCost};
 use crate::numbers::{amount, count, percent, plural, span};
 use crate::scenario::Scenario;
@@ -54,7 +54,7 @@ pub fn search(
     let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
     let cost = host.and_then(|host| host.search_cost);
     let walks = curves.first().and_then(Walks::of);
-    let finding = subject(scenario, outcome, limit) + &finding(curves, walks, limit, cost);
+    let finding = of_host(outcome, limit, &finding(curves, walks, limit, cost));
     let facts = whose(outcome, limit) + &facts(outcome);
     let heading = Heading::new(&finding, &scenario.title, &facts);
     let top = heading.height() + 34.0 + CAPTION;
@@ -134,8 +134,8 @@ fn finding(
     };
     let here = match walks.share_of(limit) {
         None => String::new(),
-        Some(0.0) => "; none does here".to_owned(),
-        Some(share) => format!("; {} do here", percent(share)),
+        Some(0.0) => "; no attempt of this run did".to_owned(),
+        Some(share) => format!("; {} of this run's did", percent(share)),
     };
     format!("{from}a {call} looks at up to {ports}{}{here}", time.unwrap_or_default())
 }
@@ -350,10 +350,10 @@ impl Chart<'_> {
         self.label_run(canvas, held, mean);
     }
 
-    /// Three lines in the upper left corner, where no search has ever been long.
+    /// Three lines beside the dot, on the side that has more room.
     fn label_run(&self, canvas: &mut Canvas<'_>, held: f64, mean: f64) {
         let (panel, probes) = (&self.panel, &self.limit.figures.probes);
-        let (x, y) = (panel.left + 16.0, panel.top + 14.0);
+        let dot = panel.at(held, mean);
         let texts = [
             format!("the run (median: {} held): an attempt looks", percent(held)),
             format!(
@@ -363,10 +363,14 @@ impl Chart<'_> {
             ),
             format!("99 % at {} or fewer", amount(probes.p99)),
         ];
-        canvas.dot((x, y - 4.0), 4.5, line(BLOCKED, 1.0));
+        let (x, align) = match dot.0 > (panel.left + panel.right) / 2.0 {
+            true => (dot.0 - 14.0, Align::Right),
+            false => (dot.0 + 14.0, Align::Left),
+        };
+        // Beneath the dot where there is room: curves lie above the mean.
+        let y = (dot.1 + 4.0).clamp(panel.top + 14.0, panel.bottom - 38.0);
         for (row, text) in texts.iter().enumerate() {
-            let at = (x + 10.0, y + row as f64 * 15.0);
-            canvas.label(text, at, Align::Left, bold(SMALL, BLOCKED));
+            canvas.label(text, (x, y + row as f64 * 15.0), align, bold(SMALL, BLOCKED));
         }
     }
 
@@ -420,11 +424,14 @@ mod tests {
         let parts: Vec<f64> = (0..200).map(step).collect();
         let told = "from half full on, a connect looks at up to 14,000 ports";
         assert_eq!(title(parts.clone(), &[], None), told);
-        assert_eq!(title(parts.clone(), &[1, 2], None), format!("{told}; none does here"));
+        assert_eq!(
+            title(parts.clone(), &[1, 2], None),
+            format!("{told}; no attempt of this run did")
+        );
         let (connect, probe) = (SimDuration::from_nanos(14_000), SimDuration::from_nanos(70));
         let cost = Some(SearchCost { connect, probe });
         let run = [1, 1, 14_117, 28_232];
-        assert_eq!(title(parts, &run, cost), format!("{told} (1.00 ms); 50 % do here"));
+        assert_eq!(title(parts, &run, cost), format!("{told} (1.00 ms); 50 % of this run's did"));
     }
 
     #[test]

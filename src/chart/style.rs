@@ -76,8 +76,7 @@ pub(super) fn mix(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
     RGBColor(channel(from.0, to.0) as u8, channel(from.1, to.1) as u8, channel(from.2, to.2) as u8)
 }
 
-/// How strongly the colour of a state shows that holds `share` of a cell: the waves in which ports
-/// come free are small shares of a full range, so colours fade fast at the upper end.
+/// How strongly a colour shows for a share of its most.
 pub(super) fn strength(share: f64) -> f64 {
     share * share
 }

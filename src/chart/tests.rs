@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::sample::{BURSTY, HOLDING, OVERLOAD, TINY, blank};
 use super::*;
-use crate::model::{PortRange, SearchCost};
+use crate::model::{PortRange, PortSet, SearchCost};
 use crate::scenario::Scenario;
 use crate::search::{Call, Curve};
 use crate::stats::{
@@ -77,6 +77,8 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         columns: 0,
         rows: 0,
         cells: Vec::new(),
+        outside: PortSet::default(),
+        outside_cells: Vec::new(),
     };
     (outcome, map)
 }
@@ -103,11 +105,11 @@ fn results_of_every_kind_are_drawn() {
 fn titles_say_what_was_found() {
     let (scenario, (outcome, map)) = (TINY.scenario(), TINY.outcome());
     let [pressure, blocking, ports, reuse, search] = all(&scenario, &outcome, &map);
-    assert!(pressure.svg.contains("tiny: runs dry after 40.2 s; 40 % of attempts refused"));
-    assert!(blocking.svg.contains("tiny blocks 40 % at 1.24 erlangs a port"));
-    assert!(ports.svg.contains("tiny: all of 5 ports taken at 38.4 s"));
-    assert!(reuse.svg.contains("tiny: a port is used again after"));
-    assert!(search.svg.contains("tiny: no client searches for a port"));
+    assert!(pressure.svg.contains("Runs dry after 40.2 s; 40 % of attempts refused"));
+    assert!(blocking.svg.contains("tiny refuses 40 % at 1.24 erlangs a port"));
+    assert!(ports.svg.contains("All of 5 ports taken at 38.4 s"));
+    assert!(reuse.svg.contains("A port is used again after"));
+    assert!(search.svg.contains("No client searches for a port"));
 }
 
 /// Two hosts, of which the second is the tighter and holds five ports.
@@ -129,10 +131,10 @@ fn of_several_hosts_each_is_drawn_with_its_own_ceiling_and_refusals() {
     let [roomy, tight] = [0, 1].map(|host| pressure(&scenario, &outcome, &outcome.limits[host]));
     check(&roomy);
     check(&tight);
-    assert!(tight.svg.contains("tiny, crawler: runs dry after 40.2 s"));
+    assert!(tight.svg.contains("crawler: runs dry after 40.2 s"));
     assert!(tight.svg.contains("the tightest of 2 hosts"));
     assert!(tight.svg.contains("capacity 5 ports"));
-    assert!(roomy.svg.contains("tiny, roomy: holds: at most"));
+    assert!(roomy.svg.contains("roomy: holds: at most"));
     assert!(roomy.svg.contains("capacity 28,232 ports"));
     assert!(!roomy.svg.contains("first refusal"));
 }
@@ -142,7 +144,7 @@ fn states_are_in_the_legend_when_they_hold_a_port() {
     let (scenario, (mut outcome, _)) = (TINY.scenario(), TINY.outcome());
     let shown = |outcome: &Outcome| {
         let svg = pressure(&scenario, outcome, &outcome.limits[0]).svg;
-        ["established", "connecting", "closing", "TIME-WAIT"].map(|state| svg.contains(state))
+        ["established", "connecting", "half-closed", "TIME-WAIT"].map(|state| svg.contains(state))
     };
     assert_eq!(shown(&outcome), [true, false, false, true]);
     outcome.limits[0].timeline.rows[7].connecting = Spread { mean: 1.0, min: 0.0, max: 2.0 };
@@ -213,7 +215,7 @@ fn crowd() -> Vec<(Scenario, Outcome)> {
         scenario.name = format!("scenario-number-{index}-with-quite-a-long-name");
         (scenario, outcome)
     };
-    (0..38).map(one).collect()
+    (0..138).map(one).collect()
 }
 
 #[test]
@@ -222,8 +224,9 @@ fn many_scenarios_share_one_chart() {
     let runs: Vec<_> = runs.iter().map(|(scenario, outcome)| (scenario, outcome)).collect();
     let picture = blocking(&runs);
     check(&picture);
-    assert!(picture.svg.contains("and 2 more"));
-    assert!(picture.svg.contains("6 → 7.5"));
+    assert!(picture.svg.contains("and 58 more"));
+    assert!(picture.svg.contains(" → 7.5"));
+    assert!(picture.svg.contains(" of 138 scenarios refuse attempts: "));
 }
 
 /// A few rows of whatever numbers.
@@ -340,7 +343,7 @@ proptest! {
         map.ports = PortRange::new(min, min + more).unwrap();
         (map.columns, map.rows) = (columns, rows);
         let [established, time_wait, lost] = shares;
-        map.cells = vec![PortCell { established, time_wait, lost }; columns * rows];
+        map.cells = vec![PortCell { held: [0.0, established, 0.0, time_wait], lost }; columns * rows];
         check(&ports(&TINY.scenario(), &map));
     }
 

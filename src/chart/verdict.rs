@@ -1,7 +1,6 @@
 //! What a chart's title claims, in words: one finding, true of the figures it stands above.
 
 use crate::numbers::{count, percent, plural, span};
-use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
 
 /// A run that refuses nothing for this share of its length at the end is worth a word.
@@ -21,12 +20,18 @@ pub(super) fn facts(outcome: &Outcome) -> String {
     facts
 }
 
-/// `NAME: `, or `NAME, HOST: ` where there are several hosts.
-pub(super) fn subject(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> String {
+/// `Runs dry`, or `HOST: runs dry` where there are several hosts: what the scenario is called stands beneath.
+pub(super) fn of_host(outcome: &Outcome, limit: &LimitFigures, finding: &str) -> String {
     match outcome.limits.len() {
-        0 | 1 => format!("{}: ", scenario.name),
-        _ => format!("{}, {}: ", scenario.name, limit.name),
+        0 | 1 => capital(finding),
+        _ => format!("{}: {finding}", limit.name),
     }
+}
+
+/// With a capital letter in front.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// ` · the tightest of 4 hosts`; nothing where there is one host only.

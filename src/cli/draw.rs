@@ -8,6 +8,7 @@ use portsim::search;
 use portsim::stats::{LimitFigures, Outcome};
 use rayon::prelude::*;
 
+use super::args::{Chart, RunArgs};
 use super::host_files;
 use super::interrupt;
 use super::output::Folder;
@@ -19,12 +20,14 @@ const PORT_ROWS: usize = 256;
 /// Of more hosts than these only the tightest is drawn: nobody would look at them all.
 const MOST_HOSTS: usize = 8;
 
-/// Draws the charts of one scenario: `pressure`, `reuse`, `search` and `ports` of the tightest host, and
-/// where there are several, `pressure-HOST` and `ports-HOST` of each.
+/// Draws the charts of one scenario that `args` ask for: `ports`, `reuse` and `search` of the tightest host,
+/// `pressure` of the only one or of all side by side; and where there are several, `pressure-HOST` and
+/// `ports-HOST` of each.
 ///
 /// # Errors
 /// A chart that could not be written.
 pub fn charts(
+    args: &RunArgs,
     scenario: &Scenario,
     outcome: &Outcome,
     folder: &mut Folder,
@@ -33,12 +36,19 @@ pub fn charts(
     let each = (2..=MOST_HOSTS).contains(&outcome.limits.len());
     let drawn = |limit: &&LimitFigures| each || limit.name == tightest.name;
     let limits: Vec<&LimitFigures> = outcome.limits.iter().filter(drawn).collect();
-    let draw = |&limit: &&LimitFigures| HostCharts::draw(scenario, outcome, limit);
+    let draw = |&limit: &&LimitFigures| HostCharts::draw(args, scenario, outcome, limit);
     let charts: Vec<HostCharts> = limits.par_iter().map(draw).collect();
-    for (limit, charts) in limits.iter().zip(&charts) {
-        if limit.name == tightest.name {
-            charts.write("", folder)?;
+    for (limit, charts) in
+        limits.iter().zip(&charts).filter(|(limit, _)| limit.name == tightest.name)
+    {
+        charts.write("", folder)?;
+        if each && args.draws(Chart::Pressure) {
+            folder.write_picture("pressure", &chart::hosts(scenario, outcome))?;
+        }
+        if args.draws(Chart::Reuse) {
             folder.write_picture("reuse", &chart::reuse(scenario, outcome, limit))?;
+        }
+        if args.draws(Chart::Search) {
             let host = scenario.world.hosts.iter().find(|host| host.name == limit.name);
             let curves = host.map(search::curves).unwrap_or_default();
             let picture = chart::search(scenario, outcome, limit, &curves);
@@ -54,17 +64,19 @@ pub fn charts(
 
 /// What is drawn of every host.
 struct HostCharts {
-    pressure: Picture,
+    pressure: Option<Picture>,
     ports: Option<Picture>,
 }
 
 impl HostCharts {
-    fn draw(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Self {
-        let pressure = chart::pressure(scenario, outcome, limit);
+    fn draw(args: &RunArgs, scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Self {
+        let pressure = args.draws(Chart::Pressure);
+        let pressure = pressure.then(|| chart::pressure(scenario, outcome, limit));
         let Scenario { world, settings, .. } = scenario;
         let host = world.hosts.iter().position(|host| host.name == limit.name);
         // Ports against time take another simulation; whoever has interrupted will not wait for it.
-        let ports = host.filter(|_| !interrupt::stopped()).map(|host| {
+        let wanted = args.draws(Chart::Ports) && !interrupt::stopped();
+        let ports = host.filter(|_| wanted).map(|host| {
             let map = replicate::port_map(world, settings, host, PORT_COLUMNS, PORT_ROWS);
             chart::ports(scenario, &map)
         });
@@ -72,10 +84,11 @@ impl HostCharts {
     }
 
     fn write(&self, suffix: &str, folder: &mut Folder) -> Result<(), WriteError> {
-        folder.write_picture(&format!("pressure{suffix}"), &self.pressure)?;
-        match &self.ports {
-            Some(ports) => folder.write_picture(&format!("ports{suffix}"), ports),
-            None => Ok(()),
+        for (name, picture) in [("pressure", &self.pressure), ("ports", &self.ports)] {
+            if let Some(picture) = picture {
+                folder.write_picture(&format!("{name}{suffix}"), picture)?;
+            }
         }
+        Ok(())
     }
 }

@@ -189,9 +189,7 @@ impl RunSession<'_> {
             machine: Machine::this(),
         };
         folder.write("run.json", record.to_json().as_bytes())?;
-        if !self.args.no_charts {
-            draw::charts(scenario, outcome, folder)?;
-        }
+        draw::charts(self.args, scenario, outcome, folder)?;
         folder.remove_stale();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! An observer that draws what each port did: the raster behind the `ports` chart.
 
 use super::observe::{Observer, Opening, Openings, Release};
-use crate::model::{Host, PoolPlan};
+use crate::model::{Host, PoolPlan, PortSet};
 use crate::stats::{PortCell, PortMap};
 use crate::units::{SimDuration, SimTime};
 
@@ -11,9 +11,9 @@ pub struct PortMapper {
     plan: PoolPlan,
     map: PortMap,
     open: Openings,
-    /// Port-nanoseconds of each cell, filled up to what the cell's shares are made of.
-    established: Vec<f64>,
-    time_wait: Vec<f64>,
+    /// Port-nanoseconds of each cell by state, filled up to what the cell's shares are made of; behind the
+    /// rows of the range one of the ports outside it.
+    areas: [Vec<f64>; PortCell::STATES.len()],
 }
 
 impl PortMapper {
@@ -30,6 +30,10 @@ impl PortMapper {
     ) -> Self {
         let rows = rows.clamp(1, host.ports.num_ephemeral() as usize);
         let columns = columns.max(1);
+        let asked_for = host.clients.iter().flat_map(|client| client.socket.source_ports.ports());
+        let outside: PortSet =
+            asked_for.copied().filter(|&port| !host.ports.contains(port)).collect();
+        let beside = if outside.ports().is_empty() { 0 } else { columns };
         let mut map = PortMap {
             host: host.name.clone(),
             key,
@@ -38,6 +42,8 @@ impl PortMapper {
             columns,
             rows,
             cells: vec![PortCell::default(); columns * rows],
+            outside,
+            outside_cells: vec![PortCell::default(); beside],
         };
         let mut lost = vec![0_u32; rows];
         let mut unusable: Vec<u16> = host.unusable().collect();
@@ -50,8 +56,8 @@ impl PortMapper {
             let share = count as f32 / ports_of(&map, row) as f32;
             map.cells[row * columns..][..columns].iter_mut().for_each(|cell| cell.lost = share);
         }
-        let areas = vec![0.0; columns * rows];
-        Self { plan, map, open: Openings::default(), established: areas.clone(), time_wait: areas }
+        let areas = std::array::from_fn(|_| vec![0.0; columns * rows + beside]);
+        Self { plan, map, open: Openings::default(), areas }
     }
 
     /// The finished raster.
@@ -60,24 +66,39 @@ impl PortMapper {
         for opening in std::mem::take(&mut self.open).rest() {
             self.draw(&opening, opening.life.takeable);
         }
-        let column_nanos = self.map.duration.as_nanos() as f64 / self.map.columns as f64;
-        for row in 0..self.map.rows {
-            let whole = (column_nanos * ports_of(&self.map, row) as f64) as f32;
-            for index in row * self.map.columns..(row + 1) * self.map.columns {
-                let cell = &mut self.map.cells[index];
-                cell.established = self.established[index] as f32 / whole;
-                cell.time_wait = self.time_wait[index] as f32 / whole;
-            }
+        let (rows, columns) = (self.map.rows, self.map.columns);
+        let column_nanos = self.map.duration.as_nanos() as f64 / columns as f64;
+        for row in 0..rows {
+            let whole = column_nanos * ports_of(&self.map, row) as f64;
+            self.fill(row * columns, whole, |map| &mut map.cells[row * columns..][..columns]);
         }
+        let whole = column_nanos * self.map.outside.ports().len() as f64;
+        self.fill(rows * columns, whole, |map| &mut map.outside_cells);
         self.map
     }
-}
 
-impl PortMapper {
+    /// Makes shares of `whole` of what was collected from place `first` on.
+    fn fill(&mut self, first: usize, whole: f64, cells: impl Fn(&mut PortMap) -> &mut [PortCell]) {
+        for (place, cell) in cells(&mut self.map).iter_mut().enumerate() {
+            cell.held =
+                std::array::from_fn(|state| (self.areas[state][first + place] / whole) as f32);
+        }
+    }
+
     fn draw(&mut self, opening: &Opening, release: SimTime) {
-        let (row, close) = (row_of(&self.map, opening.port), opening.life.first_fin.min(release));
-        spread(&self.map, &mut self.established, row, opening.at, close);
-        spread(&self.map, &mut self.time_wait, row, close, release);
+        let row = match self.map.ports.contains(opening.port) {
+            true => row_of(&self.map, opening.port),
+            false => self.map.rows,
+        };
+        let life = &opening.life;
+        let mut from = opening.at;
+        for (areas, to) in
+            self.areas.iter_mut().zip([life.answered, life.first_fin, life.second_fin, release])
+        {
+            let to = to.min(release).max(from);
+            spread(&self.map, areas, row, from, to);
+            from = to;
+        }
     }
 }
 

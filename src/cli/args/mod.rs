@@ -10,7 +10,7 @@ mod values;
 
 pub use import::{ImportArgs, ImportFormat};
 pub use inspect::{InspectArgs, InspectFormat};
-pub use run::RunArgs;
+pub use run::{Chart, RunArgs};
 pub use validate::ValidateArgs;
 
 const ABOUT: &str = "Says whether, when and why a machine runs out of ephemeral ports.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use portsim::scenario::Override;
 
 use super::Format;
@@ -58,8 +58,17 @@ pub struct RunArgs {
     /// What stdout gets.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// What to draw of each scenario: of several hosts, `pressure` has them side by side.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_enum,
+        value_delimiter = ',',
+        default_values_t = [Chart::Pressure, Chart::Ports]
+    )]
+    pub charts: Vec<Chart>,
     /// Draw no charts.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "charts")]
     pub no_charts: bool,
     /// Threads to use [default: all cores].
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_JOBS))]
@@ -78,7 +87,27 @@ pub struct RunArgs {
     pub verbose: bool,
 }
 
+/// A picture of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Chart {
+    /// Ports in use and attempts refused over time
+    Pressure,
+    /// Port by port over time
+    Ports,
+    /// How soon a port is used again
+    Reuse,
+    /// How many ports an attempt looks at
+    Search,
+    /// All of them
+    All,
+}
+
 impl RunArgs {
+    /// Is this picture asked for?
+    pub fn draws(&self, chart: Chart) -> bool {
+        !self.no_charts && [chart, Chart::All].iter().any(|one| self.charts.contains(one))
+    }
+
     /// All overrides in the order in which they apply: a flag's own wins over `--set`.
     pub fn all_overrides(&self) -> Vec<Override> {
         let flag = |key: &str, value: Option<String>| {
