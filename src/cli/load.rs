@@ -1,5 +1,6 @@
 //! From paths to scenarios: everything is read and checked before anything is run.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use portsim::scenario::{self, Override, Scenario};
@@ -14,6 +15,13 @@ pub fn load(paths: &[PathBuf], overrides: &[Override]) -> Result<Vec<Scenario>, 
     let mut wrong = Vec::new();
     let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
     for path in paths {
+        if path.as_os_str() == "-" {
+            match stdin(overrides) {
+                Ok(scenario) => scenarios.push((path.clone(), scenario)),
+                Err(message) => wrong.push(message),
+            }
+            continue;
+        }
         let files = files_of(path).unwrap_or_else(|message| {
             wrong.push(message);
             Vec::new()
@@ -28,6 +36,21 @@ pub fn load(paths: &[PathBuf], overrides: &[Override]) -> Result<Vec<Scenario>, 
     wrong.extend(clashes(&scenarios));
     if wrong.is_empty() { Ok(scenarios.into_iter().map(|(_, s)| s).collect()) } else { Err(wrong) }
 }
+
+/// The scenario on stdin, which is called so.
+fn stdin(overrides: &[Override]) -> Result<Scenario, String> {
+    let mut text = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(LARGEST_STDIN)
+        .read_to_end(&mut text)
+        .map_err(|error| format!("cannot read stdin: {error}"))?;
+    scenario::parse("stdin", "stdin", text, overrides)
+        .map_err(|problems| problems.render(terminal::colour_on_stderr()))
+}
+
+/// What is read of stdin at most: a scenario has a few kilobytes.
+const LARGEST_STDIN: u64 = 4 << 20;
 
 /// Shows what the files themselves give to think about.
 pub fn warn(scenarios: &[Scenario]) {
@@ -86,11 +109,21 @@ fn missing(path: &Path) -> String {
     }
 }
 
+/// Files that several scenarios have together, beside their directories.
+const OF_ALL: [&str; 3] = ["summary.csv", "blocking.svg", "blocking.png"];
+
 /// Two scenarios of one name would write into one directory; some names are no directory at all.
 fn clashes(scenarios: &[(PathBuf, Scenario)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (index, (file, scenario)) in scenarios.iter().enumerate() {
         let name = &scenario.name;
+        if scenarios.len() > 1 && OF_ALL.contains(&name.as_str()) {
+            wrong.push(format!(
+                "{} cannot give its results a directory called `{name}`, which is a file of all scenarios \
+                 together: rename it",
+                file.display()
+            ));
+        }
         if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\\']) {
             wrong.push(format!(
                 "{} cannot give its results a directory called `{name}`: rename the file",

@@ -95,10 +95,10 @@ impl ClientStream {
         self.batch.attempts.get(self.made).map(|attempt| attempt.at)
     }
 
-    /// A worker is free at `at`, if it has any.
-    pub fn worker_free(&mut self, at: SimTime) {
+    /// A worker is free at `at`, if it has any; its attempt was `refused`, or its connection is closed.
+    pub fn worker_free(&mut self, at: SimTime, refused: bool) {
         if let Source::Workers(workers) = &mut self.arrivals {
-            workers.think(at);
+            workers.think(at, refused);
         }
     }
 
@@ -287,12 +287,17 @@ impl Workers {
         let typical = (0..16).map(|_| think.sample(&mut probe) / 16).sum::<u64>();
         let ahead = SimDuration::from_nanos(typical.saturating_mul(2));
         let mut new = Self { think, rng, ready: Calendar::new(u64::from(workers), ahead) };
-        (0..workers).for_each(|_| new.think(SimTime::START));
+        (0..workers).for_each(|_| new.think(SimTime::START, false));
         new
     }
 
-    fn think(&mut self, from: SimTime) {
-        let ready = from + SimDuration::from_nanos(self.think.sample(&mut self.rng));
+    fn think(&mut self, from: SimTime, refused: bool) {
+        let mut think = SimDuration::from_nanos(self.think.sample(&mut self.rng));
+        // Else it would try again at the same instant, without end.
+        if refused && think.is_zero() {
+            think = Arrivals::REFUSED_PAUSE;
+        }
+        let ready = from + think;
         self.ready.push(ready, ());
     }
 

@@ -146,9 +146,10 @@ impl Demand for Clients {
         if !self.has_workers {
             return;
         }
-        self.clients[usize::from(attempt.client)].worker_free(match became {
-            Became::Refused => attempt.at,
-            Became::Opened { closes } => closes,
-        });
+        let client = &mut self.clients[usize::from(attempt.client)];
+        match became {
+            Became::Refused => client.worker_free(attempt.at, true),
+            Became::Opened { closes } => client.worker_free(closes, false),
+        }
     }
 }

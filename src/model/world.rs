@@ -237,11 +237,18 @@ pub enum Arrivals {
     ClosedLoop {
         /// How many workers, at least 1.
         workers: u32,
-        /// How long a worker thinks; not always zero, or a refused one would try for ever.
+        /// How long a worker thinks; where that is no time at all, one that was refused waits for
+        /// [`Arrivals::REFUSED_PAUSE`].
         think: Distribution,
     },
     /// Attempts that were recorded.
     Trace(Arc<[TraceAttempt]>),
+}
+
+impl Arrivals {
+    /// How soon a worker tries again that was refused and does not think: about as long as Linux takes to
+    /// look at all ports of its range, and load tools do nothing else between two tries.
+    pub const REFUSED_PAUSE: SimDuration = SimDuration::from_millis(1);
 }
 
 /// One recorded attempt; what was not recorded is drawn from the client's own laws.

@@ -133,7 +133,7 @@ impl Line {
             figure.value(&whole).is_none_or(|value| value.part(Facet::Itself).value == 0.0)
         };
         let mut lines = Vec::new();
-        let told = |figure: &&Figure| detail == Detail::All || figure.brief || figure.rare;
+        let told = |figure: &&Figure| detail == Detail::All || figure.brief;
         for figure in Figure::ordered(order).into_iter().filter(told) {
             if let Read::Refusals = figure.read {
                 let refusals = whole.refusals();

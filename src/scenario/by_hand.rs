@@ -97,13 +97,7 @@ fn beyond_text(world: &World) -> Vec<String> {
         }
         let mut laws = vec![&client.lifetime, &client.second_fin];
         match &client.arrivals {
-            Arrivals::ClosedLoop { think, .. } => {
-                laws.push(think);
-                let zero = SimDuration::ZERO;
-                if matches!(think, Distribution::Empirical(all) if all.iter().all(|s| *s == zero)) {
-                    say("thinks for no time at all, and would try for ever".to_owned());
-                }
-            }
+            Arrivals::ClosedLoop { think, .. } => laws.push(think),
             Arrivals::Trace(attempts) => wrong_record(world, client, attempts).for_each(&mut say),
             _ => {}
         }

@@ -98,6 +98,7 @@ pub static FIGURES: &[Figure] = &[
         .at([20, 20, 20]),
     mean("mean_connecting", "connecting, mean", PORTS, |f| f.mean_connecting)
         .about("mean of ports in SYN-SENT")
+        .brief()
         .rare()
         .at([54, 22, 72]),
     mean("mean_established", "established, mean", PORTS, |f| f.mean_established)
@@ -105,6 +106,7 @@ pub static FIGURES: &[Figure] = &[
         .at([55, 0, 0]),
     mean("mean_closing", "half-closed, mean", PORTS, |f| f.mean_closing)
         .about("mean of ports whose connection is half closed (FIN-WAIT-2, CLOSE-WAIT)")
+        .brief()
         .rare()
         .at([56, 23, 73]),
     mean("mean_time_wait", "TIME-WAIT, mean", PORTS, |f| f.mean_time_wait)
@@ -136,9 +138,11 @@ pub static FIGURES: &[Figure] = &[
     number("longest_episode_s", "outage, longest", |f| f.longest_episode.as_secs_f64())
         .about("longest episode of any replication")
         .brief()
+        .rare()
         .at([18, 19, 0]),
     number("mean_episode_s", "outage, mean", |f| f.mean_episode.as_secs_f64())
         .about("mean length of the episodes of all replications")
+        .rare()
         .at([63, 18, 0]),
     quantiles("probes", "probes", Unit::Of("probes"), |f| &f.probes)
         .about("ports that one attempt looks at, blocked or not")

@@ -4,7 +4,7 @@
 use super::hold::HoldLaw;
 use super::moments::limited_mean_s;
 use super::pools::{ports_of, ways_of};
-use crate::model::{Arrivals, Client, Distribution, Host, TraceAttempt, World};
+use crate::model::{Arrivals, Client, Host, TraceAttempt, World};
 use crate::units::{SimDuration, SimTime};
 
 /// Mean attempts a second of `arrivals`; `None` for a closed loop, whose rate depends on how its
@@ -69,7 +69,7 @@ pub fn attempts(world: &World, host: &Host, duration_s: f64) -> Vec<f64> {
 fn unrefused_rate(client: &Client, busy_s: f64, duration_s: f64) -> f64 {
     match &client.arrivals {
         Arrivals::ClosedLoop { workers, think } => {
-            f64::from(*workers) / (moment(think, duration_s) + busy_s)
+            f64::from(*workers) / (limited_mean_s(think, duration_s) + busy_s).max(MOMENT_S)
         }
         Arrivals::Trace(attempts) => {
             let end = SimTime::START + SimDuration::from_secs_f64(duration_s);
@@ -83,16 +83,18 @@ fn unrefused_rate(client: &Client, busy_s: f64, duration_s: f64) -> f64 {
 fn refused_rate(client: &Client, connected: f64, duration_s: f64) -> f64 {
     match &client.arrivals {
         Arrivals::ClosedLoop { workers, think } => {
-            (f64::from(*workers) - connected).max(0.0) / moment(think, duration_s)
+            let think_s = match limited_mean_s(think, duration_s) {
+                0.0 => Arrivals::REFUSED_PAUSE.as_secs_f64(),
+                think_s => think_s.max(MOMENT_S),
+            };
+            (f64::from(*workers) - connected).max(0.0) / think_s
         }
         _ => 0.0,
     }
 }
 
-/// The mean of what a run sees of `think`; never zero, for time moves by nanoseconds.
-fn moment(think: &Distribution, duration_s: f64) -> f64 {
-    limited_mean_s(think, duration_s).max(1e-9)
-}
+/// Time moves by nanoseconds.
+const MOMENT_S: f64 = 1e-9;
 
 /// Ports of one machine, were all its demand like that of the client with the narrowest way out: a
 /// destination of few endpoints runs full while others have ports left.
@@ -110,7 +112,7 @@ fn least_ports(world: &World, host: &Host) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Binds, SocketOptions, Target};
+    use crate::model::{Binds, Distribution, SocketOptions, Target};
     use crate::theory::fixtures::{client, host, secs, world};
 
     fn of(client: Client) -> f64 {

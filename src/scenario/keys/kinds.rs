@@ -91,9 +91,9 @@ pub(crate) static LAWS: Kinds = Kinds {
         },
         Kind {
             name: "lognormal",
-            keys: &["mean", "median", "sigma"],
+            keys: &["mean", "median", "sigma", "p50", "p99"],
             either: Some(["mean", "median"]),
-            doc: "many short ones, a few very long",
+            doc: "many short ones, a few very long; `p50` and `p99` say all of it",
             example: "{ distribution = \"lognormal\", mean = \"200 ms\", sigma = 1.5 }",
         },
         Kind {
@@ -182,6 +182,8 @@ pub(super) const KEYS: &[Key] = &[
         example: "1.5",
         ..LAW
     },
+    Key { name: "p50", doc: "the median, beside `p99`", example: "\"80 ms\"", ..LAW },
+    Key { name: "p99", doc: "one in a hundred is longer", example: "\"2 s\"", ..LAW },
     Key {
         name: "shape",
         is: Is::Number { least: 0.01, above: false, most: 1_000.0 },

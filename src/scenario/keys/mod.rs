@@ -191,6 +191,57 @@ pub(crate) fn sysctls() -> impl Iterator<Item = &'static str> {
     of(Place::Host).filter(|key| key.on == System::Sysctl).map(|key| key.name)
 }
 
+/// What people write that is not modelled yet: the names, what it is, and the nearest thing that is.
+const NOT_MODELLED: &[(&[&str], &str, &str)] = &[
+    (
+        &["gateway", "nat", "proxy", "load_balancer", "snat"],
+        "gateways (NAT, proxies) are not modelled yet",
+        "take these tables out; the nearest thing is a [host] with the `addresses` and `ports` of the gateway, whose \
+         clients are those behind it",
+    ),
+    (
+        &["change", "changes"],
+        "changes during a run are not modelled yet",
+        "take [[change]] out, and put what holds after it into a scenario of its own",
+    ),
+    (
+        &["pool", "keep_alive", "keepalive", "idle_timeout"],
+        "pools of kept-alive connections are not modelled yet",
+        "take it out; the nearest thing is a lower `rate` and a longer `lifetime`: where a connection serves 100 \
+         requests, it is opened a hundredth as often",
+    ),
+    (
+        &["retries", "retry", "backoff"],
+        "retries are not modelled yet",
+        "take it out; the nearest thing is arrivals = { process = \"closed-loop\", ... }, whose workers try again after \
+         they think",
+    ),
+    (
+        &["nf_conntrack_max", "conntrack_max"],
+        "connection tracking is not modelled yet",
+        "take it out: a full table refuses some that would find a port",
+    ),
+];
+
+/// What `name` is that is not modelled yet, and the nearest thing that is.
+pub(crate) fn not_modelled(name: &str) -> Option<(&'static str, &'static str)> {
+    let found = NOT_MODELLED.iter().find(|(names, ..)| names.contains(&name));
+    found.map(|&(_, what, nearest)| (what, nearest))
+}
+
+/// The one of `known` that `name` is another word for.
+pub(crate) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let other = match name {
+        "duration" | "ttl" => "lifetime",
+        "rate" | "rps" => "arrivals",
+        "range" | "port_range" => "ports",
+        _ => "",
+    };
+    let with_prefix =
+        |key: &&&str| ["tcp_", "ip_"].iter().any(|p| key.strip_prefix(p) == Some(name));
+    known.iter().find(|key| **key == other).or_else(|| known.iter().find(with_prefix)).copied()
+}
+
 /// The place of the tables `[NAME.x]`, if they are such.
 pub(crate) fn family(name: &str) -> Option<Place> {
     match find(Place::Top, name)?.is {

@@ -3,7 +3,7 @@
 use super::distribution::law;
 use super::fields::Fields;
 use super::tagged::Tagged;
-use crate::model::{Arrivals, Distribution};
+use crate::model::Arrivals;
 use crate::scenario::keys::{ARRIVALS, SPACINGS};
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::suggest::shown;
@@ -58,27 +58,6 @@ fn batches(process: Tagged<'_>) -> Option<Arrivals> {
 
 fn closed_loop(process: Tagged<'_>) -> Option<Arrivals> {
     let workers = process.need_as("workers", Fields::small);
-    let think = process.need("think").and_then(|node| thinking(&process.fields, node));
+    let think = process.need("think").and_then(|_| law(&process.fields, "think"));
     Some(Arrivals::ClosedLoop { workers: workers?, think: think? })
-}
-
-/// Think time, which must not be zero for ever: a blocked worker would try again in the same
-/// instant, and simulated time would never go on.
-fn thinking(process: &Fields<'_>, node: &Node) -> Option<Distribution> {
-    let think = law(process, "think")?;
-    let never = match &think {
-        Distribution::Constant(value) => value.is_zero(),
-        Distribution::Uniform { max, .. } => max.is_zero(),
-        Distribution::Empirical(samples) => samples.iter().all(|sample| sample.is_zero()),
-        _ => false,
-    };
-    if never {
-        let problem = Problem::at(node.at, "think must be above zero")
-            .label("zero")
-            .help("a blocked worker would try again in the same instant, without end")
-            .help("write a short time instead: think = \"1 ms\"");
-        process.walk.report(problem);
-        return None;
-    }
-    Some(think)
 }

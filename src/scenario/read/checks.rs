@@ -1,6 +1,6 @@
 //! Checks that need the whole world: can it be run, and would that ever end?
 
-use crate::model::{Arrivals, Binds, Client, Host, PoolPlan, RunSettings, World};
+use crate::model::{Arrivals, Binds, Client, Host, PoolPlan, RunSettings, SelectionKind, World};
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::source::Span;
 use crate::scenario::text::suggest::shown;
@@ -30,6 +30,7 @@ pub(crate) struct Tables<'a> {
 pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: Tables<'_>) {
     for host in &world.hosts {
         too_large(walk, world, host, tables);
+        narrowed(walk, host, tables);
         if let Some(start) = tables.stationary {
             let before = walk.count();
             mixed_start(walk, host, tables, start);
@@ -40,6 +41,26 @@ pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: 
         amount_of_work(walk, world, host, settings, tables.clients);
         left_out(walk, host, settings, tables.clients);
     }
+}
+
+/// Reports sockets that keep to a part of the range where the chooser knows no such option: it came with
+/// Linux 6.3, whose chooser is that of 5.12 on.
+fn narrowed(walk: &Walk, host: &Host, tables: Tables<'_>) {
+    let narrow = |client: &&Client| client.socket.port_range.is_some();
+    let Some(client) = host.clients.iter().find(narrow) else { return };
+    if host.selection == SelectionKind::Linux || tables.told {
+        return;
+    }
+    let at = place_of(tables.clients, &client.name, Some("port_range"));
+    let message = format!(
+        "client `{}` keeps to a part of the range, which the chooser of host `{}` does not know",
+        shown(&client.name),
+        shown(&host.name)
+    );
+    let problem = Problem::at(at, message).label("IP_LOCAL_PORT_RANGE: Linux since 6.3").help(
+        "take it out, or write selection = \"linux\"; `ports` of a [host] narrows all its clients",
+    );
+    walk.report(problem);
 }
 
 /// Warns of recorded attempts that the run is too short for.

@@ -43,7 +43,41 @@ fn mean(walk: &Walk, node: &Node) -> Option<SimDuration> {
     walk.positive_duration(node, "mean", "for no time at all write \"0 s\" instead of the table")
 }
 
+/// The 0.99 quantile of the standard normal law.
+const NORMAL_99: f64 = 2.326_347_874_040_841;
+
+/// A lognormal law by two of its quantiles, as monitoring has them.
+fn by_quantiles(law: Tagged<'_>) -> Option<Distribution> {
+    let walk = law.fields.walk;
+    for key in ["mean", "median", "sigma"] {
+        if let Some(other) = law.fields.table.get(key) {
+            let problem = Problem::at(other.key_at, format!("`{key}` follows from p50 and p99"))
+                .label("this one is too much")
+                .help("leave it out, or write mean and sigma instead of p50 and p99");
+            walk.report(problem);
+            return None;
+        }
+    }
+    let [p50, p99] = ["p50", "p99"].map(|key| {
+        let node = law.need(key)?;
+        Some((node, walk.positive_duration(node, key, "for example \"80 ms\"")?))
+    });
+    let ((_, median), (node, most)) = (p50?, p99?);
+    let sigma = libm::log(most.as_secs_f64() / median.as_secs_f64()) / NORMAL_99;
+    if !(sigma > 0.0 && sigma <= 10.0) {
+        let problem = Problem::at(node.at, format!("p99 {most} does not go with p50 {median}"))
+            .label(if sigma > 0.0 { "too long" } else { "not longer than p50" })
+            .help("p99 is longer than p50; measured lifetimes have 3 to 1,000 times as much");
+        walk.report(problem);
+        return None;
+    }
+    of_median(law, node, median, sigma)
+}
+
 fn lognormal(law: Tagged<'_>) -> Option<Distribution> {
+    if ["p50", "p99"].iter().any(|key| law.fields.table.get(key).is_some()) {
+        return by_quantiles(law);
+    }
     let sigma = law.need_as("sigma", Fields::number);
     let (which, node) = law.need_either()?;
     let middle = law.fields.walk.positive_duration(node, which, "for example \"200 ms\"");
@@ -51,8 +85,17 @@ fn lognormal(law: Tagged<'_>) -> Option<Distribution> {
     if which == "mean" {
         return Some(Distribution::Lognormal { mean: middle, sigma });
     }
+    of_median(law, node, middle, sigma)
+}
+
+fn of_median(
+    law: Tagged<'_>,
+    node: &Node,
+    median: SimDuration,
+    sigma: f64,
+) -> Option<Distribution> {
     // The mean of exp(Normal(mu, sigma)) is exp(mu + sigma^2 / 2), its median exp(mu).
-    let mean = middle.as_secs_f64() * libm::exp(sigma * sigma / 2.0);
+    let mean = median.as_secs_f64() * libm::exp(sigma * sigma / 2.0);
     let mean = SimDuration::from_secs_f64(mean);
     if mean > SimDuration::from_secs(10 * 366 * 86_400) {
         let problem = Problem::at(node.at, "the mean of this law is longer than ten years")

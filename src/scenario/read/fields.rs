@@ -145,7 +145,16 @@ impl<'a> Fields<'a> {
         }
         let span = self.walk.duration(node, key)?;
         if (least..=most).contains(&span) {
-            return Some(span);
+            let whole = span.as_nanos() / unit.as_nanos() * unit.as_nanos();
+            if whole == span.as_nanos() {
+                return Some(span);
+            }
+            let [below, above] = [whole, whole + unit.as_nanos()].map(SimDuration::from_nanos);
+            let problem = Problem::at(node.at, format!("{key} = \"{span}\" is not possible"))
+                .label(format!("not a whole number of {unit}"))
+                .help(format!("the sysctl counts in {unit}: write \"{below}\" or \"{above}\""));
+            self.walk.report(problem);
+            return None;
         }
         let problem = Problem::at(node.at, format!("{key} = \"{span}\" is not possible"))
             .label(if span < least { "too short" } else { "too long" })

@@ -4,6 +4,9 @@
 //! is read. Those that do not bear on source ports are left out with a warning each, so that a
 //! configuration can be pasted as it is.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+
 use crate::platform::Linux;
 use crate::scenario::keys::{self, Place, System};
 use crate::scenario::preset::Preset;
@@ -84,6 +87,7 @@ fn lines(walk: &Walk, entry: &Entry) -> Vec<Entry> {
         None => entry.node.at,
     };
     let mut settings: Vec<Entry> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let begin = start;
@@ -103,13 +107,29 @@ fn lines(walk: &Walk, entry: &Entry) -> Vec<Entry> {
             walk.report(problem);
             continue;
         };
-        let (name, value) = (name.trim(), value.trim());
+        let (name, value) = (name.trim(), without_comment(value).trim());
         let key = name.replace('/', ".");
         let node = Node { value: Value::Text(value.to_owned()), at: span(value) };
-        settings.retain(|setting| setting.key != key);
-        settings.push(Entry { key, key_at: span(name), node });
+        let new = Entry { key: key.clone(), key_at: span(name), node };
+        match places.entry(key) {
+            Occupied(place) => {
+                let old = std::mem::replace(&mut settings[*place.get()], new);
+                walk.overruled(&old.key, old.key_at);
+            }
+            Vacant(place) => {
+                place.insert(settings.len());
+                settings.push(new);
+            }
+        }
     }
     settings
+}
+
+/// A value without what people write behind it: the kernel would not take it either.
+fn without_comment(value: &str) -> &str {
+    let begins = |(at, _): &(usize, char)| value[..*at].ends_with([' ', '\t']);
+    let end = value.char_indices().filter(|(_, c)| ['#', ';'].contains(c)).find(begins);
+    end.map_or(value, |(at, _)| &value[..at])
 }
 
 /// The key that `setting` stands for; what it is otherwise is said.

@@ -57,28 +57,8 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
 fn top_level(walk: &Walk, root: &Table) {
     let known = keys::names(Place::Top);
     for entry in root.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-        match entry.key.as_str() {
-            "gateway" => not_modelled(
-                walk,
-                entry,
-                "gateways (NAT, proxies) are not modelled yet",
-                "take the [gateway] tables out: portsim would answer for a path without them",
-            ),
-            "change" => not_modelled(
-                walk,
-                entry,
-                "changes during a run are not modelled yet",
-                "take [[change]] out, and put what holds after it into a scenario of its own",
-            ),
-            _ => walk.unknown_key(entry, "the scenario", &known),
-        }
+        walk.unknown_key(entry, "the scenario", &known);
     }
-}
-
-fn not_modelled(walk: &Walk, entry: &Entry, message: &str, help: &str) {
-    // `[gateway.nat]` stands where its first child does.
-    let problem = Problem::at(entry.key_at, message).label("not modelled yet").help(help);
-    walk.report(problem);
 }
 
 /// The named tables below `key`: `[host.a]`, `[host.b]`.

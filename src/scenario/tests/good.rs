@@ -321,3 +321,44 @@ fn a_report_is_coloured_where_it_may_be_and_plain_elsewhere() {
         problems.render(true).contains("\u{1b}[") && !problems.render(false).contains('\u{1b}')
     );
 }
+
+#[test]
+fn a_lognormal_law_is_said_by_two_quantiles() {
+    let text = "[client.c]\narrivals = { process = \"poisson\", rate = \"10 / s\" }\n\
+                lifetime = { distribution = \"lognormal\", p50 = \"80 ms\", p99 = \"2 s\" }";
+    let client = good(text).world.hosts[0].clients[0].clone();
+    let Distribution::Lognormal { mean, sigma } = client.lifetime else {
+        panic!("{:?}", client.lifetime)
+    };
+    assert!((sigma - libm::log(25.0) / 2.326_347_874).abs() < 1e-9, "{sigma}");
+    let median_s = mean.as_secs_f64() / libm::exp(sigma * sigma / 2.0);
+    assert!((median_s - 0.08).abs() < 1e-6, "{median_s}");
+}
+
+#[test]
+fn workers_may_think_for_no_time_at_all() {
+    let arrivals = "{ process = \"closed-loop\", workers = 5, think = \"0 s\" }";
+    let text = format!("[client.load]\narrivals = {arrivals}\nlifetime = \"1 s\"");
+    assert!(parse("load", "load.toml", text, &[]).is_ok());
+}
+
+#[test]
+fn of_sysctls_that_are_set_twice_the_last_holds_and_it_is_said() {
+    for text in [
+        "net.ipv4.tcp_fin_timeout = 60\nnet.core.wmem_max = 1\nnet.ipv4.tcp_fin_timeout = 30   # seconds\n",
+        "sysctl = \"\"\"\nnet.ipv4.tcp_fin_timeout = 60\nnet.ipv4.tcp_fin_timeout = 30   # seconds\n\"\"\"\n",
+        "net.ipv4.ip_local_port_range = 1024 2047\nnet.ipv4.tcp_fin_timeout = 30\n\
+         net.ipv4.ip_local_port_range = 32768 60999 # usual\n",
+    ] {
+        let text = format!(
+            "[host.a]\npreset = \"linux\"\n{text}[client.c]\n\
+             arrivals = {{ process = \"poisson\", rate = \"10 / s\" }}\nlifetime = \"1 s\""
+        );
+        let scenario =
+            parse("twice", "twice.toml", &text, &[]).unwrap_or_else(|all| panic!("{all}"));
+        let host = &scenario.world.hosts[0];
+        assert_eq!(host.tcp.fin_timeout, SimDuration::from_secs(30), "{text}");
+        assert_eq!(host.ports.num_ephemeral(), 28_232, "{text}");
+        assert!(scenario.warnings.render(false).contains("is set again further down"), "{text}");
+    }
+}

@@ -13,6 +13,8 @@ pub(crate) enum Unreadable {
     Denied,
     #[error("it is a directory")]
     Directory,
+    #[error("it is a pipe or a device, not a file (`-` reads stdin)")]
+    Pipe,
     #[error("it is larger than {0}")]
     TooLarge(&'static str),
     #[error("it is not UTF-8 text")]
@@ -34,8 +36,15 @@ impl From<io::Error> for Unreadable {
 
 /// Opens a file for reading. Of a directory each system says something else, and some open it.
 pub(crate) fn open(path: &Path) -> Result<File, Unreadable> {
-    if path.is_dir() {
+    let about = std::fs::metadata(path)?;
+    if about.is_dir() {
         return Err(Unreadable::Directory);
+    }
+    // Opening a pipe waits for who writes into it; one that a shell has opened has its writer.
+    if !about.is_file()
+        && !["/dev/fd", "/dev/stdin", "/proc"].iter().any(|own| path.starts_with(own))
+    {
+        return Err(Unreadable::Pipe);
     }
     Ok(File::open(path)?)
 }

@@ -4,6 +4,7 @@
 //! overwritten by a number of one digit and spaces, so that every byte stays where it is and messages
 //! point at what the person wrote; in the parsed tree the value is put back as text.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::de::DeValue;
@@ -22,6 +23,9 @@ pub(crate) struct Pasted {
     pub toml: String,
     /// Where the overwritten values begin in it, and where they stand in the text; rising.
     values: Vec<(usize, Range<usize>)>,
+    /// Where sysctls are set that are set again further down in the same table: TOML would refuse the second
+    /// line, and for sysctl the last one holds.
+    pub overruled: Vec<Range<usize>>,
 }
 
 /// The root of the sysctl that `name` is, or is below; a leading `-`, as in sysctl.conf, may be there.
@@ -38,20 +42,43 @@ pub(crate) fn pasted(text: &str) -> Option<Pasted> {
     let mut values = Vec::new();
     let mut open = None;
     let mut start = 0;
+    // Of the table that the line is in: where each sysctl is set.
+    let mut set: HashMap<String, (Range<usize>, Range<usize>)> = HashMap::new();
+    let mut overruled: Vec<(Range<usize>, Range<usize>)> = Vec::new();
     for line in text.split_inclusive('\n') {
-        if open.is_none()
-            && let Some(setting) = Setting::of(line)
-        {
+        let begun = open.is_none();
+        let after = open_after(line, open);
+        if begun && line.trim_start().starts_with('[') {
+            set.clear();
+        }
+        if begun && let Some(setting) = Setting::of(line) {
             setting.overwrite(&mut bytes[start..start + line.len()], start, &mut values);
         }
-        open = open_after(line, open);
+        if begun
+            && after.is_none()
+            && let Some((key, _)) = key_of(line)
+        {
+            let name = line[key.clone()].trim_start_matches('-').replace('/', ".");
+            let (key, whole) =
+                (start + key.start..start + key.end, start..start + line.trim_end().len());
+            overruled.extend(set.insert(name, (whole, key)));
+        }
+        open = after;
         start += line.len();
     }
+    for (line, _) in &overruled {
+        bytes[line.clone()].fill(b' ');
+    }
+    overruled.sort_by_key(|(line, _)| line.start);
+    values.retain(|(begin, _)| {
+        let next = overruled.partition_point(|(line, _)| line.end <= *begin);
+        overruled.get(next).is_none_or(|(line, _)| !line.contains(begin))
+    });
     if bytes == text.as_bytes() {
         return None;
     }
     let toml = String::from_utf8(bytes).expect("ASCII bytes took the place of whole values");
-    Some(Pasted { toml, values })
+    Some(Pasted { toml, values, overruled: overruled.into_iter().map(|(_, key)| key).collect() })
 }
 
 impl Pasted {
@@ -77,22 +104,25 @@ struct Setting {
     value: Option<Range<usize>>,
 }
 
+/// Where a line that sets a sysctl has its name, and its equals sign.
+fn key_of(line: &str) -> Option<(Range<usize>, usize)> {
+    let indent = line.len() - line.trim_start().len();
+    let equals = line.find('=')?;
+    let key = line.get(indent..equals)?.trim_end();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./*".contains(c);
+    let is_sysctl = root_of(key)? != key && key.chars().all(plain);
+    is_sysctl.then_some((indent..indent + key.len(), equals))
+}
+
 impl Setting {
     fn of(line: &str) -> Option<Self> {
-        let indent = line.len() - line.trim_start().len();
-        let equals = line.find('=')?;
-        let key = line.get(indent..equals)?.trim_end();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-./*".contains(c);
-        if root_of(key)? == key || !key.chars().all(plain) {
-            return None;
-        }
+        let (key, equals) = key_of(line)?;
         let written = &line[equals + 1..];
         let bare = written.trim_start();
         let begin = equals + 1 + written.len() - bare.len();
         let value = bare.split('#').next().unwrap_or("").trim_end();
         let is_toml = bare.starts_with(['"', '\'', '[', '{'])
             || DeValue::parse_recoverable(value).1.is_empty();
-        let key = indent..indent + key.len();
         if is_toml && !line[key.clone()].contains(['/', '*']) {
             return None;
         }

@@ -106,33 +106,57 @@ fn unknown_time(text: &str, unit: &str, at: Range<usize>) -> Wrong {
     Wrong { message, label: "this unit is not known".to_owned(), help, range: at }
 }
 
-/// Events a second: `600 / s`, `36k / min`, `1 per 10 s`.
+/// What comes at a rate, as people write it in front of the slash.
+const EVENTS: [&str; 14] = [
+    "req",
+    "reqs",
+    "request",
+    "requests",
+    "conn",
+    "conns",
+    "connection",
+    "connections",
+    "attempt",
+    "attempts",
+    "call",
+    "calls",
+    "query",
+    "queries",
+];
+
+/// Rates a second in one word.
+const A_SECOND: [&str; 4] = ["rps", "cps", "qps", "hz"];
+
+/// Events a second: `600 / s`, `900 req/s`, `900 rps`, `36k / min`, `1 per 10 s`.
 pub(crate) fn rate(text: &str) -> Result<f64, Wrong> {
     let example = "write a number, a slash and a unit of time, for example \"600 / s\"";
     let mut rest = Scan::new(text);
     rest.skip_space();
     let (number, number_at) = rest.number("a rate", example)?;
     rest.skip_space();
-    let (word, word_at) = rest.word();
-    let number = match word {
-        "" => number,
-        "per" => {
-            rest.at = word_at.start;
-            number
+    let (mut word, mut word_at) = rest.word();
+    let mut number = number;
+    if let Some(times) = multiplier(word) {
+        number *= times;
+        rest.skip_space();
+        (word, word_at) = rest.word();
+    }
+    let is_one_of = |words: &[&str]| words.contains(&word.to_lowercase().as_str());
+    if is_one_of(&A_SECOND) {
+        rest.skip_space();
+        rest.nothing_more(example)?;
+        return per_second(text, number, 1.0);
+    }
+    match word {
+        "" => {}
+        "per" => rest.at = word_at.start,
+        _ if is_one_of(&EVENTS) => {}
+        _ => {
+            let hint = "k, M and G mean thousand, million and billion: \"36k / min\"";
+            let message = format!("`{}` does not belong in a rate", shown(word));
+            return Err(rest.wrong(word_at, message, "not known here", hint));
         }
-        _ => match multiplier(word) {
-            Some(times) => number * times,
-            None => {
-                let hint = if ["rps", "cps", "qps", "hz"].contains(&word.to_lowercase().as_str()) {
-                    format!("write \"{number} / s\"")
-                } else {
-                    "k, M and G mean thousand, million and billion: \"36k / min\"".to_owned()
-                };
-                let message = format!("`{}` does not belong in a rate", shown(word));
-                return Err(rest.wrong(word_at, message, "not known here", &hint));
-            }
-        },
-    };
+    }
     rest.skip_space();
     let (per, per_at) = rest.word();
     if per != "per" && !rest.take('/') {
@@ -272,6 +296,12 @@ mod tests {
             ("1.2 M/h", 1.2e6 / 3_600.0),
             ("1 / 10 s", 0.1),
             ("1G / s", 1e9),
+            ("900 req/s", 900.0),
+            ("900 requests / s", 900.0),
+            ("36k conn/min", 600.0),
+            ("900 rps", 900.0),
+            ("1.5k RPS", 1_500.0),
+            ("60 connections per minute", 1.0),
         ] {
             let rate = rate(text).unwrap_or_else(|wrong| panic!("{text}: {}", wrong.message));
             assert!((rate / per_second - 1.0).abs() < 1e-12, "{text}: {rate}");
@@ -319,8 +349,8 @@ mod tests {
     fn a_wrong_rate_is_told_what_to_type_instead() {
         for (text, blamed, message, help) in [
             ("600", "600", "unit is missing", "\"600 / s\""),
-            ("600 rps", "rps", "does not belong", "\"600 / s\""),
-            ("600 conn/s", "conn", "does not belong", "k, M and G"),
+            ("600 rps / s", "/ s", "not understood", "\"600 / s\""),
+            ("600 apples/s", "apples", "does not belong", "k, M and G"),
             ("600 /", "", "missing after the slash", "\"600 / s\""),
             ("600 / sx", "sx", "not a unit of time", "units of time"),
             ("600 / m", "m", "minutes or milliseconds", "min"),

@@ -49,6 +49,9 @@ impl BrokenLines {
 pub(crate) fn parse(walk: &Walk, text: &str) -> (Table, BrokenLines) {
     let pasted = pasted(text);
     let toml = pasted.as_ref().map_or(text, |pasted| &pasted.toml);
+    for key in pasted.iter().flat_map(|pasted| &pasted.overruled) {
+        walk.overruled(&text[key.clone()], Span::new(0, key.clone()));
+    }
     let (tree, errors) = DeTable::parse_recoverable(toml);
     let mut broken = BrokenLines::of(text);
     if let (Some(first), Some(help)) = (errors.first(), other_format(text)) {

@@ -289,7 +289,16 @@ impl Walk {
 
     /// Reports that `entry` should not be where it is.
     pub fn unknown_key(&self, entry: &Entry, name: &str, known: &[&str]) {
+        if let Some((what, nearest)) = keys::not_modelled(&entry.key) {
+            // `[gateway.nat]` stands where its first child does.
+            let problem = Problem::at(entry.key_at, what).label("not modelled yet").help(nearest);
+            return self.report(problem);
+        }
         let message = format!("unknown key `{}` in {name}", shown(&entry.key));
+        if let Some(meant) = keys::meant(&entry.key, known) {
+            let problem = Problem::at(entry.key_at, message).label("not known here");
+            return self.report(problem.help(format!("did you mean `{meant}`?")));
+        }
         let mut problem = Problem::at(entry.key_at, message).label("not known here");
         // A key at home elsewhere was put in the wrong table more often than it was mistyped.
         match home(&entry.key).filter(|_| nearest(&entry.key, known.iter().copied()).is_none()) {
@@ -299,13 +308,26 @@ impl Walk {
         self.report(problem);
     }
 
+    /// Warns that a sysctl is set again further down.
+    pub fn overruled(&self, name: &str, at: Span) {
+        let problem = Problem::at(at, format!("`{}` is set again further down", shown(name)))
+            .label("not this one")
+            .help("the last line holds, as sysctl has it");
+        self.warn(problem);
+    }
+
     /// Does `table` hold a key that was meant as `key`? It is reported as unknown already, and that
     /// `key` is missing would be the same mistake told twice.
     pub fn mistyped(&self, table: &Table, key: &str, tags: &[&str], known: &[&str]) -> bool {
         let names = || tags.iter().chain(known).copied();
         let mut unknown =
             table.entries.iter().filter(|entry| names().all(|name| name != entry.key));
-        unknown.any(|entry| nearest(&entry.key, names()) == Some(key))
+        let all: Vec<&str> = names().collect();
+        let is_meant = |entry: &Entry| {
+            let meant = keys::meant(&entry.key, &all);
+            meant.or_else(|| nearest(&entry.key, names())) == Some(key)
+        };
+        unknown.any(is_meant)
     }
 
     /// Reports that `owner` lacks `key`, pointing at `at`.
