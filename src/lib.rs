@@ -64,7 +64,7 @@
 //! | [`stats`] | counting what happens, and saying how sure the figures are |
 //! | [`theory`] | Erlang B, Engset, fluid filling: pure arithmetic |
 //! | [`model`] | ports, ranges, pools, selection, holds; the world that is simulated |
-//! | [`units`], [`numbers`] | simulated time; figures as a person reads them |
+//! | [`units`], [`numbers`], [`names`] | simulated time; figures as a person reads them; names made inert |
 //!
 //! `units`, `model`, `engine`, `stats` and `theory` read no file, clock or environment and print
 //! nothing; the same world, settings and seed give the same outcome on every machine.
@@ -81,6 +81,7 @@ pub mod import;
 pub mod inspect;
 mod library;
 pub mod model;
+pub mod names;
 pub mod numbers;
 pub mod platform;
 pub mod replicate;

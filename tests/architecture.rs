@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The rooms, upper to lower: a file may name its own room and those after it.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "main",
     "cli",
     "testbed",
@@ -28,6 +28,7 @@ const ROOMS: [&str; 20] = [
     "stats",
     "theory",
     "model",
+    "names",
     "numbers",
     "units",
 ];

@@ -374,6 +374,41 @@ fn one_replication_is_warned_of_unless_quiet() {
     workshop.portsim(&[&run[..], &["-q"]].concat()).success().stderr(is_empty());
 }
 
+/// Names and titles come from whoever wrote the scenario.
+#[test]
+fn nothing_that_a_name_contains_acts() {
+    let workshop = Workshop::new().with(
+        "evil.toml",
+        r#"title = "=HYPERLINK(\"http://evil\") <script>x</script> [l](http://evil) \u202e @all"
+        run = { duration = "5 s", replications = 2 }
+        [host."=1+1"]
+        ports = "50000-50009"
+        [client."@sum\u2066 <b>"]
+        on = "=1+1"
+        arrivals = { process = "poisson", rate = "9 / s" }
+        lifetime = "1 s"
+        [client."-2+3"]
+        on = "=1+1"
+        arrivals = { process = "poisson", rate = "9 / s" }
+        lifetime = "1 s""#,
+    );
+    let run = |format: &str| {
+        stdout(&workshop.portsim(&["run", "evil.toml", "-q", "--format", format]).success())
+    };
+    for row in run("csv").lines().skip(1) {
+        let name = row.split(',').nth(2).unwrap();
+        assert!(!name.trim_matches('"').starts_with(['=', '@', '-', '+']), "{row}");
+    }
+    let markdown = run("markdown");
+    for acts in ["<script", "[l](", "://", " @all", "\u{202e}", "\u{2066}"] {
+        assert!(!markdown.contains(acts), "{acts}: {markdown}");
+    }
+    for text in [run("table"), workshop.read("results/evil/pressure.svg")] {
+        assert!(!text.contains(['\u{202e}', '\u{2066}', '\u{1b}']), "{text}");
+        assert!(!text.contains("<script"), "{text}");
+    }
+}
+
 // ---- what a run writes ----
 
 #[test]
@@ -547,7 +582,7 @@ mod interrupted {
     /// Each replication takes a moment, all together many seconds.
     fn long_run(workshop: &Workshop) -> Child {
         let run = ["run", "crawler.toml", "--no-charts", "--format", "json", "--jobs", "2"];
-        let more = ["--replications", "200", "--set", "run.duration=1 d"];
+        let more = ["--replications", "20000", "--set", "run.duration=1 h", "--force"];
         let mut process = workshop.process(&[&run[..], &more].concat());
         let child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let folder = workshop.path("results/crawler");
@@ -558,6 +593,26 @@ mod interrupted {
         // Time enough to catch signals and to finish a first replication.
         sleep(Duration::from_secs(1));
         child
+    }
+
+    /// Under nohup, which ignores SIGHUP, SIGTERM still asks for an end.
+    #[test]
+    fn what_is_finished_is_saved_under_nohup_too() {
+        let workshop = Workshop::overloaded("");
+        let mut process = Process::new("sh");
+        process.current_dir(workshop.path("."));
+        process.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_portsim")]);
+        process.args(["run", "crawler.toml", "--no-charts", "--replications", "20000", "--force"]);
+        process.args(["--set", "run.duration=1 h"]);
+        let child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        sleep(Duration::from_secs(2));
+        for signal in ["-HUP", "-TERM"] {
+            let pid = child.id().to_string();
+            assert!(Process::new("kill").args([signal, &pid]).status().unwrap().success());
+            sleep(Duration::from_millis(200));
+        }
+        assert_eq!(end(child).status.code(), Some(130));
+        assert!(workshop.read("results/crawler/summary.json").contains("\"partial\": true"));
     }
 
     fn interrupt(child: &Child) {
@@ -579,7 +634,7 @@ mod interrupted {
         let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(summary["partial"], true);
         let replications = summary["replications"].as_u64().unwrap();
-        assert!((1..200).contains(&replications), "{replications}");
+        assert!((1..20_000).contains(&replications), "{replications}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("Press Ctrl-C again"));
         let saved = workshop.read("results/crawler/summary.json");
         assert_eq!(saved.as_bytes(), output.stdout);

@@ -157,6 +157,7 @@ impl Canvas<'_> {
 
     /// A text whose base line is at `y`.
     pub(super) fn text(&mut self, text: &str, (x, y): (f64, f64), align: Align, look: Type) {
+        let text = &*crate::names::tame(text);
         let horizontal = match align {
             Align::Left => HPos::Left,
             Align::Middle => HPos::Center,

@@ -16,18 +16,6 @@ pub fn names<'a>(hosts: impl Iterator<Item = &'a str>) -> Vec<String> {
     names
 }
 
-/// Is `file` called like a file of one host among several: `pressure-HOST.svg`?
-pub fn is_one(file: &str) -> bool {
-    let kinds = [
-        ("pressure-", ".svg"),
-        ("pressure-", ".png"),
-        ("ports-", ".svg"),
-        ("ports-", ".png"),
-        ("timeline-", ".csv"),
-    ];
-    kinds.iter().any(|(start, end)| file.starts_with(start) && file.ends_with(end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,15 +25,5 @@ mod tests {
         let hosts = ["web", "../../etc", "a b", "a/b", "WEB", "web-2"];
         let expected = ["web", ".._.._etc", "a_b", "a_b-2", "WEB-2", "web-2-2"];
         assert_eq!(names(hosts.into_iter()), expected);
-    }
-
-    #[test]
-    fn files_of_hosts_are_known_by_their_names() {
-        for ours in ["pressure-a.svg", "ports-a b.png", "timeline-x.csv"] {
-            assert!(is_one(ours), "{ours}");
-        }
-        for not in ["pressure.svg", "pressure-a.txt", "notes-a.svg", "reuse-a.svg"] {
-            assert!(!is_one(not), "{not}");
-        }
     }
 }

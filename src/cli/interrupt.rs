@@ -9,7 +9,7 @@ use super::terminal::talk;
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Catches interrupts from now on (also SIGTERM, and SIGHUP where it was not ignored).
+/// Catches interrupts from now on (also SIGTERM, and SIGHUP where it was not ignored, as nohup has it).
 pub fn catch() {
     catch_saying(
         "\nStopping: what is finished is saved, what is under way is given up. Press Ctrl-C again to leave \
@@ -19,11 +19,7 @@ pub fn catch() {
 
 /// The same; `words` are said at the first one, if there are any.
 pub fn catch_saying(words: &'static str) {
-    if hang_up_is_ignored() {
-        // Under nohup the catcher would turn the closing of the terminal into an interrupt.
-        return;
-    }
-    let caught = ctrlc::set_handler(move || {
+    let caught = on_signals(move || {
         if STOPPED.swap(true, Ordering::SeqCst) {
             // Held to the end, so that no writer begins another file.
             let _writers_wait = file::abandon();
@@ -38,6 +34,27 @@ pub fn catch_saying(words: &'static str) {
     }
 }
 
+/// Calls `handler` in a thread of its own for every signal that asks for an end.
+#[cfg(unix)]
+fn on_signals(handler: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !hang_up_is_ignored() {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = Signals::new(wanted)?;
+    let listen = move || signals.forever().for_each(|_| handler());
+    std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn on_signals(handler: impl Fn() + Send + 'static) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(handler)
+}
+
 /// Is set when an end has been asked for.
 pub fn flag() -> &'static AtomicBool {
     &STOPPED
@@ -49,6 +66,7 @@ pub fn stopped() -> bool {
 }
 
 /// Linux says which signals are ignored, as a mask in hexadecimal; SIGHUP is its first bit.
+#[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status

@@ -6,23 +6,6 @@ use std::path::{Path, PathBuf};
 use portsim::chart::Picture;
 use portsim::report::file::{self, WriteError};
 
-use super::host_files;
-
-/// The files that portsim writes for one scenario, whatever hosts it has.
-const OURS: [&str; 11] = [
-    "summary.json",
-    "timeline.csv",
-    "run.json",
-    "pressure.svg",
-    "pressure.png",
-    "ports.svg",
-    "ports.png",
-    "reuse.svg",
-    "reuse.png",
-    "search.svg",
-    "search.png",
-];
-
 /// `OUT` and the directories in it that were made for this run.
 pub struct Output {
     root: PathBuf,
@@ -65,6 +48,7 @@ impl Output {
         };
         self.made.extend(missing.into_iter().filter(|path| path.is_dir()));
         made.map_err(|source| WriteError { path: path.to_owned(), source })?;
+        file::sweep(path);
         file::probe(path)
     }
 
@@ -78,22 +62,42 @@ impl Output {
 
     /// The folder of one scenario.
     pub fn folder(&self, name: &str) -> Folder {
-        Folder { path: self.root.join(name), written: Vec::new() }
+        Folder::at(self.root.join(name))
     }
 
     /// The folder of what many scenarios have in common.
     pub fn common(&self) -> Folder {
-        Folder { path: self.root.clone(), written: Vec::new() }
+        Folder::at(self.root.clone())
     }
 }
+
+/// What says how a run went, and which files it wrote.
+pub const RECORD: &str = "run.json";
 
 /// One directory of results.
 pub struct Folder {
     path: PathBuf,
     written: Vec<String>,
+    /// What an earlier run says it has written there.
+    before: Vec<String>,
 }
 
 impl Folder {
+    fn at(path: PathBuf) -> Self {
+        let record = std::fs::read(path.join(RECORD)).unwrap_or_default();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
+        let before = record["files"].as_array().into_iter().flatten();
+        let plain = |name: &str| !name.contains(['/', '\\']);
+        let before = before.filter_map(|name| name.as_str().filter(|name| plain(name)));
+        let before = before.map(str::to_owned).collect();
+        Self { path, written: Vec::new(), before }
+    }
+
+    /// The files written so far, and the record of them that is to follow.
+    pub fn files(&self) -> Vec<String> {
+        self.written.iter().cloned().chain([RECORD.to_owned()]).collect()
+    }
+
     /// Writes a file whole or not at all.
     ///
     /// # Errors
@@ -113,15 +117,11 @@ impl Folder {
         self.write(&format!("{name}.png"), &picture.png)
     }
 
-    /// Removes files of an earlier run that this one has not written: charts of other figures
-    /// beside a new summary would mislead.
+    /// Removes files that an earlier run wrote and this one has not: charts of other figures beside a new
+    /// summary would mislead. What others have put there stays.
     pub fn remove_stale(&self) {
-        let files = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let names = files.filter_map(|file| file.file_name().into_string().ok());
-        for name in names.filter(|name| OURS.contains(&&**name) || host_files::is_one(name)) {
-            if !self.written.contains(&name) {
-                let _ = std::fs::remove_file(self.path.join(name));
-            }
+        for name in self.before.iter().filter(|name| !self.written.contains(name)) {
+            let _ = std::fs::remove_file(self.path.join(name));
         }
     }
 
@@ -161,18 +161,24 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_runs_charts_do_not_stay_beside_new_figures() {
+    fn an_earlier_runs_charts_do_not_stay_beside_new_figures_and_what_is_not_ours_does() {
         let directory = tempfile::tempdir().unwrap();
         let output = Output::prepare(directory.path(), ["a"].into_iter()).unwrap();
         let folder = directory.path().join("a");
-        for name in ["pressure.svg", "pressure-web.svg", "notes.md"] {
+        for name in ["pressure.svg", "pressure-web.svg", "pressure-mine.svg", "notes.md"] {
             std::fs::write(folder.join(name), "old").unwrap();
         }
+        let record =
+            r#"{"files": ["pressure.svg", "pressure-web.svg", "run.json", "../a/notes.md"]}"#;
+        std::fs::write(folder.join(RECORD), record).unwrap();
         let mut written = output.folder("a");
         written.write("summary.json", b"{}").unwrap();
+        assert_eq!(written.files(), ["summary.json", RECORD]);
+        written.write(RECORD, b"{}").unwrap();
         written.remove_stale();
         assert!(!folder.join("pressure.svg").exists());
         assert!(!folder.join("pressure-web.svg").exists());
-        assert!(folder.join("notes.md").exists(), "what is not ours stays");
+        assert!(folder.join("pressure-mine.svg").exists(), "no run has written it");
+        assert!(folder.join("notes.md").exists());
     }
 }

@@ -17,7 +17,7 @@ use portsim::stats::Outcome;
 
 use super::args::{Format, RunArgs};
 use super::cost::{self, Advice};
-use super::output::{Folder, Output};
+use super::output::{self, Folder, Output};
 use super::progress::{Progress, ScenarioProgress};
 use super::terminal::{self, OPEN, Terminal, styled, tame};
 use super::{Status, draw, host_files, interrupt, load, screen, table};
@@ -175,6 +175,7 @@ impl RunSession<'_> {
                 folder.write(&format!("timeline-{host}.csv"), bytes.as_bytes())?;
             }
         }
+        let drawn = draw::charts(self.args, scenario, outcome, folder);
         let record = Provenance {
             scenario: scenario.name.clone(),
             version: env!("CARGO_PKG_VERSION"),
@@ -183,14 +184,15 @@ impl RunSession<'_> {
             attempts_per_s: provenance::attempts_per_s(outcome.whole.attempts, elapsed),
             threads: self.threads,
             partial: outcome.partial,
+            files: folder.files(),
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
             machine: Machine::this(),
         };
-        folder.write("run.json", record.to_json().as_bytes())?;
-        draw::charts(self.args, scenario, outcome, folder)?;
+        folder.write(output::RECORD, record.to_json().as_bytes())?;
         folder.remove_stale();
+        drawn?;
         Ok(())
     }
 

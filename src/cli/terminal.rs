@@ -24,7 +24,7 @@ pub fn styled(style: Style, text: impl Display) -> String {
 
 /// `text` without characters that would steer the terminal: names and titles come from files.
 pub fn tame(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    portsim::names::tame(text).into_owned()
 }
 
 /// The two streams, and what became of stdout.

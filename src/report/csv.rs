@@ -1,5 +1,6 @@
 //! Figures as CSV: tidy, one row a limit or client, units in the names of the columns.
 
+use crate::names;
 use crate::scenario::Scenario;
 use crate::stats::{Facet, Figure, Outcome, Read, Subject, SubjectKind, Value};
 
@@ -38,7 +39,7 @@ fn table<'a>(
                 SubjectKind::Limit => "limit",
             };
             let about = [&scenario.name, scope, subject.name, &outcome.replications.to_string()];
-            let about = about.map(str::to_owned).into_iter();
+            let about = about.map(|text| names::cell(text).into_owned()).into_iter();
             let cells = figures.iter().flat_map(|figure| cells(figure, &subject));
             writer.write_record(about.chain(cells)).expect("every row has the header's length");
         }

@@ -36,10 +36,45 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
         return fill(file, bytes).map_err(failed);
     }
-    let target =
-        if there.is_ok() { std::fs::canonicalize(path).map_err(failed)? } else { path.into() };
+    let target = target_of(path).map_err(failed)?;
     let (temporary, file) = Temporary::beside(&target).map_err(failed)?;
-    fill(file, bytes).and_then(|()| temporary.rename_to(&target)).map_err(failed)
+    // What only its owner could read stays so.
+    let mode = there.map_or(Ok(()), |about| file.set_permissions(about.permissions()));
+    mode.and_then(|()| fill(file, bytes))
+        .and_then(|()| temporary.rename_to(&target))
+        .map_err(failed)
+}
+
+/// Where what is written to `path` goes: to the end of its links, even where nothing is there yet.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::Error::other("its links lead in a circle"))
+}
+
+/// As many links as Linux follows (`MAXSYMLINKS`).
+const MOST_LINKS: u32 = 40;
+
+/// Removes temporary files in `directory` whose programs were killed before they could.
+pub fn sweep(directory: &Path) {
+    let processes = Path::new("/proc/self");
+    if !processes.exists() {
+        return;
+    }
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let made_by = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+        let made_by = made_by.and_then(|name| name.rsplit_once('.')?.1.parse::<u32>().ok());
+        if made_by.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Sees whether `path` could be written, before there is anything to write.
@@ -52,11 +87,7 @@ pub fn probe_file(path: &Path) -> Result<(), WriteError> {
         Ok(about) if about.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
         // A pipe would wait for its reader.
         Ok(about) if !about.is_file() => Ok(()),
-        Ok(_) => {
-            let target = std::fs::canonicalize(path).map_err(failed)?;
-            probe(target.parent().unwrap_or(Path::new("/")))
-        }
-        Err(_) => probe(match path.parent() {
+        _ => probe(match target_of(path).map_err(failed)?.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         }),
@@ -189,6 +220,55 @@ mod tests {
         write_whole(&link, b"new").unwrap();
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::read(&file).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_stays_and_what_it_points_to_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("there", &link).unwrap();
+        probe_file(&link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(directory.path().join("there")).unwrap(), b"new");
+        let circle = directory.path().join("circle");
+        std::os::unix::fs::symlink("circle", &circle).unwrap();
+        assert!(write_whole(&circle, b"new").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_only_its_owner_may_read_stays_so() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("seen.toml");
+        std::fs::write(&path, b"old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        write_whole(&path, b"new").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_killed_program_left_is_swept_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let ours = format!(".ours.{}.tmp", std::process::id());
+        // No process has a number as high as that.
+        for name in [
+            ".summary.json.99999999999.tmp",
+            ".summary.json.4194304.tmp",
+            &ours,
+            "notes.tmp",
+            ".x.tmp",
+        ] {
+            std::fs::write(directory.path().join(name), b"").unwrap();
+        }
+        sweep(directory.path());
+        assert_eq!(
+            names(directory.path()),
+            [&ours, ".summary.json.99999999999.tmp", ".x.tmp", "notes.tmp"]
+        );
     }
 
     #[cfg(unix)]

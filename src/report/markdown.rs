@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::names;
 use crate::numbers::plural;
 use crate::report::expectations::Checked;
 use crate::report::sheet::{Detail, Sheet};
@@ -15,8 +16,8 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
     let sheet = Sheet::new(outcome, Detail::Brief);
     let mut text = format!(
         "### {}\n\n{}\n\n",
-        escape(&scenario.title),
-        escape(&verdict::sentence(scenario, outcome))
+        names::markdown(&scenario.title),
+        names::markdown(&verdict::sentence(scenario, outcome))
     );
     let titles = sheet.columns.iter().map(|column| column.title.as_str());
     row(&mut text, std::iter::once("").chain(titles));
@@ -30,13 +31,13 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
         text.push('\n');
     }
     for one in checked {
-        let words = escape(&one.in_words());
+        let words = names::markdown(&one.in_words());
         writeln!(text, "- **{}**: {words}", one.verdict.in_words()).expect("a string takes all");
     }
     writeln!(
         text,
-        "\n`{}`, seed {}, {} of {}; intervals are 95 %; portsim {}.",
-        scenario.name,
+        "\n{}, seed {}, {} of {}; intervals are 95 %; portsim {}.",
+        names::markdown(&scenario.name),
         outcome.seed,
         plural(outcome.replications.into(), "replication", "replications"),
         outcome.duration,
@@ -52,14 +53,9 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
 fn row<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>) {
     text.push('|');
     for cell in cells {
-        write!(text, " {} |", escape(cell)).expect("a string takes all");
+        write!(text, " {} |", names::markdown(cell)).expect("a string takes all");
     }
     text.push('\n');
-}
-
-/// Names and titles are the user's: a bar or a line break in one must not break the table.
-fn escape(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct Provenance {
     pub threads: usize,
     /// True when the run was interrupted.
     pub partial: bool,
+    /// The files beside it that this run has written; the next one may remove them.
+    pub files: Vec<String>,
     /// The command line.
     pub command_line: Vec<String>,
     /// The machine.

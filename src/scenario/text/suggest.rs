@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::names;
+
 /// More names than a person writes: a generated file with thousands of wrong references must not
 /// take minutes to be refused.
 const MOST_COMPARED: usize = 100;
@@ -79,16 +81,12 @@ pub(crate) fn listed(names: &[&str]) -> String {
 /// A person's text made fit for a message: no control characters, not endless.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 60;
-    let clean = !text.chars().any(char::is_control);
-    if clean && text.len() <= LONGEST {
+    let clean = names::tame(text);
+    if matches!(clean, Cow::Borrowed(_)) && text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }
-    let mut short: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-        .collect();
-    if text.chars().count() > LONGEST {
+    let mut short: String = clean.chars().take(LONGEST).collect();
+    if clean.chars().count() > LONGEST {
         short.push('…');
     }
     Cow::Owned(short)
@@ -120,7 +118,7 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_a_message() {
-        assert_eq!(shown("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+        assert_eq!(shown("a\u{1b}[31mb\u{202e}"), "a [31mb ");
         assert_eq!(shown(&"x".repeat(100)).chars().count(), 61);
     }
 }
