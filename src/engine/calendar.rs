@@ -34,6 +34,10 @@ pub struct Calendar<T> {
     pushed_far: u64,
 }
 
+/// A list keeps the memory of so many entries at least when its day is over, and of more where there are few.
+const MOST_KEPT: usize = 512;
+const ENTRIES_KEPT: usize = 1 << 22;
+
 /// Entries a day that a calendar is laid out for: few enough to sort in passing, many enough that
 /// no time is lost on empty days.
 const ENTRIES_A_DAY: u64 = 8;
@@ -158,6 +162,11 @@ impl<T: Copy + Ord> Calendar<T> {
         self.next = 0;
         self.today.clear();
         let last_index = self.days.len() - 1;
+        // Entries that are all due at one point of a timer grid make a huge day, each time another one: kept,
+        // their memory would grow for as long as the run does.
+        if self.today.capacity() > MOST_KEPT.max(ENTRIES_KEPT / self.days.len()) {
+            self.today = Vec::new();
+        }
         std::mem::swap(&mut self.today, &mut self.days[next_day as usize & last_index]);
         self.ahead -= self.today.len();
         let year_end = next_day.saturating_add(self.days.len() as u64);
