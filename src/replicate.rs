@@ -143,7 +143,7 @@ impl Sums {
 
 impl<'a> Runner<'a> {
     fn new(world: &'a World, settings: &'a RunSettings, watch: &'a dyn Watch) -> Self {
-        let window = Window::new(settings.warm_up, settings.duration);
+        let window = Window::of_hosts(settings.warm_up, settings.duration, world.hosts.len());
         let grounds: Vec<Ground> = world
             .hosts
             .iter()
@@ -332,7 +332,7 @@ pub fn port_map(
     };
     let plan = PoolPlan::of(model, EndpointNumbers::of(world, host).count());
     let mut mapper = PortMapper::new(model, plan, key, settings.duration, columns, rows);
-    let window = Window::new(settings.warm_up, settings.duration);
+    let window = Window::of_hosts(settings.warm_up, settings.duration, world.hosts.len());
     let mut tally = HostTally::new(model.clients.len(), window);
     let job = Job { world, settings, host, machine: 0, replication: 0, timer_phase: None };
     // The mapper never gives up.

@@ -45,7 +45,7 @@ impl<'a> Job<'a> {
     }
 
     pub(super) fn window(&self) -> Window {
-        Window::new(self.settings.warm_up, self.settings.duration)
+        Window::of_hosts(self.settings.warm_up, self.settings.duration, self.world.hosts.len())
     }
 
     /// The timers of the machine in this replication.

@@ -9,16 +9,11 @@ use hdrhistogram::Histogram;
 const EXACT_BITS: u32 = 11;
 
 /// Counts of numbers up to `u32::MAX`, each to within one part in 1,024.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LogLinear {
+    /// As many as it took so far: a thousand hosts that do little must not take a gigabyte.
     cells: Vec<u64>,
     most: u32,
-}
-
-impl Default for LogLinear {
-    fn default() -> Self {
-        Self { cells: vec![0; cell(u32::MAX) + 1], most: 0 }
-    }
 }
 
 /// Two halves: a doubling of the value has 1,024 cells, each twice as wide as those of the last.
@@ -42,8 +37,20 @@ impl LogLinear {
     /// Counts `value`.
     #[inline]
     pub fn record(&mut self, value: u32) {
-        self.cells[cell(value)] += 1;
+        let cell = cell(value);
+        match self.cells.get_mut(cell) {
+            Some(count) => *count += 1,
+            None => self.grow(cell),
+        }
         self.most = self.most.max(value);
+    }
+
+    /// Makes room for `cell` and counts it.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, cell: usize) {
+        self.cells.resize((cell + 1).next_multiple_of(1 << (EXACT_BITS - 1)), 0);
+        self.cells[cell] += 1;
     }
 
     /// The greatest value counted, exactly; 0 when there is none.
@@ -54,6 +61,9 @@ impl LogLinear {
 
     /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Self) {
+        if self.cells.len() < other.cells.len() {
+            self.cells.resize(other.cells.len(), 0);
+        }
         self.cells.iter_mut().zip(&other.cells).for_each(|(sum, more)| *sum += more);
         self.most = self.most.max(other.most);
     }
@@ -61,8 +71,12 @@ impl LogLinear {
     /// The same counts as a histogram with three significant digits.
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
-        let mut histogram = Histogram::new_with_bounds(1, u64::from(u32::MAX), 3)
-            .expect("the bounds of a constant histogram are valid");
+        // As large as it must be, for of every host and client there are two; one digit for nothing at all.
+        let most = self.cells.iter().rposition(|count| *count > 0).map(least);
+        let digits = if most.is_some() { 3 } else { 1 };
+        let mut histogram = Histogram::new_with_bounds(1, most.unwrap_or(2).max(2), digits)
+            .expect("they are valid bounds");
+        histogram.auto(true);
         for (index, &count) in self.cells.iter().enumerate().filter(|(_, count)| **count > 0) {
             histogram.record_n(least(index), count).expect("a cell's value lies in the bounds");
         }

@@ -4,6 +4,9 @@ use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// Bins of a timeline are chosen so that there are at most this many.
 const MOST_BINS: u64 = 400;
+/// From so many hosts on each has fewer, and at least so many.
+const MANY_HOSTS: u64 = 50;
+const FEWEST_BINS: u64 = 10;
 
 /// When figures are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +29,24 @@ impl Window {
     #[must_use]
     pub fn new(warm_up: SimDuration, duration: SimDuration) -> Self {
         assert!(warm_up < duration, "a warm-up of {warm_up} leaves nothing of {duration}");
-        let bin = bin_length(duration.as_nanos());
-        let reciprocal = (u64::MAX / bin).saturating_add(1);
-        Self { warm_up: warm_up.as_nanos(), end: duration.as_nanos(), bin, reciprocal }
+        let (warm_up, end) = (warm_up.as_nanos(), duration.as_nanos());
+        Self { warm_up, end, bin: 1, reciprocal: 0 }.with_bin(bin_length(end, MOST_BINS))
+    }
+
+    /// The window of a run of `hosts` hosts: of very many, each has fewer bins, so that their timelines take
+    /// kilobytes and not hundreds of them.
+    ///
+    /// # Panics
+    /// As [`Window::new`].
+    #[must_use]
+    pub fn of_hosts(warm_up: SimDuration, duration: SimDuration, hosts: usize) -> Self {
+        let new = Self::new(warm_up, duration);
+        let bins = (MOST_BINS * MANY_HOSTS / (hosts as u64).max(1)).clamp(FEWEST_BINS, MOST_BINS);
+        new.with_bin(bin_length(new.end, bins))
+    }
+
+    fn with_bin(self, bin: u64) -> Self {
+        Self { bin, reciprocal: (u64::MAX / bin).saturating_add(1), ..self }
     }
 
     /// End of the run, in nanoseconds.
@@ -93,8 +111,8 @@ impl Window {
 }
 
 /// The shortest of 1, 2, 5, 10 ... nanoseconds, and of 1, 2, 5, 10 ... seconds, minutes, hours and
-/// days from a minute on, that cuts `duration` into at most [`MOST_BINS`].
-fn bin_length(duration: u64) -> u64 {
+/// days from a minute on, that cuts `duration` into at most `bins`.
+fn bin_length(duration: u64, bins: u64) -> u64 {
     const MINUTE: u64 = 60 * NANOS_PER_SECOND;
     let decimal = (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_u64.pow(power)));
     let below_a_minute = decimal.filter(|&nanos| nanos < MINUTE);
@@ -103,8 +121,8 @@ fn bin_length(duration: u64) -> u64 {
     below_a_minute
         .chain(minutes)
         .chain(days)
-        .find(|&bin| duration.div_ceil(bin) <= MOST_BINS)
-        .unwrap_or(u64::MAX / MOST_BINS)
+        .find(|&bin| duration.div_ceil(bin) <= bins)
+        .unwrap_or(u64::MAX / bins)
 }
 
 #[cfg(test)]
