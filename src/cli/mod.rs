@@ -13,6 +13,7 @@ mod draw;
 mod experiments;
 mod host_files;
 mod import;
+mod init;
 mod inspect;
 mod interrupt;
 mod load;
@@ -99,6 +100,7 @@ pub fn dispatch(command: Command) -> Status {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Import(args) => import::import(&args),
         Command::Presets(args) => presets::presets(&args),
+        Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),
     }

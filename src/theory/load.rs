@@ -185,9 +185,12 @@ impl<'a> Load<'a> {
 
     /// Load of one pool of `class` if all its timers ran as long as they may on their grid.
     pub(super) fn longest_load_erl(&self, class: &PoolClass) -> f64 {
-        // Means count half a step of the grid.
+        // Means count half a step of the grid, for those that wait for a timer.
         let rest_s = self.host.timer_grid.step(self.host.time_wait).as_secs_f64() / 2.0;
-        self.pool_load_erl(class) + self.pool_rate_per_s(class) * rest_s
+        let waits = |&&(flow, _): &&(usize, f64)| !self.holds[flow].ends_with_the_connection();
+        let waiting = class.shares.iter().filter(waits);
+        let per_s: f64 = waiting.map(|&(flow, share)| self.rates[flow] * share).sum();
+        self.pool_load_erl(class) + per_s * rest_s
     }
 
     /// When the first batch finds too few ports left in a pool of `class`, in seconds; `None` when none

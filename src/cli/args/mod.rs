@@ -20,6 +20,7 @@ closed. A machine has 28,232 of them (Linux) or 16,384 (the registry's 49152-655
 simulates each port and answers: will I run out, when, for how long, and which rate would hold?";
 
 const EXAMPLES: &str = "Examples:
+  portsim init proxy > proxy.toml              a first scenario, to be changed
   portsim run crawler.toml                     one scenario: a verdict, a table, charts
   portsim run scenarios/ --no-charts           every scenario of a directory, in parallel
   portsim run crawler.toml --set host.crawler.time_wait='30 s'
@@ -61,6 +62,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Read a record of real connections: how many ports they took, and a scenario of them.
     Import(ImportArgs),
+    /// Print a first scenario with comments, for one of a few questions.
+    Init(InitArgs),
     /// List the platforms that are built in, each value with its source.
     Presets(PresetsArgs),
     /// Print what a scenario may hold, as a JSON Schema for editors.
@@ -80,6 +83,20 @@ pub enum Format {
     Csv,
     /// A table for a ticket.
     Markdown,
+}
+
+/// `portsim init`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  portsim init                                 the questions
+  portsim init proxy > proxy.toml && portsim run proxy.toml")]
+pub struct InitArgs {
+    /// Which question; without one, they are listed.
+    #[arg(value_name = "QUESTION")]
+    pub question: Option<String>,
+    /// Write it to this file, which must not be there yet, instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<std::path::PathBuf>,
 }
 
 /// `portsim presets`.
