@@ -142,6 +142,11 @@ fn told(flow: &Flow, forecast: Forecast) -> Forecast {
 /// connections. They do not where the other side closes.
 fn better(counted: Option<Rates>, by_age: Option<Rates>) -> Option<Rates> {
     let (Some(counted), Some(by_age)) = (counted, by_age) else { return counted.or(by_age) };
+    // What was there for so long and did not come is over.
+    let missed = by_age.opening * counted.watched_s;
+    if counted.opening == 0.0 && missed > 20.0 * by_age.dispersion {
+        return Some(counted);
+    }
     let young = counted.watched_s < RECENT_S && counted.freed_at_once <= 0.1 * counted.closing;
     let more = by_age.opening * by_age.watched_s > counted.opening * counted.watched_s;
     Some(if young && more { by_age } else { counted })
@@ -151,6 +156,9 @@ fn better(counted: Option<Rates>, by_age: Option<Rates>) -> Option<Rates> {
 /// last minute tells it more exactly, unless the last seconds were different; before the oldest TIME-WAIT
 /// there may have been nothing, and older than `connect()` leaves them are not all still there.
 fn rates_by_age(system: &System, flow: &Flow) -> Option<Rates> {
+    if let Some(quiet_s) = quiet_s(flow) {
+        return Some(Rates { watched_s: quiet_s, dispersion: 1.0, ..Rates::default() });
+    }
     let since = flow.ages.last().copied().unwrap_or(RECENT_S);
     let taken_over = system.taken_over_from(flow.source, flow.destination.ip());
     let all_there = taken_over.map_or(60.0, |age| age.as_secs_f64()).min(60.0);
@@ -166,6 +174,21 @@ fn rates_by_age(system: &System, flow: &Flow) -> Option<Rates> {
     let dispersion = flow.dispersion(watched_s);
     Some(Rates { watched_s, opening: rate, closing: rate, freed_at_once: 0.0, dispersion })
 }
+
+/// For how long nothing has gone into TIME-WAIT any more, where that is much longer than ever before: a burst
+/// is over. `None` where it is not, or too few are there to tell.
+fn quiet_s(flow: &Flow) -> Option<f64> {
+    let newest = *flow.ages.first()?;
+    let gaps = flow.ages.windows(2).map(|pair| pair[1] - pair[0]);
+    let longest = gaps.fold(0.0, f64::max);
+    let is_over = flow.ages.len() >= ENOUGH && newest > QUIET_S.max(3.0 * longest);
+    is_over.then_some(newest)
+}
+
+/// Quiet that is no burst's end: programs pause for as long.
+const QUIET_S: f64 = 2.0;
+/// TIME-WAITs whose ages show how far apart they come.
+const ENOUGH: usize = 20;
 
 /// Ports over the time that a connection keeps one: while it is open (Little's law), and in TIME-WAIT if it
 /// comes to that.
@@ -272,6 +295,28 @@ mod tests {
         let inspection = Observer::default().enter(0.0, system, sockets, None, |_, _| {});
         let rates = inspection.prospects[0].rates.unwrap();
         assert!((rates.opening - 100.0).abs() < 2.0, "{rates:?}");
+    }
+
+    /// Ninety a second for three seconds, nine seconds ago.
+    fn over() -> Vec<Socket> {
+        let later = |socket: Socket| Socket {
+            remaining: socket
+                .remaining
+                .map(|left| left.saturating_sub(std::time::Duration::from_secs(9))),
+            ..socket
+        };
+        time_waits(90, 3).into_iter().map(later).collect()
+    }
+
+    #[test]
+    fn when_a_burst_is_over_nothing_opens_and_no_alarm_is_given() {
+        let after = prospect(&over());
+        let rates = after.rates.unwrap();
+        assert_eq!((rates.opening, rates.closing), (0.0, 0.0), "{rates:?}");
+        assert!((rates.watched_s - 9.0).abs() < 0.5, "{rates:?}");
+        assert!(matches!(after.forecast, Some(Forecast::Lasts)), "{after:?}");
+        // While it lasts the range is empty soon.
+        assert!(matches!(prospect(&time_waits(90, 3)).forecast, Some(Forecast::Empty { .. })));
     }
 
     #[test]

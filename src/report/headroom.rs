@@ -88,8 +88,14 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
             (format!("{towards} {taken}, more than towards any other destination."), level_of(flow))
         }
     };
-    Headroom { sentence: sentence + &why(flow), level }
+    let why = why(flow);
+    let helps = if why.is_empty() && level > Level::Fine { WHAT_HELPS } else { "" };
+    Headroom { sentence: sentence + &why + helps, level }
 }
+
+/// What to do where connections come and go too fast.
+const WHAT_HELPS: &str = " What helps: connections that stay open (keep-alive), another source address or \
+                          destination, a wider range; --to-scenario makes a scenario to try that on.";
 
 /// What most connections wait for, where that is neither data nor TIME-WAIT.
 fn why(flow: &Flow) -> String {
@@ -184,7 +190,7 @@ mod tests {
         assert_eq!(told.level, Level::Bad);
         let words = "Towards 10.0.0.5:443 from 10.0.0.1, the range is empty in 15 s (13-17) at \
                      40 / s closed: 400 of 1,000 ports (40 %) are taken; 16 / s fit on average.";
-        assert_eq!(told.sentence, words);
+        assert_eq!(told.sentence, format!("{words}{WHAT_HELPS}"));
     }
 
     #[test]
@@ -195,7 +201,8 @@ mod tests {
             told.sentence.contains("no port is left: 1,000 of 1,000 ports (100 %)"),
             "{told:?}"
         );
-        assert!(told.sentence.ends_with("The first comes back in 40.0 s."), "{told:?}");
+        let next = format!("The first comes back in 40.0 s.{WHAT_HELPS}");
+        assert!(told.sentence.ends_with(&next), "{told:?}");
     }
 
     #[test]
