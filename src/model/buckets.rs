@@ -27,6 +27,15 @@ impl Class {
     const fn reuse_port(self) -> bool {
         self.0 & 2 == 2
     }
+
+    /// May a search of `bind()` by `ip_autobind_reuse` give a port that a socket of this class uses to one with
+    /// SO_REUSEADDR, and with SO_REUSEPORT too or not? Two that both have SO_REUSEPORT do not share one there.
+    ///
+    /// `net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, with `relax` and without
+    /// `reuseport_ok`.
+    const fn shares_relaxed(self, with_reuse_port: bool) -> bool {
+        self.reuse_address() && !(with_reuse_port && self.reuse_port())
+    }
 }
 
 /// The buckets of one machine, and which ports they leave to whom.
@@ -37,8 +46,9 @@ pub struct Buckets {
     pub for_connect: Bitmaps,
     /// One row a source address: ports that are not reserved and that nobody of the address uses.
     pub for_bind: Bitmaps,
-    /// The same where nobody uses who keeps a port for himself: SO_REUSEADDR may share it.
-    pub for_relaxed_bind: Option<Bitmaps>,
+    /// The same, and those that only sockets use which a socket with SO_REUSEADDR may share a port with; in
+    /// the second, one that has SO_REUSEPORT too. Where somebody may.
+    relaxed: Option<[Bitmaps; 2]>,
     /// One row: ports that are not reserved.
     unreserved: Bitmaps,
     /// Users of each port of each source address, class by class.
@@ -61,7 +71,7 @@ impl Buckets {
             bits,
             for_connect: rows(1),
             for_bind: rows(addresses),
-            for_relaxed_bind: relaxes.then(|| rows(addresses)),
+            relaxed: relaxes.then(|| [rows(addresses), rows(addresses)]),
             unreserved: rows(1),
             users: vec![[0; Class::COUNT]; addresses * bits as usize],
             bound_users: vec![0; bits as usize],
@@ -82,12 +92,18 @@ impl Buckets {
         self.all_users[bit as usize] > 0
     }
 
-    /// Would a search of `bind()` on this address find the port of `bit` free, or one that sockets with
-    /// SO_REUSEADDR use, if it `relaxes`?
+    /// The ports that `ip_autobind_reuse` lets a socket of class `asking` have.
     #[must_use]
-    pub fn may_search(&self, bit: u32, source: u32, relaxes: bool) -> bool {
+    pub fn for_relaxed_bind(&self, asking: Class) -> Option<&Bitmaps> {
+        self.relaxed.as_ref().map(|rows| &rows[usize::from(asking.reuse_port())])
+    }
+
+    /// Would a search of `bind()` on this address find the port of `bit` free, or one that a socket of class
+    /// `asking` may share, if it `relaxes`?
+    #[must_use]
+    pub fn may_search(&self, bit: u32, source: u32, asking: Class, relaxes: bool) -> bool {
         let is_set = |rows: &Bitmaps| rows.is_set(source as usize, bit);
-        is_set(&self.for_bind) || relaxes && self.for_relaxed_bind.as_ref().is_some_and(is_set)
+        is_set(&self.for_bind) || relaxes && self.for_relaxed_bind(asking).is_some_and(is_set)
     }
 
     /// May a socket of `class` bind to the port of `bit` on this address?
@@ -119,10 +135,10 @@ impl Buckets {
         self.users[place][class.0] += 1;
         self.all_users[bit as usize] += 1;
         self.for_bind.clear(source as usize, bit);
-        if let Some(relaxed) = &mut self.for_relaxed_bind
-            && !class.reuse_address()
-        {
-            relaxed.clear(source as usize, bit);
+        for (rows, with_reuse_port) in self.relaxed.iter_mut().flatten().zip([false, true]) {
+            if !class.shares_relaxed(with_reuse_port) {
+                rows.clear(source as usize, bit);
+            }
         }
     }
 
@@ -140,11 +156,11 @@ impl Buckets {
         if users.iter().all(|&count| count == 0) {
             self.for_bind.set(source as usize, bit);
         }
-        let stubborn = |(class, &count): (usize, &u32)| count > 0 && !Class(class).reuse_address();
-        if let Some(relaxed) = &mut self.for_relaxed_bind
-            && !users.iter().enumerate().any(stubborn)
-        {
-            relaxed.set(source as usize, bit);
+        for (rows, with_reuse_port) in self.relaxed.iter_mut().flatten().zip([false, true]) {
+            let shares = |class: usize| Class(class).shares_relaxed(with_reuse_port);
+            if users.iter().enumerate().all(|(class, &count)| count == 0 || shares(class)) {
+                rows.set(source as usize, bit);
+            }
         }
         // The bucket is for connect() again as soon as its last bound user leaves (6.18,
         // `inet_bind_bucket_destroy`; before, not until the bucket itself was gone).
@@ -159,5 +175,33 @@ impl Buckets {
 
     const fn user_place(&self, bit: u32, source: u32) -> usize {
         source as usize * self.bits as usize + bit as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_both_options_shares_with_those_that_have_one() {
+        let class = |reuse_address, reuse_port| {
+            Class::of(&SocketOptions { reuse_address, reuse_port, ..SocketOptions::default() })
+        };
+        let (one, both, other) = (class(true, false), class(true, true), class(false, true));
+        for (holder, with_one, with_both) in [
+            (one, true, true),
+            (both, true, false),
+            (other, false, false),
+            (Class::STUBBORN, false, false),
+        ] {
+            let mut buckets = Buckets::new(4, 1, &[], true, true);
+            buckets.add_user(2, 0, holder);
+            for (asking, shares) in [(one, with_one), (both, with_both)] {
+                assert_eq!(buckets.may_search(2, 0, asking, true), shares, "{holder:?} {asking:?}");
+                assert!(!buckets.may_search(2, 0, asking, false));
+            }
+            buckets.remove_user(2, 0, holder, false);
+            assert!(buckets.may_search(2, 0, both, true));
+        }
     }
 }

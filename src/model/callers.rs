@@ -44,9 +44,7 @@ impl Caller {
             class: Class::of(options),
             part,
             by_halves,
-            // Two sockets that both have SO_REUSEPORT too do not share a port here
-            // (`inet_bind_conflict`), and a user of that class is as good as any.
-            relaxes: by_halves && host.tcp.autobind_reuse && !options.reuse_port,
+            relaxes: by_halves && host.tcp.autobind_reuse,
             ports: ports.collect(),
             asked: 0,
             reaches: Vec::new(),
@@ -92,7 +90,7 @@ impl Caller {
         self.reaches[bit as usize]
             && match self.binds {
                 Binds::Connect | Binds::BindNoPort => false,
-                Binds::Bind => buckets.may_search(bit, source, self.relaxes),
+                Binds::Bind => buckets.may_search(bit, source, self.class, self.relaxes),
                 Binds::Port => buckets.may_bind_to(bit, source, self.class),
             }
     }

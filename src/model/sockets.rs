@@ -170,7 +170,7 @@ impl Sockets {
         source: u32,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
-        let Caller { part, by_halves, relaxes, .. } = self.callers[caller];
+        let Caller { part, by_halves, relaxes, class, .. } = self.callers[caller];
         let num_ephemeral = self.numbers.num_ephemeral();
         let selector = &mut self.bind;
         let mut search = |free: &Bitmaps| {
@@ -189,7 +189,7 @@ impl Sockets {
         };
         let choice = search(&self.buckets.for_bind);
         // `ports_exhausted`: once more, with `relax`.
-        match &self.buckets.for_relaxed_bind {
+        match self.buckets.for_relaxed_bind(class) {
             Some(relaxed) if choice.bit.is_none() && relaxes => {
                 let again = search(relaxed);
                 Choice { probes: choice.probes + again.probes, ..again }

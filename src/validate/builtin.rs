@@ -107,11 +107,31 @@ fn some(how: How, dst: u32, count: u32, close: Option<Ending>) -> Step {
 
 fn mixes() -> Vec<Case> {
     let mix = |steps| Experiment::Mix { to: to(2), steps };
+    let both = How { reuse_port: true, ..BIND_REUSE };
+    let shares = || Setup { autobind_reuse: 1, ..setup(50) };
     let from_another =
         Step::Open { how: BIND, dst: 0, count: None, close: None, source: 5, wait: 0.0 };
     let later =
         |wait| Step::Open { how: CONNECT, dst: 0, count: None, close: None, source: 1, wait };
     vec![
+        case(
+            "mix/autobind/reuse-port-asks",
+            shares(),
+            mix(vec![some(BIND_REUSE, 0, 40, None), step(both, 1)]),
+            "SO_REUSEPORT too shares with those that have SO_REUSEADDR alone",
+        ),
+        case(
+            "mix/autobind/reuse-port-holds",
+            shares(),
+            mix(vec![some(both, 0, 40, None), step(BIND_REUSE, 1)]),
+            "and they with it",
+        ),
+        case(
+            "mix/autobind/reuse-port-both",
+            shares(),
+            mix(vec![some(both, 0, 40, None), step(both, 1)]),
+            "but not with one another",
+        ),
         case(
             "mix/bind-then-connect",
             setup(40),
