@@ -5,7 +5,7 @@
 //! the time between two looks; how short those are together follows from Little's law: a look sees as many
 //! open as are opened in the mean lifetime.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{FlowSurvey, HostSurvey, Survey};
@@ -23,8 +23,8 @@ pub struct LiveSurvey {
     /// When the last look was, in seconds since the first.
     now: f64,
     looks: u32,
-    /// Flows that had no port left at some look.
-    dry: BTreeSet<FlowKey>,
+    /// Flows that had no port left at some look, and the most of them in TIME-WAIT then.
+    dry: BTreeMap<FlowKey, u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +73,8 @@ impl LiveSurvey {
         let since = now - self.now;
         (self.now, self.looks) = (now, self.looks + 1);
         for flow in inspection.census.flows.iter().filter(|flow| flow.left == 0) {
-            self.dry.insert((flow.source, flow.destination));
+            let most = self.dry.entry((flow.source, flow.destination)).or_default();
+            *most = flow.time_wait.max(*most);
         }
         for one in open.filter(|one| one.opened.is_some() && one.answered) {
             self.seen(one.flow).open_at_looks_s += since;
@@ -116,6 +117,7 @@ impl LiveSurvey {
                 }
             }
         }
+        self.exhausted(system);
         let every = self.now / f64::from(self.looks.saturating_sub(1).max(1));
         let notes = self.notes(system, every, begun);
         let flows: Vec<FlowSurvey> =
@@ -132,6 +134,23 @@ impl LiveSurvey {
             flows,
         };
         Survey { title, notes, seconds: self.now, hosts: vec![host] }
+    }
+
+    /// Where no port was left, connections were asked for at least as often as keeps their TIME-WAITs there; of
+    /// those that came before the first look nobody has heard, and those that are refused are not seen.
+    fn exhausted(&mut self, system: &System) {
+        for ((source, destination), time_waits) in self.dry.clone() {
+            let hold_s = system.hold(source, destination.ip()).as_secs_f64();
+            let least = (f64::from(time_waits) / hold_s * self.now).ceil() as u64;
+            let seen = self.seen((source, destination));
+            let missing = least.saturating_sub(seen.flow.opened);
+            seen.flow.opened += missing;
+            seen.flow.ends.client += missing;
+            // Nobody saw one open: they are shorter than the time between two looks.
+            if missing > 0 {
+                seen.flow.lifetimes.record(Duration::ZERO);
+            }
+        }
     }
 
     /// Destinations none of whose connections was seen to end, though some were seen to begin.
@@ -173,10 +192,11 @@ impl LiveSurvey {
                 endless.join(", "),
             ));
         }
-        if let Some((source, destination)) = self.dry.first() {
+        if let Some((source, destination)) = self.dry.keys().next() {
             notes.push(format!(
                 "No port was left for a while towards {destination} from {source}. Attempts that are refused \
-                 are not seen, so the rate asked for is higher than the one below."
+                 are not seen: the rate below is the least, which keeps the range full, and the one asked for \
+                 is higher."
             ));
         }
         let missed = begun.map_or(0, |begun| begun.saturating_sub(opened));
@@ -297,6 +317,24 @@ mod tests {
         live.look(&inspection, observer.open());
         let survey = live.survey(&machine(), observer.open(), None, String::new());
         assert!(survey.notes.iter().any(|note| note.contains("No port was left")), "{survey:?}");
+    }
+
+    #[test]
+    fn what_has_run_dry_is_in_the_scenario_though_nothing_opens_any_more() {
+        let (mut observer, mut live) = (Observer::default(), LiveSurvey::default());
+        for second in 0..60 {
+            // A thousand TIME-WAITs of the last minute, and nobody gets a port.
+            let full = (0..1_000).filter_map(|i| socket(i, 10 + second * 1_000, 0, 5)).collect();
+            let inspection = observer.enter(second as f64, machine(), full, None, |flow, event| {
+                live.hear(flow, event);
+            });
+            live.look(&inspection, observer.open());
+        }
+        let survey = live.survey(&machine(), observer.open(), None, String::new());
+        let flow = &survey.hosts[0].flows[0];
+        assert!((900..1_100).contains(&flow.opened), "{flow:?}");
+        let text = crate::traffic::scenario::text(&survey);
+        assert!(crate::scenario::parse("dry", "dry.toml", &text, &[]).is_ok(), "{text}");
     }
 
     /// Watches what `sockets` are at each second.
