@@ -36,11 +36,12 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
     }
     writeln!(
         text,
-        "\n{}, seed {}, {} of {}; intervals are 95 %; portsim {}.",
+        "\n{}, seed {}, {} of {}{}; portsim {}.",
         names::markdown(&scenario.name),
         outcome.seed,
         plural(outcome.replications.into(), "replication", "replications"),
         outcome.duration,
+        if outcome.replications > 1 { "; intervals are 95 %" } else { "" },
         env!("CARGO_PKG_VERSION")
     )
     .expect("a string takes all");
