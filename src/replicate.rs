@@ -54,19 +54,22 @@ impl Watch for Unwatched {
 pub fn replicate(world: &World, settings: &RunSettings, watch: &dyn Watch) -> Option<Outcome> {
     let runner = Runner::new(world, settings, watch);
     let mut done: Vec<Option<Replication>> = Vec::new();
+    let mut told = 0.0;
     loop {
-        let wanted = match settings.replications {
-            Replications::Fixed(count) => count,
+        let Round { wanted, expected } = match settings.replications {
+            Replications::Fixed(count) => Round { wanted: count, expected: count },
             Replications::Precision(share) => next_round(&done, share),
         };
         let from = done.len() as u32;
-        if from >= wanted || watch.stopped() {
+        let ended = from >= wanted || watch.stopped();
+        let share = 1.0 / f64::from(if ended { from.max(1) } else { expected });
+        if from > 0 {
+            watch.advanced(f64::from(from) * share - told);
+        }
+        if ended {
             break;
         }
-        let share = 1.0 / f64::from(wanted);
-        if from > 0 {
-            watch.advanced(f64::from(from) * share - 1.0);
-        }
+        told = f64::from(wanted) * share;
         done.par_extend(
             (from..wanted).into_par_iter().map(|index| runner.replication(index, share)),
         );
@@ -74,17 +77,29 @@ pub fn replicate(world: &World, settings: &RunSettings, watch: &dyn Watch) -> Op
     runner.outcome(&done)
 }
 
-/// How many replications there have to be before the precision is judged again.
-fn next_round(done: &[Option<Replication>], precision: f64) -> u32 {
+/// How many replications there have to be before the precision is judged again, and how many it takes in
+/// all, as far as one can tell.
+struct Round {
+    wanted: u32,
+    expected: u32,
+}
+
+fn next_round(done: &[Option<Replication>], precision: f64) -> Round {
     let ratios: Vec<f64> =
         done.iter().flatten().map(|replication| replication.whole.blocking_ratio()).collect();
     let count = done.len() as u32;
     if count < FIRST_ROUND {
-        return FIRST_ROUND;
+        return Round { wanted: FIRST_ROUND, expected: FIRST_ROUND };
     }
     let estimate = Estimate::of(&ratios);
-    let reached = (estimate.hi - estimate.lo) / 2.0 <= precision * estimate.mean;
-    if reached { count } else { (count + count / 2).min(MOST_REPLICATIONS) }
+    let (half, asked) = ((estimate.hi - estimate.lo) / 2.0, precision * estimate.mean);
+    if half <= asked {
+        return Round { wanted: count, expected: count };
+    }
+    // An interval shrinks with the root of the number of replications.
+    let expected = f64::from(count) * (half / asked).powi(2);
+    let wanted = (count + count / 2).min(MOST_REPLICATIONS);
+    Round { wanted, expected: (expected as u32).clamp(wanted, MOST_REPLICATIONS) }
 }
 
 /// One replication, boiled down.

@@ -1,8 +1,12 @@
 //! What a run would cost, before it is begun: a typing error in a rate must not take the machine.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use portsim::engine::typical_hold;
 use portsim::model::{Host, PoolPlan, Replications, RunSettings, Start, World};
 use portsim::numbers;
+use portsim::replicate::{Watch, replicate};
 use portsim::scenario::Scenario;
 use portsim::theory::{self, HoldLaw};
 
@@ -36,6 +40,11 @@ const MOST_LISTS: f64 = (1_u64 << 20) as f64;
 const LIST_BYTES: f64 = 24.0;
 /// What a precision is first judged by, so the least that it takes.
 const LEAST_FOR_PRECISION: f64 = 20.0;
+/// Above this a run is begun on trial, to know what it takes on this machine.
+const WORTH_A_TRIAL_S: f64 = 60.0;
+/// For so long, each scenario that is so much of the whole.
+const TRIAL: Duration = Duration::from_millis(300);
+const WORTH_A_TRIAL_SHARE: f64 = 0.05;
 /// Above this a run is announced.
 const LONG_S: f64 = 5.0 * 60.0;
 /// Above this it is refused.
@@ -92,8 +101,55 @@ pub fn core_seconds(scenario: &Scenario) -> f64 {
     each * replications(settings)
 }
 
-/// The cost of running `scenarios` together on `threads` threads.
-pub fn of(scenarios: &[Scenario], threads: usize) -> Cost {
+/// The cost of running `scenarios` together on `threads` threads: predicted, and where that is long and
+/// fits into `memory` bytes, timed on their first moments.
+pub fn timed(scenarios: &[Scenario], threads: usize, memory: f64) -> Cost {
+    let predicted = of(scenarios, threads);
+    if predicted.seconds < WORTH_A_TRIAL_S || predicted.bytes > memory {
+        return predicted;
+    }
+    let each: Vec<f64> = scenarios.iter().map(core_seconds).collect();
+    let all: f64 = each.iter().sum();
+    let timed = scenarios.iter().zip(each).map(|(scenario, predicted)| {
+        let trial = (predicted > WORTH_A_TRIAL_SHARE * all).then(|| Trial::of(scenario)).flatten();
+        trial.unwrap_or(predicted)
+    });
+    Cost { seconds: predicted.seconds * timed.sum::<f64>() / all, ..predicted }
+}
+
+/// The first moments of a run, on one core.
+struct Trial {
+    until: Instant,
+    /// Of the whole run, in units of 2^-60.
+    done: AtomicU64,
+}
+
+impl Trial {
+    const WHOLE: f64 = (1_u64 << 60) as f64;
+
+    /// Seconds that one core takes for `scenario`; `None` when nothing can be told so soon.
+    fn of(scenario: &Scenario) -> Option<f64> {
+        let core = rayon::ThreadPoolBuilder::new().num_threads(1).build().ok()?;
+        let started = Instant::now();
+        let trial = Self { until: started + TRIAL, done: AtomicU64::new(0) };
+        core.install(|| replicate(&scenario.world, &scenario.settings, &trial));
+        let done = trial.done.into_inner() as f64 / Self::WHOLE;
+        (done > 0.0).then(|| started.elapsed().as_secs_f64() / done)
+    }
+}
+
+impl Watch for Trial {
+    fn advanced(&self, share: f64) {
+        self.done.fetch_add((share * Self::WHOLE) as u64, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        Instant::now() > self.until
+    }
+}
+
+/// The cost of running `scenarios` together on `threads` threads, as predicted from measurements.
+fn of(scenarios: &[Scenario], threads: usize) -> Cost {
     let connections: f64 = scenarios.iter().map(connections).sum();
     let runs: f64 = scenarios
         .iter()
@@ -418,6 +474,18 @@ mod tests {
         let many = scenario(&format!("{more}{CLIENT}"));
         let each = |s: &Scenario| core_seconds(s) / connections(s);
         assert!(each(&many) > 3.0 * ATTEMPT_S, "{}", each(&many));
+    }
+
+    #[test]
+    fn a_long_run_is_timed_on_its_first_moments() {
+        let long = scenario(&format!("{}\n[host.h]", CLIENT.replace("'1 s'", "'1000 d'")));
+        let predicted = of(std::slice::from_ref(&long), 2);
+        let timed = timed(std::slice::from_ref(&long), 2, 16.0 * GIB);
+        assert_ne!(timed.seconds, predicted.seconds);
+        assert_eq!(Cost { seconds: 1.0, ..timed }, Cost { seconds: 1.0, ..predicted });
+        // Whatever this machine is busy with and however this test was built.
+        let ratio = timed.seconds / predicted.seconds;
+        assert!((0.01..1_000.0).contains(&ratio), "{ratio}");
     }
 
     #[test]

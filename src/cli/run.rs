@@ -57,7 +57,8 @@ fn all_cores() -> usize {
 
 /// Refuses what would take days or more memory than there is.
 fn guard(args: &RunArgs, scenarios: &[Scenario], threads: usize) -> Result<(), Status> {
-    match cost::of(scenarios, threads).advice(cost::available_memory()) {
+    let memory = cost::available_memory();
+    match cost::timed(scenarios, threads, memory).advice(memory) {
         Advice::Refuse(message) if !args.force => {
             terminal::error(message);
             Err(Status::WrongInput)

@@ -88,34 +88,59 @@ pub fn headroom(inspection: &Inspection) -> Headroom {
             (format!("{towards} {taken}, more than towards any other destination."), level_of(flow))
         }
     };
-    let why = why(flow);
-    let helps = if why.is_empty() && level > Level::Fine { WHAT_HELPS } else { "" };
-    Headroom { sentence: sentence + &why + helps, level }
-}
-
-/// What to do where connections come and go too fast.
-const WHAT_HELPS: &str = " What helps: connections that stay open (keep-alive), another source address or \
-                          destination, a wider range; --to-scenario makes a scenario to try that on.";
-
-/// What most connections wait for, where that is neither data nor TIME-WAIT.
-fn why(flow: &Flow) -> String {
-    let what = match flow.most_others {
-        Some(TcpState::CloseWait) => {
-            "the other side has closed them, and the program here does not"
-        }
-        Some(TcpState::SynSent) => "nobody answers",
-        Some(TcpState::FinWait2) => "closed here, and the other side does not",
-        Some(TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing) => {
-            "the other side does not acknowledge that they are closed"
-        }
-        _ => return String::new(),
+    let (why, helps) = why(flow);
+    let sentence = match level {
+        Level::Fine if 2 * flow.others <= flow.size() => sentence,
+        Level::Fine => sentence + &why,
+        _ => format!("{sentence}{why} What helps: {helps}{MORE_PORTS}"),
     };
-    let state = flow.most_others.map_or("", TcpState::name);
-    if 2 * flow.others <= flow.size() {
-        return String::new();
-    }
-    format!(" {} of them are in {state} or the like: {what}.", count(flow.others.into()))
+    Headroom { sentence, level }
 }
+
+/// What helps whatever the connections are in.
+const MORE_PORTS: &str = ", another source address or destination, a wider range; --to-scenario makes a \
+                          scenario to try that on.";
+
+/// The state that most connections are in, in a sentence, and what makes them fewer.
+fn why(flow: &Flow) -> (String, &'static str) {
+    let Flow { established, time_wait, others, .. } = *flow;
+    let told = |number: u32, state: &str, what: &str| {
+        format!(" {} of them are in {state}{what}.", count(number.into()))
+    };
+    if 2 * others > flow.size() {
+        let (what, helps) = match flow.most_others {
+            Some(TcpState::CloseWait) => (
+                ": the other side has closed them, and the program here does not",
+                "a program that closes what the other side has closed",
+            ),
+            Some(TcpState::SynSent) => {
+                (": nobody answers", "a shorter time-out for connecting, and few retries")
+            }
+            Some(TcpState::FinWait2) => (
+                ": closed here, and the other side does not",
+                "a server that closes too, a shorter tcp_fin_timeout",
+            ),
+            Some(TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing) => (
+                ": the other side does not acknowledge that they are closed",
+                "a path that does not lose the end of connections",
+            ),
+            _ => ("", KEEP_ALIVE),
+        };
+        let state = flow.most_others.map_or("", TcpState::name);
+        return (told(others, &format!("{state} or the like"), what), helps);
+    }
+    if 2 * established > flow.size() {
+        let state = told(established, TcpState::Established.name(), "");
+        return (state, "fewer connections that stay open (smaller pools, shorter idle time-outs)");
+    }
+    if 2 * time_wait > flow.size() {
+        return (told(time_wait, TcpState::TimeWait.name(), ""), KEEP_ALIVE);
+    }
+    (String::new(), KEEP_ALIVE)
+}
+
+/// Where connections come and go too fast.
+const KEEP_ALIVE: &str = "connections that stay open (keep-alive)";
 
 fn level_of(flow: &Flow) -> Level {
     if flow.taken() >= TIGHT { Level::Tight } else { Level::Fine }
@@ -190,7 +215,9 @@ mod tests {
         assert_eq!(told.level, Level::Bad);
         let words = "Towards 10.0.0.5:443 from 10.0.0.1, the range is empty in 15 s (13-17) at \
                      40 / s closed: 400 of 1,000 ports (40 %) are taken; 16 / s fit on average.";
-        assert_eq!(told.sentence, format!("{words}{WHAT_HELPS}"));
+        let helps =
+            "400 of them are in TIME-WAIT. What helps: connections that stay open (keep-alive)";
+        assert_eq!(told.sentence, format!("{words} {helps}{MORE_PORTS}"));
     }
 
     #[test]
@@ -201,8 +228,10 @@ mod tests {
             told.sentence.contains("no port is left: 1,000 of 1,000 ports (100 %)"),
             "{told:?}"
         );
-        let next = format!("The first comes back in 40.0 s.{WHAT_HELPS}");
-        assert!(told.sentence.ends_with(&next), "{told:?}");
+        assert!(
+            told.sentence.contains("The first comes back in 40.0 s. 1,000 of them"),
+            "{told:?}"
+        );
     }
 
     #[test]
@@ -213,14 +242,31 @@ mod tests {
     }
 
     #[test]
-    fn connections_that_a_program_never_closes_are_named() {
-        let leaked = time_waits(10, 5).into_iter().map(|socket| crate::inspect::Socket {
-            state: TcpState::CloseWait,
-            remaining: None,
-            ..socket
-        });
-        let told = headroom(&inspected(&leaked.collect::<Vec<_>>()));
-        let words = "50 of them are in CLOSE-WAIT or the like: the other side has closed them";
-        assert!(told.sentence.contains(words), "{told:?}");
+    fn what_helps_is_for_the_state_that_most_are_in() {
+        for (state, words, helps) in [
+            (
+                TcpState::CloseWait,
+                "900 of them are in CLOSE-WAIT or the like: the other side has closed them",
+                "a program that closes what the other side has closed, another",
+            ),
+            (
+                TcpState::FinWait2,
+                "900 of them are in FIN-WAIT-2 or the like: closed here, and the other side does not.",
+                "a server that closes too, a shorter tcp_fin_timeout, another",
+            ),
+            (
+                TcpState::Established,
+                "900 of them are in ESTABLISHED.",
+                "fewer connections that stay open (smaller pools, shorter idle time-outs), another",
+            ),
+        ] {
+            let sockets = time_waits(15, 60).into_iter();
+            let stuck =
+                sockets.map(|socket| crate::inspect::Socket { state, remaining: None, ..socket });
+            let told = headroom(&inspected(&stuck.collect::<Vec<_>>()));
+            assert_eq!(told.level, Level::Tight);
+            assert!(told.sentence.contains(words), "{told:?}");
+            assert!(told.sentence.contains(&format!("What helps: {helps}")), "{told:?}");
+        }
     }
 }

@@ -132,13 +132,13 @@ fn destinations(
         column("taken", 0, &|flow, _| percent(flow.taken())),
         column("ports left", 0, &|flow, _| number(flow.left)),
         column("back in 10 s", 5, &|flow, _| count(flow.back_within(10.0) as u64)),
-        column(opening, 2, &|_, prospect| per_second(prospect, |rates| rates.opening)),
+        column(opening, 4, &|_, prospect| per_second(prospect, |rates| rates.opening)),
         column("closed / s", 7, &|_, prospect| match inspection.watched_s > 0.0 {
             true => per_second(prospect, |rates| rates.closing),
             false => String::new(),
         }),
         column("empty in", 1, &|_, prospect| empty_in(prospect)),
-        TableColumn { words: true, ..column("held by", 6, &|flow, _| held.by(flow)) },
+        TableColumn { words: true, ..column("held by", 2, &|flow, _| held.by(flow)) },
     ];
     let mut text = format!("\n{}", table(columns, width));
     let rest = inspection.census.flows.len() - flows.len();

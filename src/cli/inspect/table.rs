@@ -8,7 +8,7 @@ use super::super::table::{PADDING, finish, plain, widest};
 /// One column.
 pub(super) struct TableColumn {
     pub title: String,
-    /// Left out first when the table is too wide: the highest number. What has 0 stays.
+    /// Left out first when the table is too wide: noughts only, then the highest number. What has 0 stays.
     pub rank: u8,
     /// Words are put to the left, figures to the right.
     pub words: bool,
@@ -33,6 +33,11 @@ impl TableColumn {
 /// The columns as a table of at most `width`; a column whose cells are all empty is left out.
 pub(super) fn table(mut columns: Vec<TableColumn>, width: usize) -> String {
     columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
+    for column in columns.iter_mut().filter(|column| column.rank > 0) {
+        if column.cells.iter().all(|cell| cell == "0") {
+            column.rank = u8::MAX;
+        }
+    }
     let all = columns.iter().map(TableColumn::width).sum::<usize>();
     let mut used = all;
     while used > width {
