@@ -201,29 +201,33 @@ struct Stages {
     second_fins: Changes,
 }
 
-/// How many changes of one kind, and the sum of their distances from the start of the bin in
-/// nanoseconds.
+/// How many changes of one kind, and the sum of their distances from the start of the bin in nanoseconds.
+///
+/// Both in one number, so that one addition counts a change: the sum in the lower 88 bits, where a bin of
+/// two years has room for a change every tenth of a millisecond, and the count above.
 #[derive(Clone, Copy, Debug, Default)]
-struct Changes {
-    count: u64,
-    offsets: u64,
-}
+struct Changes(u128);
 
 impl Changes {
+    const SUM_BITS: u32 = 88;
+
     #[inline]
     fn add(&mut self, offset: u64) {
-        self.count += 1;
-        self.offsets += offset;
+        self.0 += (1 << Self::SUM_BITS) + u128::from(offset);
     }
 
     fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.offsets += other.offsets;
+        self.0 += other.0;
+    }
+
+    fn count(self) -> u64 {
+        (self.0 >> Self::SUM_BITS) as u64
     }
 
     /// Port-nanoseconds from the changes to the end of a bin of `length`.
     fn area(self, length: i128) -> i128 {
-        i128::from(self.count) * length - i128::from(self.offsets)
+        let offsets = self.0 & ((1 << Self::SUM_BITS) - 1);
+        i128::from(self.count()) * length - offsets as i128
     }
 }
 
@@ -366,7 +370,7 @@ impl Bins {
                 established: established.over(length, answered, bin.closed),
                 closing: closing.over(length, bin.closed, second_fins),
                 time_wait: time_wait.over(length, second_fins, bin.released),
-                opened: bin.opened.count - bin.standing,
+                opened: bin.opened.count() - bin.standing,
                 blocked: bin.blocked,
             }
         })
@@ -381,7 +385,7 @@ impl Level {
     /// Port-nanoseconds over a bin of `length` in which some come and some go.
     fn over(&mut self, length: i128, come: Changes, go: Changes) -> i128 {
         let area = self.0 * length + come.area(length) - go.area(length);
-        self.0 += i128::from(come.count) - i128::from(go.count);
+        self.0 += i128::from(come.count()) - i128::from(go.count());
         area
     }
 }
@@ -421,6 +425,16 @@ mod tests {
 
     use super::*;
     use crate::units::SimDuration;
+
+    #[test]
+    fn changes_over_days_do_not_overflow() {
+        let day = 86_400_000_000_000;
+        let mut changes = Changes::default();
+        (0..1_000_000).for_each(|_| changes.add(day));
+        changes.merge(changes);
+        assert_eq!(changes.count(), 2_000_000);
+        assert_eq!(changes.area(i128::from(day) + 1), 2_000_000);
+    }
 
     proptest! {
         /// Law: the areas of all bins add up to the time that ports were held.
