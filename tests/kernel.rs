@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use portsim::testbed::{Failure, Progress, measure, measure_with};
+use portsim::testbed::{Failure, Made, Progress, measure, measure_with};
 use portsim::validate::{
     Attempt, Call, Case, Churn, Destinations, Ending, Errors, Experiment, Hold, How, Measured,
     Order, Setup, Squat, SquatterKind, Step,
@@ -37,7 +37,7 @@ fn errors<const N: usize>(list: [(&str, u32); N]) -> Errors {
 /// What the kernel did; nothing, said aloud, where it cannot be asked.
 fn asked(case: &Case) -> Option<Measured> {
     match measure(case, &AtomicBool::new(false)) {
-        Ok(measured) => Some(measured),
+        Ok(made) => Some(made.measured),
         Err(Failure::NotHere(not_here)) => {
             skipped(&case.name, &format!("{not_here}; {}", not_here.help()))
         }
@@ -206,6 +206,7 @@ fn time_wait_is_taken_over_after_the_delay() {
             close: Ending::Client,
             source: None,
             how: 0,
+            port: None,
         };
         let attempts = (0..(rate * 4.0) as u32).map(attempt).collect();
         let (how, trace) = (How::default(), String::new());
@@ -214,7 +215,9 @@ fn time_wait_is_taken_over_after_the_delay() {
             others: Vec::new(),
             to: to(1),
             sources: 1,
+            sitting: Vec::new(),
             attempts,
+            workers: None,
             trace,
         });
         let setup = Setup { tw_reuse: 1, tw_reuse_delay: Some(200), ..setup(50) };
@@ -224,7 +227,7 @@ fn time_wait_is_taken_over_after_the_delay() {
             last = progress;
         });
         match measured {
-            Ok(Measured::Churn(measured)) => {
+            Ok(Made { measured: Measured::Churn(measured), .. }) => {
                 assert_eq!((last.attempts, last.failed), (measured.attempts, measured.fail));
                 Some(measured)
             }

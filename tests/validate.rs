@@ -148,6 +148,39 @@ fn cases_that_are_over_at_once_agree_with_this_kernel() {
     assert_eq!(output.stdout, workshop.saved());
 }
 
+/// Goal: what a scenario lets listeners, clients with ports of their own and a closed loop do is done on the
+/// kernel too, and the model agrees to the connection.
+/// Method: twenty ports, two of them listened on, one that a client names, and thirty workers that want more
+/// than are left.
+#[test]
+fn workers_listeners_and_ports_of_ones_own_agree_with_this_kernel() {
+    let workshop = Workshop::new();
+    let scenario = "[host.h]
+        ports = '40000-40019'
+        listeners = ['40004-40005']
+        [client.workers]
+        arrivals = { process = 'closed-loop', workers = 30, think = '300 ms' }
+        lifetime = '20 ms'
+        [client.server]
+        binds = { port = 40011 }
+        arrivals = { process = 'constant', rate = '2 / s' }
+        lifetime = '100 ms'
+        [run]
+        duration = '3 s'";
+    fs::write(workshop.path("mixed.toml"), scenario).unwrap();
+    let output = workshop.ended(&["mixed.toml", "--no-charts", "--format", "json"]);
+    if !made(&output) {
+        return;
+    }
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let case = &document["cases"][0];
+    // A machine that is too busy says so.
+    assert!(case["verdict"] == "agrees" || case["verdict"] == "skipped", "{case}");
+    assert!(case["verdict"] == "skipped" || case["differs"] == serde_json::json!([]), "{case}");
+    let told = case["kernel"].as_str().unwrap();
+    assert!(case["verdict"] == "skipped" || told.contains(" refused, the first at"), "{case}");
+}
+
 #[cfg(target_os = "linux")]
 mod interrupted {
     use std::io::{BufRead as _, BufReader, Read as _};

@@ -5,14 +5,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use portsim::testbed::{self, Failure};
-use portsim::validate::{Case, Experiment, Measured};
+use portsim::testbed::{self, Failure, Made};
+use portsim::validate::{Case, Experiment};
 
 /// Experiments that are over at once and run side by side: more would only wait for a core.
 const SHORT_AT_A_TIME: usize = 2;
 
 /// One experiment that came to an end: which of the cases it was, and how it ended.
-pub type Ended = (usize, Result<Measured, Failure>);
+pub type Ended = (usize, Result<Made, Failure>);
 
 /// Makes all of `cases` and tells `ended` of each as it ends, in this thread; `tick` is called several
 /// times a second meanwhile.

@@ -9,10 +9,10 @@ use portsim::inspect;
 use portsim::numbers;
 use portsim::report::agreement::{Agreement, Compared, MeasuredCost, Outcome};
 use portsim::report::file::WriteError;
-use portsim::testbed::{self, Failure, Sandbox};
+use portsim::testbed::{self, Failure, Made, Sandbox};
 use portsim::validate::{
-    Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Kernel, Measured, builtin, cost_case,
-    draws, judge, live, predict, probes_at,
+    Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Judgement, Kernel, Measured, as_made,
+    builtin, cost_case, draws, judge, live, predict, probes_at,
 };
 use rayon::prelude::*;
 
@@ -139,11 +139,11 @@ impl<'a> ValidateSession<'a> {
 
     fn run(mut self) -> Status {
         self.announce();
-        let predicted: Vec<Vec<Measured>> =
-            self.cases.par_iter().map(|case| self.predictions(case)).collect();
+        let mut predicted: Vec<Vec<Measured>> =
+            self.cases.par_iter().map(|case| predictions(case, self.kernel)).collect();
         let mut measured: BTreeMap<usize, Measured> = BTreeMap::new();
         let mut compared: BTreeMap<usize, Compared> = BTreeMap::new();
-        self.measure(&predicted, &mut measured, &mut compared);
+        self.measure(&mut predicted, &mut measured, &mut compared);
         let cases = compared.into_values().collect();
         let mut agreement =
             Agreement::new(self.release.clone(), self.kernel.hz, cases, self.cases.len());
@@ -186,21 +186,17 @@ impl<'a> ValidateSession<'a> {
         }
     }
 
-    fn predictions(&self, case: &Case) -> Vec<Measured> {
-        Draw::spread(draws(case), self.kernel).map(|draw| predict(case, draw)).collect()
-    }
-
     /// Makes all cases; prints each as it ends.
     fn measure(
         &mut self,
-        predicted: &[Vec<Measured>],
+        predicted: &mut [Vec<Measured>],
         measured: &mut BTreeMap<usize, Measured>,
         compared: &mut BTreeMap<usize, Compared>,
     ) {
         let longest = self.cases.iter().map(testbed::at_most_s).fold(0.0, f64::max);
         let progress = Progress::new("validate".to_owned(), !self.args.quiet);
         let part = progress.of_part(1.0);
-        let (cases, kind) = (&self.cases, self.args.format);
+        let (cases, kind, kernel) = (&self.cases, self.args.format, self.kernel);
         let terminal = &mut self.terminal;
         let width = terminal::width();
         let names = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
@@ -218,8 +214,9 @@ impl<'a> ValidateSession<'a> {
                         Err(failure) => {
                             Compared::skipped(&case.name, &failure.to_string(), &case.notes)
                         }
-                        Ok(found) => {
-                            let judgement = judge(case, &found, &predicted[at]);
+                        Ok(Made { measured: found, late_s }) => {
+                            let judgement =
+                                judged(case, &found, late_s, &mut predicted[at], kernel);
                             measured.insert(at, found);
                             Compared::judged(&case.name, judgement, &case.notes)
                         }
@@ -411,6 +408,33 @@ fn pools(experiment: &Experiment) -> u32 {
     }
 }
 
+/// What the model says of a case for all draws of what is not known; nothing yet of workers.
+fn predictions(case: &Case, kernel: Kernel) -> Vec<Measured> {
+    if matches!(&case.experiment, Experiment::Churn(churn) if churn.workers.is_some()) {
+        return Vec::new();
+    }
+    Draw::spread(draws(case), kernel).map(|draw| predict(case, draw)).collect()
+}
+
+/// Judges what was found; where it differs, or depends on itself, the model is asked for the attempts as
+/// they were made.
+fn judged(
+    case: &Case,
+    found: &Measured,
+    late_s: f64,
+    predicted: &mut Vec<Measured>,
+    kernel: Kernel,
+) -> Judgement {
+    if !predicted.is_empty() {
+        let judgement = judge(case, found, late_s, predicted);
+        if judgement.agrees() {
+            return judgement;
+        }
+    }
+    predicted.extend(as_made(case, found).iter().flat_map(|made| predictions(made, kernel)));
+    judge(case, found, late_s, predicted)
+}
+
 /// When the last attempt is made, in seconds.
 fn length_s(experiment: &Experiment) -> f64 {
     match experiment {
@@ -428,7 +452,11 @@ fn line(one: &Compared, names: usize, width: usize) -> String {
     };
     let told = match one.verdict {
         Outcome::Skipped => one.kernel.clone(),
-        _ => format!("{}; model: {}", one.kernel, one.model),
+        _ => {
+            let differs: String =
+                one.differs.iter().take(3).map(|what| format!("; {what}")).collect();
+            format!("{}; model: {}{differs}", one.kernel, one.model)
+        }
     };
     // Wrapped before it is coloured: control sequences have no width.
     let indent = if names + 12 < width / 2 { names + 11 } else { 4 };

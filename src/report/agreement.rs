@@ -48,6 +48,8 @@ pub struct Compared {
     pub kernel: String,
     /// What the model says.
     pub model: String,
+    /// Where they differ, each with both numbers.
+    pub differs: Vec<String>,
     /// What the case shows, or how it differs from the scenario it comes from.
     pub notes: String,
 }
@@ -83,9 +85,9 @@ impl Compared {
         if let Some(why) = judgement.unfit {
             return Self::skipped(case, &why, notes);
         }
-        let verdict = if judgement.agrees { Outcome::Agrees } else { Outcome::Differs };
-        let (kernel, model) = (judgement.kernel, judgement.model);
-        Self { case: case.to_owned(), verdict, kernel, model, notes: notes.to_owned() }
+        let verdict = if judgement.agrees() { Outcome::Agrees } else { Outcome::Differs };
+        let Judgement { differs, kernel, model, .. } = judgement;
+        Self { case: case.to_owned(), verdict, kernel, model, differs, notes: notes.to_owned() }
     }
 
     /// A case that could not be made.
@@ -96,6 +98,7 @@ impl Compared {
             verdict: Outcome::Skipped,
             kernel: why.to_owned(),
             model: String::new(),
+            differs: Vec::new(),
             notes: notes.to_owned(),
         }
     }
@@ -157,11 +160,12 @@ impl Agreement {
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut row = |fields: [&str; 5]| writer.write_record(fields).expect("memory takes all");
-        row(["case", "verdict", "kernel", "model", "notes"]);
+        let mut row = |fields: [&str; 6]| writer.write_record(fields).expect("memory takes all");
+        row(["case", "verdict", "kernel", "model", "notes", "differs"]);
         for case in &self.cases {
-            let Compared { case, verdict, kernel, model, notes } = case;
-            row([case, &verdict.word().to_lowercase(), kernel, model, notes]);
+            let Compared { case, verdict, kernel, model, notes, differs } = case;
+            let differs = differs.join("; ");
+            row([case, &verdict.word().to_lowercase(), kernel, model, notes, &differs]);
         }
         String::from_utf8(writer.into_inner().expect("memory takes all")).expect("all was UTF-8")
     }
@@ -171,14 +175,15 @@ impl Agreement {
     pub fn to_markdown(&self) -> String {
         let mut text = format!("{}\n\n| case | verdict | kernel | model |\n", self.sentence());
         text += "| --- | --- | --- | --- |\n";
-        for Compared { case, verdict, kernel, model, .. } in &self.cases {
+        for Compared { case, verdict, kernel, model, differs, .. } in &self.cases {
+            let model = [std::slice::from_ref(model), &differs[..]].concat().join("; ");
             let cell = |cell: &str| cell.replace('|', "\\|");
             text += &format!(
                 "| {} | {} | {} | {} |\n",
                 cell(case),
                 verdict.word(),
                 cell(kernel),
-                cell(model)
+                cell(&model)
             );
         }
         text
@@ -191,7 +196,7 @@ mod tests {
 
     fn agreement(differ: bool) -> Agreement {
         let judgement = |agrees| Judgement {
-            agrees,
+            differs: if agrees { Vec::new() } else { vec!["refused 3, model 5".into()] },
             kernel: "50 | 50".into(),
             model: "100".into(),
             unfit: None,
@@ -223,6 +228,9 @@ mod tests {
         assert_eq!(json["cases"][1]["verdict"], "differs");
         assert_eq!(agreement.to_csv().lines().count(), 4);
         let markdown = agreement.to_markdown();
-        assert!(markdown.contains("| churn/even | DIFFERS | 50 \\| 50 | 100 |"), "{markdown}");
+        assert!(
+            markdown.contains("| churn/even | DIFFERS | 50 \\| 50 | 100; refused 3, model 5 |"),
+            "{markdown}"
+        );
     }
 }

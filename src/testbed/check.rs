@@ -31,7 +31,8 @@ fn wait_s(step: &Step) -> f64 {
 
 /// When the last attempt is due.
 pub(super) fn last_s(churn: &Churn) -> f64 {
-    churn.attempts.iter().map(|attempt| attempt.time).fold(0.0, f64::max)
+    let until = churn.workers.as_ref().map_or(0.0, |workers| workers.until.as_secs_f64());
+    churn.attempts.iter().map(|attempt| attempt.time).fold(until, f64::max)
 }
 
 /// Refuses a case that no machine can do.
@@ -83,7 +84,7 @@ fn one_step(index: usize, step: &Step, destinations: u32) -> Result<(), Failure>
 
 fn all_attempts(churn: &Churn) -> Result<(), Failure> {
     some(churn.to.k, "destination").and(sources(churn.sources))?;
-    if churn.attempts.is_empty() {
+    if churn.attempts.is_empty() && churn.workers.is_none() {
         return impossible(
             "it has no attempts; those of its trace are to be read first".to_owned(),
         );
@@ -151,10 +152,20 @@ mod tests {
             close: Ending::Client,
             source: None,
             how,
+            port: None,
         }];
         let (to, trace) = (Destinations { k: 2, by_address: false }, String::new());
         let (how, others) = (How::default(), Vec::new());
-        Experiment::Churn(Churn { how, others, to, sources: 1, attempts, trace })
+        Experiment::Churn(Churn {
+            how,
+            others,
+            to,
+            sources: 1,
+            sitting: Vec::new(),
+            attempts,
+            workers: None,
+            trace,
+        })
     }
 
     fn refused(case: &Case) -> String {

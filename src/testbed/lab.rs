@@ -18,6 +18,7 @@ use super::socket::{
 };
 use super::sysctl::FIRST_UNPRIVILEGED;
 use super::{link, sysctl};
+use crate::model::PortSet;
 use crate::validate::{Case, Destinations, Experiment, How, Setup};
 
 /// The first of the destinations that differ by address is 127.0.0.101.
@@ -154,15 +155,19 @@ impl Server {
 fn outside(setup: &Setup, experiment: &Experiment) -> Vec<u16> {
     static CASES: AtomicUsize = AtomicUsize::new(0);
     let hi = u32::from(setup.lo) + setup.n - 1;
-    let bound = match experiment {
-        Experiment::Fixed { port, .. } => *port,
-        _ => 0,
+    let bound: Vec<u16> = match experiment {
+        Experiment::Fixed { port, .. } => vec![*port],
+        Experiment::Churn(churn) => {
+            let own: PortSet = churn.attempts.iter().filter_map(|attempt| attempt.port).collect();
+            own.ports().iter().copied().chain(churn.sitting.iter().map(|sits| sits.1)).collect()
+        }
+        _ => Vec::new(),
     };
     let below = 1..setup.lo;
     let above = (hi + 1..=65_535).filter_map(|port| u16::try_from(port).ok());
     let (mut privileged, mut ports): (Vec<u16>, Vec<u16>) = below
         .chain(above)
-        .filter(|&port| port != bound)
+        .filter(|port| !bound.contains(port))
         .partition(|&port| port < FIRST_UNPRIVILEGED);
     if !ports.is_empty() {
         let case = CASES.fetch_add(1, Ordering::Relaxed).wrapping_mul(CASE_STRIDE);

@@ -63,6 +63,15 @@ pub struct Progress {
     pub failed: u32,
 }
 
+/// An experiment that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// What it found.
+    pub measured: Measured,
+    /// Seconds that something was done after its time, at worst.
+    pub late_s: f64,
+}
+
 /// Makes sure that this process can make network namespaces. To be called once, while the process has
 /// one thread: without privileges it enters a user namespace, which the kernel grants to a whole process
 /// only.
@@ -96,7 +105,7 @@ pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
 ///
 /// # Errors
 /// When the experiment cannot be made here, needs something that this kernel lacks, or was stopped.
-pub fn measure(case: &Case, stop: &AtomicBool) -> Result<Measured, Failure> {
+pub fn measure(case: &Case, stop: &AtomicBool) -> Result<Made, Failure> {
     measure_with(case, stop, &mut |_| {})
 }
 
@@ -108,7 +117,7 @@ pub fn measure_with(
     case: &Case,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(Progress),
-) -> Result<Measured, Failure> {
+) -> Result<Made, Failure> {
     check::check(case)?;
     #[cfg(target_os = "linux")]
     return run::in_own_thread(case, stop, watch);

@@ -4,9 +4,9 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
+use super::attempt::Attempt;
 use super::case::{
-    Attempt, Call, Case, Churn, Destinations, Experiment, Hold, How, Order, Setup, Squat,
-    SquatterKind, Step,
+    Call, Case, Churn, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use crate::model::Ending;
 
@@ -343,6 +343,7 @@ impl Attempts {
                 close: self.close,
                 source: None,
                 how: 0,
+                port: None,
             });
             time = if self.random {
                 time + exponential(1.0 / self.rate)
@@ -360,7 +361,9 @@ fn churn(name: &str, setup: Setup, how: How, attempts: &Attempts, notes: &str) -
         others: Vec::new(),
         to: to(attempts.k),
         sources: 1,
+        sitting: Vec::new(),
         attempts: attempts.make(),
+        workers: None,
         trace: String::new(),
     };
     case(name, setup, Experiment::Churn(experiment), notes)

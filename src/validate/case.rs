@@ -7,7 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::{Attempt, ending};
 use super::measured::Measured;
+use super::workers::Workers;
 use crate::model::Ending;
 
 /// One experiment and, where it has been made, its outcome.
@@ -199,36 +201,6 @@ pub enum Call {
     BindNoPort,
 }
 
-/// How a case writes who ends a connection; that one never ends cannot be written.
-mod ending {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-
-    use crate::model::Ending;
-
-    /// In the order of [`Ending::ALL`].
-    const WORDS: [&str; 6] = ["client", "server", "rst", "rst-server", "unread", "half"];
-
-    pub fn serialize<S: Serializer, T: Copy + Into<Option<Ending>>>(
-        ending: &T,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let ending: Option<Ending> = (*ending).into();
-        let place = Ending::ALL.iter().position(|known| Some(*known) == ending);
-        let word = place.and_then(|place| WORDS.get(place));
-        let word = word.ok_or_else(|| ser::Error::custom("a case ends what it opens"))?;
-        word.serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>, T: From<Ending>>(
-        deserializer: D,
-    ) -> Result<T, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let place = WORDS.iter().position(|known| *known == word);
-        let place = place.ok_or_else(|| de::Error::unknown_variant(&word, &WORDS))?;
-        Ok(Ending::ALL[place].into())
-    }
-}
-
 /// [`Experiment::Hold`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
@@ -345,33 +317,18 @@ pub struct Churn {
     pub to: Destinations,
     /// Source addresses, in turn.
     pub sources: u32,
+    /// What sits on ports meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sitting: Vec<(SquatterKind, u16)>,
     /// The attempts; empty in a data file, which names them by `trace`.
     #[serde(skip)]
     pub attempts: Vec<Attempt>,
+    /// Who makes the attempts instead, where what becomes of them decides which come next.
+    #[serde(skip)]
+    pub workers: Option<Workers>,
     /// The CSV file of the attempts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
-}
-
-/// One attempt of [`Experiment::Churn`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// When it is made, in seconds from the start.
-    pub time: f64,
-    /// Number of the destination, from 0.
-    pub destination: u32,
-    /// Time from its success to the first FIN or reset, in seconds.
-    #[serde(alias = "lifetime")]
-    pub life: f64,
-    /// Who closes.
-    #[serde(with = "ending")]
-    pub close: Ending,
-    /// Number of the source address, from 0; all in turn where it does not say.
-    #[serde(default)]
-    pub source: Option<u32>,
-    /// How its socket comes by its port: 0 for [`Churn::how`], else one of [`Churn::others`].
-    #[serde(default)]
-    pub how: u16,
 }
 
 impl Churn {

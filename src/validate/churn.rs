@@ -1,11 +1,13 @@
 //! Attempts at given times, run by the engine: the very same ones that a kernel was given.
 
+use super::attempt::Attempt;
 use super::case::{Churn, How, Setup};
-use super::machine::{Draw, host};
+use super::machine::{Draw, GOLDEN, host, sit};
 use super::measured::{ChurnMeasured, Errors, Measured, TimeWaits};
 use crate::engine::{Job, Observer, Opening, Openings, Release, Workspace, run};
 use crate::model::{
-    Arrivals, Destination, EndpointPick, Refused, Replications, RunSettings, TraceAttempt, World,
+    Arrivals, Binds, Destination, Ending, EndpointPick, Refused, Replications, RunSettings,
+    TraceAttempt, World,
 };
 use crate::stats::{HostTally, Window};
 use crate::units::{SimDuration, SimTime};
@@ -67,6 +69,10 @@ impl ChurnObserver {
     }
 }
 
+/// The longest FIN-WAIT-1 of a peer that does not close: until its delayed ACK, `TCP_DELACK_MIN` of
+/// include/net/tcp.h (6.12). How much of it passes depends on the peer's timer, so it is drawn.
+const DELAYED_ACK: SimDuration = SimDuration::from_millis(40);
+
 /// What becomes of the attempts of `churn`, for one draw of what is not known.
 ///
 /// Where TIME-WAITs may be taken over, a port that may counts as in TIME-WAIT no longer, though the kernel
@@ -101,6 +107,7 @@ pub(super) fn churn(setup: &Setup, churn: &Churn, draw: Draw) -> Measured {
         first_fail_s: seen.refused_at_s.first().copied(),
         fail_per_10s,
         max_late_s: 0.0,
+        made: Vec::new(),
         time_waits: if kept { seen.time_waits(last) } else { Vec::new() },
         errors: seen.errors,
         refused_at_s: seen.refused_at_s,
@@ -116,12 +123,20 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
         let own = all.filter(|(_, attempt)| usize::from(attempt.how) == number);
         let recorded = own.map(|(source, attempt)| TraceAttempt {
             at: SimTime::START + SimDuration::from_secs_f64(attempt.time),
-            lifetime: Some(SimDuration::from_secs_f64(attempt.life)),
+            lifetime: Some(SimDuration::from_secs_f64(attempt.life) + fin_wait_1(attempt, draw)),
             to: Some((0, attempt.destination)),
             source: Some(attempt.source.unwrap_or(source)),
             ending: Some(attempt.close),
         });
         client.arrivals = Arrivals::Trace(recorded.collect());
+        let own = churn.attempts.iter().filter(|attempt| usize::from(attempt.how) == number);
+        client.socket.source_ports = own.filter_map(|attempt| attempt.port).collect();
+        if !client.socket.source_ports.ports().is_empty() {
+            client.binds = Binds::Port;
+        }
+    }
+    for &(kind, port) in &churn.sitting {
+        sit(&mut host, kind, [port].into_iter().collect());
     }
     let destination = Destination {
         endpoints: churn.to.k,
@@ -130,4 +145,13 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
         ..Destination::new("destination")
     };
     World { hosts: vec![host], destinations: vec![destination] }
+}
+
+/// How long the FIN of `attempt` waits for its ACK: no time where the peer's own FIN carries it.
+fn fin_wait_1(attempt: &Attempt, draw: Draw) -> SimDuration {
+    let share = (draw.seed as f64 * GOLDEN).fract();
+    match attempt.close {
+        Ending::Half => SimDuration::from_secs_f64(DELAYED_ACK.as_secs_f64() * share),
+        _ => SimDuration::ZERO,
+    }
 }

@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::case::{Attempt, Call, Case, Churn, Destinations, Experiment, How, Setup};
+use super::attempt::Attempt;
+use super::case::{Call, Case, Churn, Destinations, Experiment, How, Setup, SquatterKind};
+use super::workers::{OwnPorts, Workers};
 use crate::engine::{Job, recorded};
 use crate::model::{
-    Arrivals, Binds, Client, Distribution, Ending, Host, PortSet, ReuseKey, RunSettings,
-    SquatterAddress, Start, SynTimeout, TcpSettings, TwReuse, World,
+    Arrivals, Binds, Client, Distribution, Host, PortSet, ReuseKey, RunSettings, SquatterAddress,
+    Start, SynTimeout, TcpSettings, TwReuse, World,
 };
+use crate::numbers;
+use crate::theory;
 use crate::units::{SimDuration, SimTime};
 
 /// What an attempt costs on a kernel, client and server, roughly: a dozen system calls, and the ports that
@@ -21,8 +25,8 @@ const MOST_OF_A_CORE: f64 = 0.15;
 const FEWEST_PORTS: u32 = 20;
 /// More destinations than these have no listener each.
 const MOST_DESTINATIONS: u32 = 2_000;
-/// As long as a machine is up.
-const FOR_EVER_S: f64 = 1e6;
+/// More ports than these are not listened on at once.
+const MOST_SITTING: usize = 20_000;
 
 /// A scenario made ready for a kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,9 +82,30 @@ fn ready(
     if host.count > 1 {
         notes.push(format!("one of its {} machines is run", host.count));
     }
-    let attempts = attempts(world, settings, length)?;
-    let rate = attempts.len() as f64 / length.as_secs_f64();
+    let workers = workers(world, settings, length);
+    let attempts = match workers {
+        Some(_) => Vec::new(),
+        None => attempts(world, settings, length)?,
+    };
+    let made = match workers {
+        Some(_) => theory::attempts(world, host, length.as_secs_f64()).iter().sum(),
+        None => attempts.len() as f64,
+    };
+    let rate = made / length.as_secs_f64();
     let times = times(rate, host.usable_ports().into());
+    if times > 1 && workers.is_some() {
+        return Err(format!(
+            "its workers make some {} attempts a second, more than one machine can make in time: write \
+             fewer workers or a longer think",
+            numbers::amount(rate.ceil())
+        ));
+    }
+    if workers.is_some() {
+        notes.push(
+            "the model is asked for the very attempts that its workers came to make on the kernel"
+                .to_owned(),
+        );
+    }
     let setup = setup(world, host, times, &mut notes)?;
     if times > 1 {
         notes.push(format!(
@@ -92,13 +117,16 @@ fn ready(
         ));
     }
     let attempts = thinned(attempts, times);
+    let sitting = if times == 1 { sitting(host)? } else { Vec::new() };
     let mut hows: Vec<How> = host.clients.iter().map(how).collect();
     let churn = Churn {
         how: hows.remove(0),
         others: hows,
         to: Destinations { k: endpoints(world, host), by_address: false },
         sources: host.addresses,
+        sitting,
         attempts,
+        workers,
         trace: String::new(),
     };
     let case = Case {
@@ -169,23 +197,48 @@ fn refuse(world: &World, host: &Host) -> Result<(), String> {
 
 fn refuse_client(client: &Client) -> Result<(), String> {
     let name = &client.name;
-    if matches!(client.arrivals, Arrivals::ClosedLoop { .. }) {
-        return Err(format!(
-            "the attempts of client `{name}` depend on what becomes of them (closed-loop), so model \
-             and kernel would not make the same: write poisson, constant or a trace"
-        ));
-    }
-    if client.binds == Binds::Port {
-        return Err(format!(
-            "client `{name}` chooses its ports itself: the built-in cases explicit-port do that"
-        ));
-    }
     if client.second_fin != Distribution::Constant(SimDuration::ZERO) {
         return Err(format!(
             "client `{name}` has a second_fin_after, which is not run on a kernel"
         ));
     }
     Ok(())
+}
+
+/// Those who make the attempts, where any of them waits for what becomes of the last.
+fn workers(world: &World, settings: &RunSettings, length: SimDuration) -> Option<Workers> {
+    let mut clients = world.hosts[0].clients.iter();
+    clients.any(|client| matches!(client.arrivals, Arrivals::ClosedLoop { .. })).then(|| Workers {
+        world: world.clone(),
+        settings: *settings,
+        until: SimTime::START + length,
+    })
+}
+
+/// What listens or is bound on ports from the start.
+fn sitting(host: &Host) -> Result<Vec<(SquatterKind, u16)>, String> {
+    let listeners = host.listeners.ports().iter().map(|&port| (SquatterKind::ListenAny, port));
+    let mut all: Vec<(SquatterKind, u16)> = listeners.collect();
+    for squatter in &host.squatters {
+        let kind = match squatter.on {
+            SquatterAddress::Source(0) => SquatterKind::ListenSource,
+            SquatterAddress::Other => SquatterKind::BoundOther,
+            SquatterAddress::Source(number) => {
+                return Err(format!(
+                    "something sits on its source address {}, and only the first is tried: leave it out",
+                    number + 1
+                ));
+            }
+        };
+        all.extend(squatter.ports.ports().iter().map(|&port| (kind, port)));
+    }
+    if all.len() > MOST_SITTING {
+        return Err(format!(
+            "{} ports are listened on, more than the {MOST_SITTING} that are tried: name fewer",
+            all.len()
+        ));
+    }
+    Ok(all)
 }
 
 /// The attempts of the scenario's first replication, unscaled.
@@ -203,21 +256,13 @@ fn attempts(
     if recorded.len() == MOST {
         return Err(format!("it makes more than {MOST} attempts in {length}: write a lower rate"));
     }
-    let attempt = |attempt: crate::model::Attempt| Attempt {
-        time: attempt.at.as_secs_f64(),
-        destination: attempt.tuple.endpoint,
-        life: match attempt.ending {
-            Ending::Never => FOR_EVER_S,
-            _ => attempt.lifetime.as_secs_f64().min(FOR_EVER_S),
-        },
-        close: match attempt.ending {
-            Ending::Never => Ending::Reset,
-            ending => ending,
-        },
-        source: Some(attempt.tuple.source),
-        how: attempt.client,
-    };
-    Ok(recorded.into_iter().map(attempt).collect())
+    let mut ports = OwnPorts::new(&world.hosts[0]);
+    let attempts = recorded.into_iter().map(|attempt| {
+        let mut attempt = Attempt::from(attempt);
+        ports.give(&mut attempt);
+        attempt
+    });
+    Ok(attempts.collect())
 }
 
 fn endpoints(world: &World, host: &Host) -> u32 {
@@ -252,20 +297,14 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
             "it connects to {k} endpoints, more than the {MOST_DESTINATIONS} that are listened on"
         ));
     }
-    let bound = host.clients.iter().any(|client| client.binds.is_bound());
-    if bound && host.squatters.iter().any(|squatter| squatter.on == SquatterAddress::Other) {
-        return Err("bound clients and listeners on other addresses are not run together: the \
-                    built-in cases squat do that"
-            .into());
-    }
     let usable = host.usable_ports();
     let usual = TcpSettings::default();
     let tcp = host.tcp;
-    let narrow = host.clients.iter().find(|client| client.socket.port_range.is_some());
-    if let Some(client) = narrow.filter(|_| times > 1) {
+    let own = |client: &&Client| client.socket.port_range.is_some() || client.binds == Binds::Port;
+    if let Some(client) = host.clients.iter().find(own).filter(|_| times > 1) {
         return Err(format!(
-            "it would have to be scaled 1:{times}, and the port_range of client `{}` with it: write a \
-             lower rate",
+            "it would have to be scaled 1:{times}, and the ports of client `{}` with it: write a lower \
+             rate",
             client.name
         ));
     }
@@ -276,10 +315,7 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
             "its preset is an older kernel; model and kernel go by the rules of this one".into(),
         );
     }
-    let lost: PortSet = host.unusable().collect();
-    if lost.ports() != host.reserved.inside(host.ports).collect::<Vec<u16>>() && times == 1 {
-        notes.push("its listeners are run as reserved ports, which take the same".to_owned());
-    }
+    let reserved: PortSet = host.reserved.inside(host.ports).collect();
     let n = if times == 1 { host.ports.num_ephemeral() } else { (usable / times) & !1 };
     if n < FEWEST_PORTS.min(usable) {
         return Err(format!(
@@ -299,7 +335,7 @@ fn setup(world: &World, host: &Host, times: u32, notes: &mut Vec<String>) -> Res
         fin_timeout: (tcp.fin_timeout != usual.fin_timeout)
             .then(|| (tcp.fin_timeout.as_secs_f64()) as u32),
         timestamps: u8::from(tcp.timestamps),
-        reserved: if times == 1 { listed(&lost) } else { String::new() },
+        reserved: if times == 1 { listed(&reserved) } else { String::new() },
         autobind_reuse: u8::from(tcp.autobind_reuse),
     })
 }
@@ -385,7 +421,7 @@ mod tests {
             (format!("{SMALL}[host.g]\npreset = 'windows'\n[client.d]\non = 'g'\narrivals = {{ process = 'constant', rate = '1 / s' }}\nlifetime = '1 s'").replace("[client.c]", "[client.c]\non = 'h'"), "2 hosts"),
             (SMALL.replace("[host.h]", "[host.h]\npreset = 'macos'"), "not Linux"),
             (SMALL.replace("[host.h]", "[host.h]\ntime_wait = '30 s'"), "no kernel's is but 60 s"),
-            (SMALL.replace("process = 'constant', rate = '3 / s'", "process = 'closed-loop', workers = 3, think = '1 s'"), "closed-loop"),
+            (SMALL.replace("process = 'constant', rate = '3 / s'", "process = 'closed-loop', workers = 9000, think = '1 s'"), "write fewer workers"),
         ] {
             let told = ready(&text).unwrap_err();
             assert!(told.contains(reason), "{told}");

@@ -4,11 +4,12 @@
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::case::{Call, Destinations, How, Setup};
+use super::case::{Call, Destinations, How, Setup, SquatterKind};
 use crate::engine::{Calendar, Machine, Opened, Unobserved};
 use crate::model::{
     Arrivals, Attempt, Binds, Client, Ending, Host, Life, PoolPlan, PortRange, PortSet, Remote,
-    SocketOptions, Sockets, SynTimeout, TcpSettings, Timers, Tuple, TwReuse, Will,
+    SocketOptions, Sockets, Squatter, SquatterAddress, SynTimeout, TcpSettings, Timers, Tuple,
+    TwReuse, Will,
 };
 use crate::platform::Linux;
 use crate::units::{SimDuration, SimTime};
@@ -38,12 +39,14 @@ impl Kernel {
     pub const MEASURED: Self = Self { version: Linux::NEWEST, hz: 250 };
 }
 
+/// The golden ratio less one: the fractions of its multiples are spread evenly, however many there are.
+pub(super) const GOLDEN: f64 = 0.618_033_988_749_895;
+
 impl Draw {
     /// `count` draws of a kernel: one phase in each of `count` equal parts, seeds different.
     pub fn spread(count: u32, kernel: Kernel) -> impl Iterator<Item = Self> {
         // At even distances all phases would be the same on finer grids: the place inside each part
-        // follows multiples of the golden ratio, which are spread evenly at every scale.
-        const GOLDEN: f64 = 0.618_033_988_749_895;
+        // follows multiples of the golden ratio.
         (0..count).map(move |index| Self {
             phase: (f64::from(index) + (f64::from(index) * GOLDEN).fract()) / f64::from(count),
             seed: u64::from(index) + 1,
@@ -68,6 +71,26 @@ pub(super) fn host(setup: &Setup, draw: Draw, sources: u32, hows: &[How]) -> Hos
         tcp: tcp(setup, linux),
         clients: hows.iter().enumerate().map(|(number, how)| client(number, how)).collect(),
         ..linux.host("machine")
+    }
+}
+
+/// Lets something sit on `ports` of `host` from the start.
+pub(super) fn sit(host: &mut Host, kind: SquatterKind, ports: PortSet) {
+    match kind {
+        SquatterKind::ListenAny | SquatterKind::ListenV6Any => {
+            host.listeners = host.listeners.ports().iter().chain(ports.ports()).copied().collect();
+        }
+        SquatterKind::ListenSource | SquatterKind::AcceptedChild => {
+            host.squatters.push(Squatter { ports, on: SquatterAddress::Source(0) });
+        }
+        SquatterKind::ListenOther
+        | SquatterKind::ListenReuseAddressOther
+        | SquatterKind::BoundOther => {
+            host.squatters.push(Squatter { ports, on: SquatterAddress::Other });
+        }
+        SquatterKind::BoundConnectTimeWait
+        | SquatterKind::BoundConnectReset
+        | SquatterKind::Udp => {}
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Attempt;
+
 /// What came out of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -156,6 +158,9 @@ pub struct ChurnMeasured {
     /// When each failed attempt was due, in seconds; empty where that was not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_at_s: Vec<f64>,
+    /// The attempts with the times at which they and their ends came; empty where that was not kept.
+    #[serde(skip)]
+    pub made: Vec<Attempt>,
     /// TIME-WAIT sockets of the machine over time; empty where that was not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time_waits: Vec<TimeWaits>,

@@ -6,10 +6,10 @@ use super::case::{
     Case, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use super::churn;
-use super::machine::{Draw, Script, host, with_syn};
+use super::machine::{Draw, Script, host, sit, with_syn};
 use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 use crate::engine::Opened;
-use crate::model::{Ending, PortSet, Squatter, SquatterAddress};
+use crate::model::{Ending, PortSet};
 use crate::units::{SimDuration, SimTime};
 
 /// What the model finds in the experiment of `case`, for one draw of what is not known.
@@ -188,19 +188,7 @@ fn squat(setup: &Setup, squat: &Squat, draw: Draw) -> Measured {
     let bound = How { call: super::case::Call::Bind, ..How::default() };
     let mut host = host(setup, draw, 1, &[squat.how, bound]);
     let ports: PortSet = (setup.lo..).take(squat.count as usize).collect();
-    let sits = |on| vec![Squatter { ports: ports.clone(), on }];
-    match squat.squatter {
-        SquatterKind::ListenAny | SquatterKind::ListenV6Any => host.listeners = ports.clone(),
-        SquatterKind::ListenSource | SquatterKind::AcceptedChild => {
-            host.squatters = sits(SquatterAddress::Source(0));
-        }
-        SquatterKind::ListenOther
-        | SquatterKind::ListenReuseAddressOther
-        | SquatterKind::BoundOther => host.squatters = sits(SquatterAddress::Other),
-        SquatterKind::BoundConnectTimeWait
-        | SquatterKind::BoundConnectReset
-        | SquatterKind::Udp => {}
-    }
+    sit(&mut host, squat.squatter, ports.clone());
     let mut script = Script::new(&host, &[squat.how, bound], to, draw);
     let close = match squat.squatter {
         SquatterKind::BoundConnectTimeWait => Some(Ending::Client),

@@ -36,10 +36,10 @@ impl Socket<'_> {
 
     fn binds(&self) -> Option<(Binds, PortSet)> {
         let node = self.fields.value("binds")?;
-        let help = "to bind to a port of its own choice: binds = { port = 40010 }";
+        let help = "to bind to ports of its own choice: binds = { ports = \"40000-40009\" }";
         match &node.value {
             Value::Table(table) => self.own_ports(node, table, help),
-            Value::Integer(_) => {
+            Value::Integer(_) | Value::List(_) => {
                 self.fields.walk.wrong_kind(node, "binds", "a word or a table", help);
                 None
             }

@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::TcpStream;
 
+use super::squat::sit;
 use crate::testbed::check::last_s;
 use crate::testbed::lab::{Lab, count};
 use crate::testbed::pair::Pair;
-use crate::testbed::socket::Local;
+use crate::testbed::socket::{Local, source_address};
 use crate::testbed::{Failure, Progress};
-use crate::validate::{Attempt, Churn, ChurnMeasured, Ending, Measured, TimeWaits};
+use crate::validate::{Asking, Attempt, Churn, ChurnMeasured, Ending, Measured, TimeWaits};
 
 /// Failures are counted by so many seconds.
 const BIN_S: f64 = 10.0;
@@ -33,17 +34,23 @@ pub(super) fn run(
     tell: &dyn Fn(Progress),
 ) -> Result<Measured, Failure> {
     lab.serve(churn.to)?;
+    let elsewhere = lab.serve_elsewhere()?;
+    let sitting = churn.sitting.iter().map(|&(kind, port)| sit(lab, kind, port, &elsewhere));
+    let _sitting = sitting.collect::<Result<Vec<_>, _>>()?;
+    lab.clock.restart();
     let mut run = ChurnRun::new(lab, churn);
     let mut next_report = 0.0;
     let mut next_count = 0.0;
-    for (source, attempt) in in_order(churn) {
+    let mut planned = Planned::new(churn);
+    while let Some((source, attempt)) = planned.next_attempt() {
         run.close_until(attempt.time)?;
         lab.clock.sleep_until(attempt.time)?;
         if next_count <= attempt.time {
             run.measured.time_waits.extend(time_waits(lab.clock.now()));
             next_count = attempt.time + COUNT_S;
         }
-        run.attempt(&attempt, source)?;
+        let refused = run.attempt(&attempt, source)?;
+        planned.hear(refused);
         let now = lab.clock.now();
         if next_report <= now {
             tell(run.progress());
@@ -52,6 +59,38 @@ pub(super) fn run(
     }
     tell(run.progress());
     Ok(Measured::Churn(run.measured))
+}
+
+/// What is attempted when.
+enum Planned<'a> {
+    List(std::vec::IntoIter<(u32, Attempt)>),
+    Workers(Asking<'a>),
+}
+
+impl<'a> Planned<'a> {
+    fn new(churn: &'a Churn) -> Self {
+        match &churn.workers {
+            None => Self::List(in_order(churn).into_iter()),
+            Some(workers) => Self::Workers(workers.begin()),
+        }
+    }
+
+    /// The next attempt, with the number of its source address.
+    fn next_attempt(&mut self) -> Option<(u32, Attempt)> {
+        match self {
+            Self::List(list) => list.next(),
+            Self::Workers(workers) => {
+                let attempt = workers.next_attempt()?;
+                Some((attempt.source.unwrap_or(0) + 1, attempt))
+            }
+        }
+    }
+
+    fn hear(&mut self, refused: bool) {
+        if let Self::Workers(workers) = self {
+            workers.hear(refused);
+        }
+    }
 }
 
 /// The attempts by time, each with the number of its source address.
@@ -78,6 +117,8 @@ struct Due {
     at: f64,
     pair: Pair,
     close: Ending,
+    /// Its number among the attempts that were made.
+    number: usize,
 }
 
 impl PartialEq for Due {
@@ -119,26 +160,36 @@ impl<'a, 'b> ChurnRun<'a, 'b> {
     /// Closes each connection that is due by then, at its time.
     fn close_until(&mut self, time: f64) -> Result<(), Failure> {
         while self.open.peek().is_some_and(|Reverse(due)| due.at <= time + SAME_S)
-            && let Some(Reverse(Due { at, pair, close })) = self.open.pop()
+            && let Some(Reverse(Due { at, pair, close, number })) = self.open.pop()
         {
             self.lab.clock.sleep_until(at)?;
+            let made = &mut self.measured.made[number];
+            made.life = self.lab.clock.now() - made.time;
             self.silent.extend(pair.close(close)?);
         }
         Ok(())
     }
 
-    fn attempt(&mut self, attempt: &Attempt, source: u32) -> Result<(), Failure> {
+    /// Makes it, and says whether it was refused.
+    fn attempt(&mut self, attempt: &Attempt, source: u32) -> Result<bool, Failure> {
         let Attempt { time, destination, life, close, .. } = *attempt;
         let how = self.churn.how_of(attempt);
-        let late = self.lab.clock.now() - time;
-        self.measured.max_late_s = self.measured.max_late_s.max(late);
+        let now = self.lab.clock.now();
+        self.measured.max_late_s = self.measured.max_late_s.max(now - time);
         self.measured.attempts += 1;
-        let local = Local::of(how.call, source, self.churn.sources > 1);
+        let number = self.measured.made.len();
+        self.measured.made.push(Attempt { time: now, source: Some(source - 1), ..*attempt });
+        let local = match attempt.port {
+            Some(port) => Local::Port(source_address(source), port),
+            None => Local::of(how.call, source, self.churn.sources > 1),
+        };
+        let mut refused = false;
         match self.lab.open(how, local, destination)? {
             // At once, so that no attempt comes between however late both are.
             Ok(pair) if life == 0.0 => self.silent.extend(pair.close(close)?),
-            Ok(pair) => self.open.push(Reverse(Due { at: time + life, pair, close })),
+            Ok(pair) => self.open.push(Reverse(Due { at: time + life, pair, close, number })),
             Err(refusal) => {
+                refused = true;
                 self.measured.fail += 1;
                 self.measured.first_fail_s.get_or_insert(time);
                 self.measured.refused_at_s.push(time);
@@ -146,7 +197,7 @@ impl<'a, 'b> ChurnRun<'a, 'b> {
                 count(&mut self.measured.errors, refusal);
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     fn progress(&self) -> Progress {

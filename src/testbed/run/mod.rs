@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::lab::Lab;
-use super::{Failure, Progress, files, link};
+use super::{Failure, Made, Progress, files, link};
 use crate::validate::{Case, Experiment, Measured};
 
 mod churn;
@@ -24,14 +24,18 @@ pub(super) fn in_own_thread(
     case: &Case,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(Progress),
-) -> Result<Measured, Failure> {
+) -> Result<Made, Failure> {
     files::raise_limit();
     let (sender, progress) = mpsc::channel();
     // What is said after nobody listens any more does not matter.
     let tell = move |progress| {
         let _ = sender.send(progress);
     };
-    let run = move || one(&mut Lab::new(case, stop)?, &case.experiment, &tell);
+    let run = move || {
+        let mut lab = Lab::new(case, stop)?;
+        let measured = one(&mut lab, &case.experiment, &tell)?;
+        Ok(Made { measured, late_s: lab.clock.late_s() })
+    };
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("experiment".to_owned()).spawn_scoped(scope, run);
         let thread = thread.map_err(|error| files::io_failed("starting a thread", &error))?;

@@ -21,7 +21,7 @@ use crate::validate::{Ending, How, Measured, Squat, SquatterKind};
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 100);
 
 /// What keeps a squatter alive; nothing where what is left of it lives in the kernel only.
-type Squatter = Vec<OwnedFd>;
+pub(super) type Squatter = Vec<OwnedFd>;
 
 /// [`crate::validate::Experiment::Squat`].
 pub(super) fn run(lab: &mut Lab<'_>, squat: &Squat) -> Result<Measured, Failure> {
@@ -43,7 +43,8 @@ pub(super) fn run(lab: &mut Lab<'_>, squat: &Squat) -> Result<Measured, Failure>
     })
 }
 
-fn sit(
+/// Takes a port in one of these ways for as long as what it gives is kept.
+pub(super) fn sit(
     lab: &mut Lab<'_>,
     kind: SquatterKind,
     port: u16,
