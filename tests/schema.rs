@@ -215,7 +215,7 @@ fn nothing_that_portsim_reads_is_wrong_to_the_schema() {
         binds = { ports = "1024 2047, 80" }
         [client.e]
         arrivals = { process = "poisson", rate = "36k per 2 min" }
-        lifetime = "1 s"
+        lifetime = { distribution = "lognormal", p50 = "80 ms", p99 = "2 s" }
         [expect]
         first_blocked = "never"
         [expect.client.c]

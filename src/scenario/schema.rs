@@ -178,14 +178,20 @@ fn kinds(kinds: &Kinds) -> Value {
         let either = kind.either.unwrap_or_default();
         let needed = |key: &&str| {
             let row = keys::find(kinds.at, key);
-            row.is_some_and(|row| row.usual == Usual::Needed) && !either.contains(key)
+            let alone = !either.contains(key) && !kind.instead.contains(key);
+            row.is_some_and(|row| row.usual == Usual::Needed) && alone
         };
-        let needed = kind.keys.iter().copied().filter(needed);
-        let mut object = object(properties, std::iter::once(kinds.tag).chain(needed).collect());
-        object["description"] = json!(sentence(kind.doc));
-        if kind.either.is_some() {
-            object["oneOf"] = either.iter().map(|key| json!({ "required": [key] })).collect();
+        let needed: Vec<&str> = kind.keys.iter().copied().filter(needed).collect();
+        let mut ways: Vec<Vec<&str>> = match kind.either {
+            Some(keys) => keys.map(|key| [&[key], &*needed].concat()).into(),
+            None => vec![needed],
+        };
+        if !kind.instead.is_empty() {
+            ways.push(kind.instead.to_vec());
         }
+        let mut object = object(properties, vec![kinds.tag]);
+        object["description"] = json!(sentence(kind.doc));
+        object["oneOf"] = ways.iter().map(|keys| json!({ "required": keys })).collect();
         object
     });
     json!({ "type": "object", "anyOf": all.collect::<Vec<_>>() })
