@@ -7,9 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use portsim::validate::{
-    Attempt, Case, Draw, Experiment, Judgement, Kernel, draws, judge, predict,
-};
+use portsim::validate::{Attempt, Case, Experiment, Judgement, Kernel, judge, predictions};
 use rayon::prelude::*;
 
 /// Measured outside the model's spread, and why that is known.
@@ -37,9 +35,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn judged(case: &Case) -> Judgement {
-    let predicted: Vec<_> =
-        Draw::spread(draws(case), Kernel::MEASURED).map(|draw| predict(case, draw)).collect();
-    judge(case, case.measured.as_ref().unwrap(), 0.0, &predicted)
+    judge(case, case.measured.as_ref().unwrap(), 0.0, &predictions(case, Kernel::MEASURED))
 }
 
 /// Goal: the comparison above can fail.
@@ -51,8 +47,7 @@ fn a_model_with_other_timers_differs() {
     for hz in [1_000, 10_000] {
         let kernel = Kernel { hz, ..Kernel::MEASURED };
         let differ = cases.par_iter().filter(|case| {
-            let draws = Draw::spread(draws(case), kernel);
-            let predicted: Vec<_> = draws.map(|draw| predict(case, draw)).collect();
+            let predicted = predictions(case, kernel);
             !judge(case, case.measured.as_ref().unwrap(), 0.0, &predicted).agrees()
         });
         let differ = differ.count();

@@ -12,7 +12,7 @@ use portsim::report::file::WriteError;
 use portsim::testbed::{self, Failure, Made, Sandbox};
 use portsim::validate::{
     Call, Case, ChurnMeasured, CostLevel, Draw, Experiment, Judgement, Kernel, Measured, as_made,
-    builtin, cost_case, draws, judge, live, predict, probes_at,
+    builtin, cost_case, judge, live, predictions, probes_at,
 };
 use rayon::prelude::*;
 
@@ -406,14 +406,6 @@ fn pools(experiment: &Experiment) -> u32 {
         }
         _ => 1,
     }
-}
-
-/// What the model says of a case for all draws of what is not known; nothing yet of workers.
-fn predictions(case: &Case, kernel: Kernel) -> Vec<Measured> {
-    if matches!(&case.experiment, Experiment::Churn(churn) if churn.workers.is_some()) {
-        return Vec::new();
-    }
-    Draw::spread(draws(case), kernel).map(|draw| predict(case, draw)).collect()
 }
 
 /// Judges what was found; where it differs, or depends on itself, the model is asked for the attempts as

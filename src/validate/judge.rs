@@ -40,6 +40,13 @@ impl Judgement {
     pub const fn agrees(&self) -> bool {
         self.differs.is_empty()
     }
+
+    /// The same, with `more` looked at.
+    fn and(self, more: impl FnOnce(&mut Checks)) -> Self {
+        let mut checks = Checks(self.differs);
+        more(&mut checks);
+        Self { differs: checks.0, ..self }
+    }
 }
 
 /// What did not fit, in words with both numbers.
@@ -135,40 +142,33 @@ fn of_others(case: &Case, measured: &Measured, late_s: f64, predicted: &[Measure
         }
         Measured::SynSent { begun, ended } => {
             let at: Vec<f64> = ended.iter().map(|end| end.0).collect();
-            let mut judgement = times(&at, late_s, predicted, "given up after");
-            let mut checks = Checks(judgement.differs);
             let model = predicted.iter().map(|one| match one {
                 Measured::SynSent { begun, .. } => *begun,
                 other => wrong(other),
             });
-            checks.count("attempts begun", *begun, counts(model));
-            for (_, error) in ended.iter().filter(|end| end.1 != "ETIMEDOUT").take(1) {
-                checks.hold(false, "it ended in", error, "ETIMEDOUT");
-            }
-            judgement.differs = checks.0;
-            judgement
+            times(&at, late_s, predicted, "given up after").and(|checks| {
+                checks.count("attempts begun", *begun, counts(model));
+                for (_, error) in ended.iter().filter(|end| end.1 != "ETIMEDOUT").take(1) {
+                    checks.hold(false, "it ended in", error, "ETIMEDOUT");
+                }
+            })
         }
         Measured::TwTime { closed_s, taken_s } => {
             let (low, high) = bounds(taken_s);
             let mean = taken_s.iter().sum::<f64>() / taken_s.len().max(1) as f64;
-            let mut judgement = tw_time([low, mean, high], late_s, predicted);
-            let mut checks = Checks(judgement.differs);
-            checks.count("ports that came free", taken_s.len() as u32, [case.setup.n; 2]);
-            batches_fit(&batches(closed_s, taken_s), late_s, predicted, &mut checks);
-            judgement.differs = checks.0;
-            judgement
+            tw_time([low, mean, high], late_s, predicted).and(|checks| {
+                checks.count("ports that came free", taken_s.len() as u32, [case.setup.n; 2]);
+                batches_fit(&batches(closed_s, taken_s), late_s, predicted, checks);
+            })
         }
         Measured::TwTimeSummary { min_s, mean_s, max_s, batch_gaps_s, batch_sizes, .. } => {
-            let mut judgement = tw_time([*min_s, *mean_s, *max_s], late_s, predicted);
             let found: Vec<(u32, f64)> = batch_sizes
                 .iter()
                 .copied()
                 .zip(batch_gaps_s.iter().copied().chain([0.0]))
                 .collect();
-            let mut checks = Checks(judgement.differs);
-            batches_fit(&found, late_s, predicted, &mut checks);
-            judgement.differs = checks.0;
-            judgement
+            tw_time([*min_s, *mean_s, *max_s], late_s, predicted)
+                .and(|checks| batches_fit(&found, late_s, predicted, checks))
         }
         Measured::Order { destinations } => order(case, destinations, predicted),
         Measured::Cost { levels } => cost(levels, predicted),
@@ -554,17 +554,4 @@ fn cost(levels: &[CostLevel], predicted: &[Measured]) -> Judgement {
         format!("at most {cheap:.0} us below half of the range, at least {dear:.0} us above"),
         "a step at one half",
     )
-}
-
-/// How many draws a case is predicted with: enough that the model's spread is seen whole. Where only the
-/// phase of the timer grid is unknown these are 64 places on it; where ports are drawn at random a kernel
-/// that follows the model would lie outside so many draws once in some hundred cases.
-#[must_use]
-pub fn draws(case: &Case) -> u32 {
-    match case.experiment {
-        Experiment::Order(_) | Experiment::Hold(_) => 512,
-        // Which TIME-WAITs are left when there are too many depends on the ports that were drawn.
-        Experiment::Churn(_) if case.setup.max_tw.is_some() => 256,
-        _ => 64,
-    }
 }

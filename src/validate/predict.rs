@@ -6,7 +6,7 @@ use super::case::{
     Case, Destinations, Experiment, Hold, How, Order, Setup, Squat, SquatterKind, Step,
 };
 use super::churn;
-use super::machine::{Draw, Script, host, sit, with_syn};
+use super::machine::{Draw, Kernel, Script, host, sit, with_syn};
 use super::measured::{CostLevel, Errors, Measured, OrderMeasured, StepMeasured};
 use crate::engine::Opened;
 use crate::model::{Ending, PortSet};
@@ -34,6 +34,28 @@ pub fn predict(case: &Case, draw: Draw) -> Measured {
         Experiment::Order(order) => self::order(setup, order, draw),
         Experiment::Churn(experiment) => churn::churn(setup, experiment, draw),
         Experiment::Cost { levels, reps } => cost(setup, levels, *reps, draw),
+    }
+}
+
+/// What the model finds for all draws of what is not known of `kernel`; nothing where workers of a closed loop
+/// make attempts that depend on what becomes of them: [`super::as_made`] has those.
+#[must_use]
+pub fn predictions(case: &Case, kernel: Kernel) -> Vec<Measured> {
+    if matches!(&case.experiment, Experiment::Churn(churn) if churn.workers.is_some()) {
+        return Vec::new();
+    }
+    Draw::spread(draws(case), kernel).map(|draw| predict(case, draw)).collect()
+}
+
+/// How many draws a case is predicted with: enough that the model's spread is seen whole. Where only the
+/// phase of the timer grid is unknown these are 64 places on it; where ports are drawn at random a kernel
+/// that follows the model would lie outside so many draws once in some hundred cases.
+fn draws(case: &Case) -> u32 {
+    match case.experiment {
+        Experiment::Order(_) | Experiment::Hold(_) => 512,
+        // Which TIME-WAITs are left when there are too many depends on the ports that were drawn.
+        Experiment::Churn(_) if case.setup.max_tw.is_some() => 256,
+        _ => 64,
     }
 }
 

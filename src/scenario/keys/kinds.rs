@@ -29,6 +29,9 @@ pub(crate) struct Kind {
     pub example: &'static str,
 }
 
+/// A kind whose keys are all needed.
+const KIND: Kind = Kind { name: "", keys: &[], either: None, instead: &[], doc: "", example: "" };
+
 /// `arrivals = { ... }`.
 pub(crate) static ARRIVALS: Kinds = Kinds {
     at: Place::Arrivals,
@@ -37,42 +40,37 @@ pub(crate) static ARRIVALS: Kinds = Kinds {
         Kind {
             name: "poisson",
             keys: &["rate"],
-            either: None,
-            instead: &[],
             doc: "independent arrivals",
             example: "{ process = \"poisson\", rate = \"600 / s\" }",
+            ..KIND
         },
         Kind {
             name: "constant",
             keys: &["rate"],
-            either: None,
-            instead: &[],
             doc: "evenly spaced",
             example: "{ process = \"constant\", rate = \"600 / s\" }",
+            ..KIND
         },
         Kind {
             name: "batches",
             keys: &["every", "size", "spacing"],
-            either: None,
-            instead: &[],
             doc: "many at once, again and again",
             example: "{ process = \"batches\", every = \"30 s\", size = 2000 }",
+            ..KIND
         },
         Kind {
             name: "closed-loop",
             keys: &["workers", "think"],
-            either: None,
-            instead: &[],
             doc: "each worker thinks, connects, closes",
             example: "{ process = \"closed-loop\", workers = 50, think = \"1 s\" }",
+            ..KIND
         },
         Kind {
             name: "trace",
             keys: &["file"],
-            either: None,
-            instead: &[],
             doc: "attempts that were recorded",
             example: "{ process = \"trace\", file = \"attempts.csv\" }",
+            ..KIND
         },
     ],
 };
@@ -85,18 +83,16 @@ pub(crate) static LAWS: Kinds = Kinds {
         Kind {
             name: "exponential",
             keys: &["mean"],
-            either: None,
-            instead: &[],
             doc: "without memory",
             example: "{ distribution = \"exponential\", mean = \"200 ms\" }",
+            ..KIND
         },
         Kind {
             name: "constant",
             keys: &["value"],
-            either: None,
-            instead: &[],
             doc: "always the same, as the time alone would say",
             example: "{ distribution = \"constant\", value = \"200 ms\" }",
+            ..KIND
         },
         Kind {
             name: "lognormal",
@@ -110,25 +106,24 @@ pub(crate) static LAWS: Kinds = Kinds {
             name: "pareto",
             keys: &["shape", "mean", "minimum"],
             either: Some(["mean", "minimum"]),
-            instead: &[],
             doc: "a heavy tail",
             example: "{ distribution = \"pareto\", shape = 1.5, minimum = \"100 ms\" }",
+            ..KIND
         },
         Kind {
             name: "uniform",
             keys: &["min", "max"],
-            either: None,
-            instead: &[],
             doc: "anything between two times",
             example: "{ distribution = \"uniform\", min = \"100 ms\", max = \"300 ms\" }",
+            ..KIND
         },
         Kind {
             name: "empirical",
             keys: &["samples", "file"],
             either: Some(["samples", "file"]),
-            instead: &[],
             doc: "drawn from what was measured",
             example: "{ distribution = \"empirical\", samples = [\"120 ms\", \"1.5 s\"] }",
+            ..KIND
         },
     ],
 };
