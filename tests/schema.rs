@@ -1,4 +1,5 @@
-//! `portsim schema` against the files that it is for: what portsim reads, an editor finds no fault with.
+//! `portsim schema` against what it is for: what portsim reads, an editor finds no fault with, and what
+//! `portsim import` prints is as it is described.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,11 @@ struct Schema(Value);
 
 impl Schema {
     fn new() -> Self {
-        Self(serde_json::from_str(&schema()).expect("the schema is JSON"))
+        Self::of(&schema())
+    }
+
+    fn of(text: &str) -> Self {
+        Self(serde_json::from_str(text).expect("the schema is JSON"))
     }
 
     /// What is wrong with `value`, the first thing if anything is.
@@ -34,6 +39,7 @@ impl Schema {
                 }
                 "type" => types(said).any(|name| is(value, name)),
                 "enum" => list(said).contains(value),
+                "const" => said == value,
                 "pattern" => text(value).is_none_or(|text| matches(said, text)),
                 "minimum" => value.as_f64().is_none_or(|number| number >= number_of(said)),
                 "exclusiveMinimum" => value.as_f64().is_none_or(|number| number > number_of(said)),
@@ -59,7 +65,7 @@ impl Schema {
                 "maxProperties" => size(value).is_none_or(|size| size <= number_of(said)),
                 "properties" | "patternProperties" | "additionalProperties" => true,
                 "$schema" | "title" | "definitions" | "description" | "default" | "examples"
-                | "x-changes" => true,
+                | "x-changes" | "format" => true,
                 other => panic!("the schema says `{other}`, which this test does not know"),
             };
             if !fits {
@@ -129,6 +135,7 @@ fn is(value: &Value, name: &str) -> bool {
         "number" => value.is_number(),
         "array" => value.is_array(),
         "object" => value.is_object(),
+        "null" => value.is_null(),
         _ => panic!("the schema has a type `{name}`"),
     }
 }
@@ -240,5 +247,29 @@ fn every_key_that_can_be_set_is_known_to_the_reader() {
         let problems = portsim::scenario::parse("x", "x.toml", text, &[set]).unwrap_err();
         let unknown = problems.iter().any(|problem| problem.message().starts_with("unknown key"));
         assert!(!unknown, "{key}: {problems}");
+    }
+}
+
+/// Records with a rate and without, of a moment and of a time, and with lines that cannot be read.
+#[test]
+fn what_import_prints_is_as_its_schema_says() {
+    const CSV: &str = "start,stop,source,destination,destination_port\n\
+        1.0,1.5,10.0.0.1,192.0.2.1,443\n2.0,2.5,10.0.0.1,192.0.2.1,443\nno,row,10.0.0.1,192.0.2.1,443\n";
+    const ONE: &str = "start,source,destination,destination_port\n1.0,10.0.0.1,192.0.2.1,443\n";
+    const SS: &str = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n\
+        TIME-WAIT 0 0 10.0.0.1:40000 192.0.2.1:443 timer:(timewait,12sec,0)\n";
+    let schema = Schema::of(&portsim::import::schema());
+    for record in [CSV, ONE, SS] {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_portsim"));
+        let printed = command.args(["import", "-", "--format", "json"]).write_stdin(record);
+        let printed = printed.assert().success().get_output().stdout.clone();
+        let mut value: Value = serde_json::from_slice(&printed).expect("JSON");
+        assert_eq!(schema.fault(&schema.0, &value, ""), None, "{record}");
+        assert!(value["sources"][0]["peak_to_one"]["ports"].is_u64(), "{value}");
+        value["sources"][0]["peak_to_one"]["ports"] = Value::from("2");
+        assert!(schema.fault(&schema.0, &value, "").is_some(), "a word for a number is a fault");
+        let said = value.as_object_mut().expect("an object");
+        said.remove("sources");
+        assert!(schema.fault(&schema.0, &value, "").is_some(), "what is missing is a fault");
     }
 }

@@ -18,6 +18,8 @@ impl Heading {
     ///
     /// `subject` is whatever a person wrote, `facts` is what must not be cut off after it.
     pub(super) fn new(finding: &str, subject: &str, facts: &str) -> Self {
+        // A sentence elsewhere, a title here.
+        let finding = finding.trim_end_matches('.');
         let room = WIDTH - 2.0 * RIM;
         let sizes = [(18.0, 1), (16.0, 1), (17.0, 2), (15.0, 2), (13.0, 2)];
         let fitted = sizes.into_iter().find_map(|(size, most)| {

@@ -12,6 +12,8 @@ mod blocking;
 mod canvas;
 #[cfg(feature = "validate")]
 mod cost;
+#[cfg(feature = "inspect")]
+mod demand;
 mod erlang;
 mod frame;
 mod hosts;
@@ -32,6 +34,8 @@ pub use agreement::{Both, agreement};
 pub use blocking::blocking;
 #[cfg(feature = "validate")]
 pub use cost::{Connects, cost};
+#[cfg(feature = "inspect")]
+pub use demand::demand;
 pub use hosts::hosts;
 pub use ports::ports;
 pub use pressure::pressure;
@@ -68,7 +72,14 @@ impl Picture {
     /// What the system says.
     pub fn save(&self, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
         let path = path.as_ref();
-        let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-        std::fs::write(path, if is_png { &self.png[..] } else { self.svg.as_bytes() })
+        std::fs::write(path, self.bytes_of(path))
+    }
+
+    /// What a file at `path` is to hold: the PNG where its name ends so, else the SVG.
+    #[must_use]
+    pub fn bytes_of(&self, path: impl AsRef<std::path::Path>) -> &[u8] {
+        let ending = path.as_ref().extension();
+        let is_png = ending.is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+        if is_png { &self.png } else { self.svg.as_bytes() }
     }
 }

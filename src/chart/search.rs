@@ -368,7 +368,7 @@ impl Chart<'_> {
             false => (dot.0 + 14.0, Align::Left),
         };
         // Beneath the dot where there is room: curves lie above the mean.
-        let y = (dot.1 + 4.0).clamp(panel.top + 14.0, panel.bottom - 38.0);
+        let y = (dot.1 + 20.0).clamp(panel.top + 14.0, panel.bottom - 38.0);
         for (row, text) in texts.iter().enumerate() {
             canvas.label(text, (x, y + row as f64 * 15.0), align, bold(SMALL, BLOCKED));
         }

@@ -1,18 +1,18 @@
-//! `portsim schema`: what a scenario may hold, for editors; and its keys, for shells.
+//! `portsim schema`: what a scenario may hold, for editors; its keys, for shells; what `import` prints.
 
 use std::fs;
 
-use portsim::scenario;
+use portsim::{import, scenario};
 
 use super::Status;
 use super::args::SchemaArgs;
 use super::terminal::{self, Terminal};
 
-/// Prints the JSON Schema of scenario files, or the keys that `--set` can name.
+/// Prints the JSON Schema of scenario files or of what `portsim import` prints, or the keys that `--set` can name.
 pub fn schema(args: &SchemaArgs) -> Status {
     let mut terminal = Terminal::new(false);
     if !args.keys {
-        terminal.print(&scenario::schema());
+        terminal.print(&if args.import { import::schema() } else { scenario::schema() });
         return terminal.status();
     }
     let mut keys: Vec<String> = Vec::new();

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::moment::{clock, rfc3339};
 use super::{Imported, Kind};
-use crate::model::ReuseKey;
 use crate::numbers::{count, percent, plural};
 use crate::traffic::{Collected, Ends, FlowSurvey, Limits, Peak, SourceSurvey, Watched};
 
@@ -23,7 +24,7 @@ const SOURCES: usize = 8;
 const DESTINATIONS: usize = 10;
 
 /// Do the ports suffice?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
     /// The most that were held leave room.
@@ -35,7 +36,7 @@ pub enum Fit {
 }
 
 /// Which time was watched: see [`Watched`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WatchedSpan {
     /// From the first opening to the last one.
@@ -73,7 +74,7 @@ impl From<Watched> for WatchedSpan {
 }
 
 /// Everything that is told of a record; also the JSON that programs get.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Findings {
     /// The version of portsim.
     pub version: &'static str,
@@ -124,8 +125,22 @@ pub struct Findings {
     pub connections_of_other_sources: u64,
 }
 
+/// The JSON Schema of [`Findings`] as JSON: of what `portsim import --format json` prints.
+///
+/// ```
+/// let schema = portsim::import::schema();
+/// assert!(schema.contains("What demand is held against."));
+/// ```
+#[must_use]
+pub fn schema() -> String {
+    // What is written is what is described, not what could be read.
+    let settings = SchemaSettings::draft07().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Findings>();
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+}
+
 /// A line that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Bad {
     /// The file, as it was named.
     pub file: String,
@@ -138,7 +153,7 @@ pub struct Bad {
 }
 
 /// What demand is held against.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Limit {
     /// The range: `32768-60999`.
     pub ports: String,
@@ -151,7 +166,7 @@ pub struct Limit {
 }
 
 /// A peak of ports.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct PeakFindings {
     /// How many, at most.
     pub ports: u64,
@@ -164,7 +179,7 @@ pub struct PeakFindings {
 }
 
 /// A source address.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct SourceFindings {
     /// The address.
     pub address: String,
@@ -185,7 +200,7 @@ pub struct SourceFindings {
 }
 
 /// A destination of a source.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct DestinationFindings {
     /// Address and port.
     pub destination: String,
@@ -202,7 +217,7 @@ pub struct DestinationFindings {
 }
 
 /// How long connections lasted, in seconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Lifetime {
     /// Half of them lasted no longer.
     pub p50: f64,
@@ -252,7 +267,7 @@ impl Findings {
             limit: Limit {
                 ports: limits.range.to_string(),
                 usable_ports: limits.usable_ports,
-                by_destination: limits.reuse_key == ReuseKey::FourTuple,
+                by_destination: limits.by_destination(),
                 time_wait_s: limits.time_wait.as_secs_f64(),
             },
             all_sources: seen.sources.len() as u64 + seen.left_out.sources,
@@ -299,12 +314,9 @@ impl Teller<'_> {
         PeakFindings { ports: peak.ports, at_least: peak.at_least, share, at }
     }
 
-    /// The peak that the range must hold: to one destination, or to all where they cannot share ports.
+    /// The peak that the range must hold.
     fn decides(&self, source: &SourceSurvey) -> Peak {
-        match self.limits.reuse_key {
-            ReuseKey::FourTuple => source.tightest(),
-            _ => source.peak,
-        }
+        if self.limits.by_destination() { source.tightest() } else { source.peak }
     }
 
     fn verdict(&self) -> (Fit, String) {
@@ -322,8 +334,8 @@ impl Teller<'_> {
             share if share > TIGHT => Fit::Tight,
             _ => Fit::Fits,
         };
-        let to = match (self.limits.reuse_key, source.destinations.first()) {
-            (ReuseKey::FourTuple, Some((flow, _))) => format!(" to {}", flow.destination),
+        let to = match source.destinations.first() {
+            Some((flow, _)) if self.limits.by_destination() => format!(" to {}", flow.destination),
             _ => String::new(),
         };
         let when = if self.snapshot { String::new() } else { format!(" at {}", clock(peak.at)) };

@@ -41,7 +41,7 @@ mod zeek_row;
 pub use csv_columns::{Columns, FIELDS, NamedColumn};
 pub use findings::{
     Bad, DestinationFindings, Findings, Fit, Lifetime, Limit, PeakFindings, SourceFindings,
-    WatchedSpan,
+    WatchedSpan, schema,
 };
 pub use kind::Kind;
 pub use moment::{clock, clock_of};

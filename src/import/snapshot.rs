@@ -138,6 +138,7 @@ impl Snapshot {
                 destinations: Vec::new(),
                 others: None,
                 outside: 0,
+                tracks: Default::default(),
             });
             let flow = flow(self.tells_who, *address, *destination, counts, window, limits);
             source.opened += flow.opened;

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::connection::{Connection, LastSeen};
-use super::demand::{Micros, Peak, Track};
+use super::demand::{Demand, Micros, Peak, Track};
 use super::{FlowSurvey, Limits};
 use crate::model::Ending;
 
@@ -381,9 +381,17 @@ pub struct SourceSurvey {
     pub others: Option<FlowSurvey>,
     /// Connections from ports outside the range that they are held against.
     pub outside: u64,
+    /// Ports held over time: to the first of `destinations`, and to all.
+    pub(crate) tracks: [Track; 2],
 }
 
 impl SourceSurvey {
+    /// Ports held over time, in so many parts: to the destination with the highest peak, or to all.
+    #[must_use]
+    pub fn demand(&self, to_all: bool, from: Micros, to: Micros, parts: usize) -> Demand {
+        self.tracks[usize::from(to_all)].demand(from, to, parts)
+    }
+
     /// The most ports that it held at once to one destination.
     #[must_use]
     pub fn tightest(&self) -> Peak {
@@ -434,18 +442,26 @@ fn told(address: IpAddr, flows: Vec<FlowTrack>, mut source: SourceTrack) -> Sour
         let late = flows.iter().filter(|flow| flow.before > 0).count() as u32;
         others.endpoints = others.endpoints.saturating_sub(late).max(1);
     }
-    let mut destinations: Vec<(FlowSurvey, Peak)> =
-        flows.into_iter().map(|flow| (flow.seen, flow.track.peak())).collect();
+    let mut destinations: Vec<(FlowTrack, Peak)> = flows
+        .into_iter()
+        .map(|flow| {
+            let peak = flow.track.peak();
+            (flow, peak)
+        })
+        .collect();
     destinations.sort_by(|(a, at), (b, bt)| {
+        let (a, b) = (&a.seen, &b.seen);
         (bt.ports, b.opened).cmp(&(at.ports, a.opened)).then(a.destination.cmp(&b.destination))
     });
+    let to_one = destinations.first_mut().map(|(flow, _)| std::mem::take(&mut flow.track));
     SourceSurvey {
         address,
         opened: source.track.holds(),
         peak: source.track.peak(),
-        destinations,
+        destinations: destinations.into_iter().map(|(flow, peak)| (flow.seen, peak)).collect(),
         others: source.others,
         outside: source.outside,
+        tracks: [to_one.unwrap_or_default(), source.track],
     }
 }
 

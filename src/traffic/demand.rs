@@ -29,6 +29,26 @@ pub struct Peak {
     pub at: Micros,
 }
 
+/// Ports held in one part of a [`Demand`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The fewest at once.
+    pub least: u64,
+    /// The most at once.
+    pub most: u64,
+}
+
+/// Ports held over time, in parts of equal length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// When it begins.
+    pub from: Micros,
+    /// When it ends, after it has begun.
+    pub to: Micros,
+    /// In order; at least one.
+    pub parts: Vec<Held>,
+}
+
 /// Openings and releases over time.
 ///
 /// ```
@@ -126,6 +146,40 @@ impl Track {
         peak
     }
 
+    /// How many ports were held from `from` to `to`, in so many parts. As with [`Track::peak`], openings count
+    /// before releases where the track does not tell them apart.
+    #[must_use]
+    pub fn demand(&self, from: Micros, to: Micros, parts: usize) -> Demand {
+        let to = to.max(from.saturating_add(1));
+        let span = i128::from(to) - i128::from(from);
+        let mut ordered = self.clone();
+        ordered.put_in_order();
+        let mut demand = Demand { from, to, parts: Vec::with_capacity(parts.max(1)) };
+        let (mut held, mut now) = (0_u64, Held::default());
+        for change in ordered.changes {
+            let at = i128::from(change.bin << self.width) - i128::from(from);
+            if at >= span {
+                break;
+            }
+            let part = (at.max(0) * parts.max(1) as i128 / span) as usize;
+            while demand.parts.len() < part {
+                demand.parts.push(now);
+                now = Held { least: held, most: held };
+            }
+            held += u64::from(change.opened);
+            now.most = now.most.max(held);
+            held -= u64::from(change.released);
+            // What came before the beginning is not shown: only what was left of it.
+            now = if at < 0 { Held { least: held, most: held } } else { now };
+            now.least = now.least.min(held);
+        }
+        while demand.parts.len() < parts.max(1) {
+            demand.parts.push(now);
+            now = Held { least: held, most: held };
+        }
+        demand
+    }
+
     /// One change for each bin, in order.
     fn put_in_order(&mut self) {
         // Mostly a few runs that rise: stable sorting finds them.
@@ -191,6 +245,38 @@ mod tests {
             prop_assert_eq!(peak.ports, brute_force(&binned));
             let truth = brute_force(&holds);
             prop_assert!(peak.at_least <= truth && truth <= peak.ports, "{:?} {}", peak, truth);
+        }
+    }
+
+    proptest! {
+        /// Every moment of a part lies between its fewest and its most, and both are reached.
+        #[test]
+        fn demand_is_what_was_held_at_each_moment(
+            holds in prop::collection::vec(hold(), 0..100),
+            from in -2_500_i64..2_500,
+            length in 1_i64..3_000,
+        ) {
+            let mut track = Track::default();
+            holds.iter().for_each(|&(from, to)| track.hold(from, to));
+            let parts = 7;
+            let demand = track.demand(from, from + length, parts);
+            prop_assert_eq!(demand.parts.len(), parts);
+            let at = |moment: Micros, closed: bool| {
+                let holds = holds.iter().filter(|(from, to)| *from <= moment && (*to > moment || closed && *to == moment));
+                holds.count() as u64
+            };
+            let mut expected = vec![Held { least: u64::MAX, most: 0 }; parts];
+            for moment in from..from + length {
+                let part = &mut expected[((moment - from) * parts as i64 / length) as usize];
+                part.most = part.most.max(at(moment, true));
+                part.least = part.least.min(at(moment, false));
+                // What was held when the part began counts too.
+                part.most = part.most.max(at(moment - 1, false));
+                part.least = part.least.min(at(moment - 1, false));
+            }
+            for (told, expected) in demand.parts.iter().zip(&expected).filter(|(_, part)| part.least <= part.most) {
+                prop_assert_eq!(told, expected);
+            }
         }
     }
 

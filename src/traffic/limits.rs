@@ -57,6 +57,12 @@ impl Limits {
         Ok(new)
     }
 
+    /// Can connections to two destinations share a port?
+    #[must_use]
+    pub fn by_destination(&self) -> bool {
+        self.reuse_key == ReuseKey::FourTuple
+    }
+
     /// For how long a connection holds its port after its last packet, on average; of one that nobody
     /// answered, after its first. What is not told counts as what holds the port longest: closed by this
     /// side.

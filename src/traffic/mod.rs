@@ -11,6 +11,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::Ending;
@@ -27,7 +28,7 @@ mod wording;
 
 pub use collect::{Budget, Collected, Collector, LeftOut, SourceSurvey, Watched};
 pub use connection::{Connection, LastSeen};
-pub use demand::{Micros, Peak, Track};
+pub use demand::{Demand, Held, Micros, Peak, Track};
 pub use lifetimes::Lifetimes;
 pub use limits::Limits;
 pub use live::LiveSurvey;
@@ -111,7 +112,7 @@ impl FlowSurvey {
 }
 
 /// How connections ended: the number of each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Ends {
     /// The side that opened it closed first: its port goes through TIME-WAIT.
     pub client: u64,

@@ -17,6 +17,7 @@ const IMPORT_EXAMPLES: &str = "Examples:
   ss -tano | portsim import -                   this machine, at this moment
   netstat -an | portsim import -                the same of macOS, a BSD or Windows
   conntrack -L | portsim import -               a NAT: the ports of its own address
+  portsim import conn.log --chart held.png      ports held over time, against the range
   portsim import flows.log --preset linux --ports 1024-65535
   portsim import calls.csv --columns start=begun:ms,source=client,destination=server
   portsim import conn.log --to-scenario --out seen.toml && portsim run seen.toml
@@ -66,6 +67,9 @@ pub struct ImportArgs {
     /// Write that to a file, whole or not at all, instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Draw the ports held over time against the range: to a .svg file, or a .png.
+    #[arg(long, value_name = "FILE", value_parser = picture)]
+    pub chart: Option<PathBuf>,
     /// What the report is.
     #[arg(long, value_enum, default_value_t = ImportFormat::Table)]
     pub format: ImportFormat,
@@ -91,6 +95,16 @@ fn kind() -> impl clap::builder::TypedValueParser<Value = Kind> {
         let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
         found.expect("the names are those of the kinds")
     })
+}
+
+/// A file whose name says which picture it is to be.
+fn picture(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    match ending.as_deref().and_then(|ending| ending.to_str()) {
+        Some("svg" | "png") => Ok(path),
+        _ => Err("name a file that ends in .svg or .png".to_owned()),
+    }
 }
 
 fn state(text: &str) -> Result<TcpState, String> {

@@ -112,11 +112,15 @@ pub struct PresetsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   portsim schema > portsim.schema.json         then `#:schema portsim.schema.json` in a scenario's first line
-  portsim schema --keys crawler.toml           what --set can change in it")]
+  portsim schema --keys crawler.toml           what --set can change in it
+  portsim schema --import                      what `portsim import --format json` prints")]
 pub struct SchemaArgs {
     /// Print the keys that --set can name, one a line, instead.
     #[arg(long)]
     pub keys: bool,
+    /// Print the JSON Schema of what `portsim import --format json` prints instead.
+    #[arg(long, conflicts_with = "keys")]
+    pub import: bool,
     /// Scenarios whose hosts, destinations and clients are named in the keys.
     #[arg(value_name = "FILE", requires = "keys")]
     pub files: Vec<std::path::PathBuf>,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
+use portsim::chart;
 use portsim::import::{AssumedMachine, Findings, ImportError, Imported, Importer, Options, survey};
 use portsim::report::file;
 use portsim::traffic::{Budget, Limits, scenario};
@@ -31,10 +32,15 @@ pub fn import(args: &ImportArgs) -> Status {
             return Status::WrongInput;
         }
     };
-    if let Some(path) = &args.out
-        && let Err(status) = out::check(path, &args.paths)
-    {
-        return status;
+    if args.chart.is_some() && args.chart == args.out {
+        terminal::error("--out and --chart name one file: choose another for one of them");
+        return Status::WrongInput;
+    }
+    let files = [("--out", &args.out), ("--chart", &args.chart)];
+    for (flag, path) in files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))) {
+        if let Err(status) = out::check(flag, path, &args.paths) {
+            return status;
+        }
     }
     interrupt::catch_saying(
         "\nStopping: what was read until now is reported. Press Ctrl-C again to leave at once.",
@@ -184,16 +190,34 @@ fn tell(args: &ImportArgs, record: &Imported, machine: &AssumedMachine) -> Statu
         screen::report(&findings, &title, width)
     };
     let mut terminal = Terminal::new(args.quiet);
-    match &args.out {
-        None => terminal.print(&text),
+    let write = |terminal: &mut Terminal, path: &Path, bytes: &[u8]| {
+        file::write_whole(path, bytes).map_err(|error| {
+            terminal::error(error);
+            Status::CouldNotFinish
+        })?;
+        terminal.note(&format!("written: {}", tame(&path.display().to_string())));
+        Ok(())
+    };
+    let mut written = match &args.out {
+        None => {
+            terminal.print(&text);
+            Ok(())
+        }
         Some(path) => {
             let plain = anstream::adapter::strip_str(&text).to_string();
-            if let Err(error) = file::write_whole(path, plain.as_bytes()) {
-                terminal::error(error);
-                return Status::CouldNotFinish;
-            }
-            terminal.note(&format!("written: {}", tame(&path.display().to_string())));
+            write(&mut terminal, path, plain.as_bytes())
         }
+    };
+    if let Some(path) = args.chart.as_ref().filter(|_| written.is_ok()) {
+        match chart::demand(record, &findings, &title) {
+            Some(picture) => written = write(&mut terminal, path, picture.bytes_of(path)),
+            None => terminal::talk(
+                "No picture was drawn: a look at one moment does not tell how ports were held over time.",
+            ),
+        }
+    }
+    if let Err(status) = written {
+        return status;
     }
     if args.to_scenario {
         terminal.note(&terminal::wrap(&tame(&findings.sentence), width, 0));

@@ -7,11 +7,11 @@ use portsim::report::file;
 use super::super::Status;
 use super::super::terminal::{self, tame};
 
-/// Can `out` be written, and is it none of the records? What is wrong has been told then.
-pub fn check(out: &Path, records: &[PathBuf]) -> Result<(), Status> {
+/// Can `out`, which `flag` names, be written, and is it none of the records? What is wrong has been told then.
+pub fn check(flag: &str, out: &Path, records: &[PathBuf]) -> Result<(), Status> {
     if let Some(record) = records.iter().find(|record| is_same(record, out)) {
         terminal::error(format!(
-            "--out {} would write over the record {}: choose another file",
+            "{flag} {} would write over the record {}: choose another file",
             tame(&out.display().to_string()),
             tame(&super::name(record))
         ));
@@ -19,7 +19,7 @@ pub fn check(out: &Path, records: &[PathBuf]) -> Result<(), Status> {
     }
     file::probe_file(out).map_err(|error| {
         terminal::error(format!(
-            "{}; choose another place with --out FILE",
+            "{}; choose another place with {flag} FILE",
             tame(&error.to_string())
         ));
         Status::WrongInput
