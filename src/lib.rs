@@ -34,7 +34,7 @@
 //! # Features
 //!
 //! Without default features there are the engine, scenarios and figures: 29 crates below this one
-//! instead of 119.
+//! instead of 114.
 //!
 //! | feature | what it brings |
 //! | --- | --- |

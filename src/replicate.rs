@@ -11,14 +11,15 @@ use rayon::prelude::*;
 
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
 use crate::model::{
-    Host, PoolPlan, Replications, RunSettings, World, most_connections, reachable_ports,
+    Client, Host, PoolPlan, Replications, RunSettings, Squatter, SquatterAddress, World,
+    most_connections, reachable_ports,
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
     SearchTime, TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
 };
 use crate::theory::Expected;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// Replications that a precision is first judged by.
 const FIRST_ROUND: u32 = 20;
@@ -264,6 +265,7 @@ impl<'a> Runner<'a> {
                 timeline: timeline.timeline(),
             });
             for (number, client) in host.clients.iter().enumerate() {
+                let ground = client_ground(self.world, host, client);
                 let samples: Vec<Sample> =
                     finished.iter().map(|done| done.hosts[index].1[number]).collect();
                 clients.push(ClientFigures {
@@ -318,7 +320,48 @@ impl Observer for Reporter<'_> {
 
 /// What one host can carry.
 fn ground(world: &World, index: usize, host: &Host) -> Ground {
-    let plan = PoolPlan::of(host, EndpointNumbers::of(world, index).count());
+    ground_towards(host, EndpointNumbers::of(world, index).count())
+}
+
+/// What one client of `host` could have, were it alone there.
+fn client_ground(world: &World, host: &Host, client: &Client) -> Ground {
+    let reaches = |index: usize| client.targets.iter().any(|target| target.destination == index);
+    let destinations = world.destinations.iter().enumerate().filter(|(index, _)| reaches(*index));
+    let endpoints = destinations.map(|(_, destination)| destination.endpoints).sum();
+    ground_towards(&alone(host, client), endpoints)
+}
+
+/// `host` with nothing on it but where `client` takes its ports from.
+fn alone(host: &Host, client: &Client) -> Host {
+    let takes = Client {
+        binds: client.binds,
+        socket: client.socket.clone(),
+        ..Client::poisson(client.name.as_str(), 1.0, SimDuration::ZERO)
+    };
+    // A client that is bound to one address is on a machine with no other.
+    let own = client.socket.address;
+    let squatters = host.squatters.iter().map(|squatter| Squatter {
+        ports: squatter.ports.clone(),
+        on: match (squatter.on, own) {
+            (SquatterAddress::Source(address), Some(own)) => {
+                SquatterAddress::Source(u32::from(address != own))
+            }
+            (on, _) => on,
+        },
+    });
+    Host {
+        name: host.name.clone(),
+        addresses: if own.is_some() { 1 } else { host.addresses },
+        reserved: host.reserved.clone(),
+        listeners: host.listeners.clone(),
+        squatters: squatters.collect(),
+        clients: vec![takes],
+        ..*host
+    }
+}
+
+fn ground_towards(host: &Host, endpoints: u32) -> Ground {
+    let plan = PoolPlan::of(host, endpoints);
     let usable = reachable_ports(host).ports().len() as u64;
     let machines = u64::from(host.count);
     Ground {

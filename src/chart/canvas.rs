@@ -6,18 +6,20 @@
 //! the same on a machine that has none.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock, Once};
+use std::sync::Once;
 
 use plotters::backend::SVGBackend;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle, register_font};
+use plotters::style::{FontDesc, FontFamily, FontStyle, TextStyle, register_font};
 use resvg::tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 use resvg::usvg;
 
 use super::Picture;
 use super::raster::Raster;
 use super::style::{PAPER, Pen, WIDTH};
+pub(super) use super::text::{Align, Type, bold, plain};
+use super::text::{BOLD, REGULAR, outline};
 
 /// How many times as large as shown everything is drawn.
 const K: f64 = 8.0;
@@ -30,54 +32,12 @@ const FONT_HEIGHT_EM: f64 = 2384.0 / 2048.0;
 /// How far below a text's top plotters puts its base line, in em.
 const TOP_TO_BASELINE_EM: f64 = 0.76;
 
-static REGULAR: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.subset.ttf");
-static BOLD: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans-Bold.subset.ttf");
-
-static FONTS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {
-    let mut fonts = usvg::fontdb::Database::new();
-    for bytes in [REGULAR, BOLD] {
-        fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(bytes)));
-    }
-    fonts.set_sans_serif_family("DejaVu Sans");
-    Arc::new(fonts)
-});
-
-/// Where a text lies in relation to its point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
-    /// It begins there.
-    Left,
-    /// Its middle is there.
-    Middle,
-    /// It ends there.
-    Right,
-}
-
-/// How a text looks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Type {
-    /// Font size in nominal pixels.
-    pub size: f64,
-    /// Bold or not.
-    pub bold: bool,
-    /// Its colour.
-    pub colour: RGBColor,
-}
-
-/// A text of that size and colour.
-pub(super) fn plain(size: f64, colour: RGBColor) -> Type {
-    Type { size, bold: false, colour }
-}
-
-/// The same in bold.
-pub(super) fn bold(size: f64, colour: RGBColor) -> Type {
-    Type { size, bold: true, colour }
-}
-
 /// A sheet of [`WIDTH`] nominal pixels; the origin is the upper left corner.
 pub(super) struct Canvas<'a> {
     backend: SVGBackend<'a>,
     rasters: Vec<(Raster, [f64; 4])>,
+    /// All texts so far, for the PNG.
+    outlines: Vec<String>,
 }
 
 impl Canvas<'_> {
@@ -166,7 +126,10 @@ impl Canvas<'_> {
         let place = Pos::new(horizontal, VPos::Top);
         let style = font(look).color(&look.colour).pos(place);
         let top = y - TOP_TO_BASELINE_EM * look.size;
-        self.backend.draw_text(&printable(text), &style, large((x, top))).expect(INTO_MEMORY);
+        let (text, at) = (printable(text), large((x, top)));
+        self.backend.draw_text(&text, &style, at).expect(INTO_MEMORY);
+        let base = f64::from(at.1) + TOP_TO_BASELINE_EM * look.size * K;
+        self.outlines.push(outline(&text, (at.0.into(), base), align, look, K));
     }
 
     /// A text on a strip of paper, for places where something else may lie beneath.
@@ -199,17 +162,32 @@ pub(super) fn paint(height: f64, what: &str, draw: impl FnOnce(&mut Canvas<'_>))
     let mut canvas = Canvas {
         backend: SVGBackend::with_string(&mut drawn, ((WIDTH * K) as u32, (height * K) as u32)),
         rasters: Vec::new(),
+        outlines: Vec::new(),
     };
     register();
     draw(&mut canvas);
     canvas.backend.present().expect(INTO_MEMORY);
     let rasters = std::mem::take(&mut canvas.rasters);
+    let outlines = std::mem::take(&mut canvas.outlines);
     drop(canvas);
     // What plotters opened: the header is ours, because only the outer size is small.
     let shapes = drawn.split_once('>').map_or("", |(_, shapes)| shapes);
     let header = header(height, what);
-    let png = rasterise(&format!("{header}{shapes}"), height, &rasters);
+    let png = rasterise(&format!("{header}{}", outlined(shapes, &outlines)), height, &rasters);
     Picture { svg: format!("{header}{}{shapes}", backdrop(height, &rasters)), png }
+}
+
+/// The shapes with an outline in place of each text, which plotters has written one by one.
+fn outlined(shapes: &str, outlines: &[String]) -> String {
+    const END: &str = "</text>";
+    let mut texts = outlines.iter();
+    let mut parts = shapes.split("<text ");
+    let mut drawn = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        drawn += texts.next().expect("a text was drawn with its outline");
+        drawn += part.split_once(END).map_or("", |(_, rest)| rest);
+    }
+    drawn
 }
 
 /// How wide a text is, in nominal pixels.
@@ -248,12 +226,7 @@ fn backdrop(height: f64, rasters: &[(Raster, [f64; 4])]) -> String {
 ///
 /// Rasters are copied in from their pixels: resvg would need a decoder for each image format.
 fn rasterise(svg: &str, height: f64, rasters: &[(Raster, [f64; 4])]) -> Vec<u8> {
-    let options = usvg::Options {
-        fontdb: FONTS.clone(),
-        font_family: "DejaVu Sans".to_owned(),
-        ..usvg::Options::default()
-    };
-    let tree = usvg::Tree::from_str(svg, &options).expect("what we wrote is SVG");
+    let tree = usvg::Tree::from_str(svg, &usvg::Options::default()).expect("what we wrote is SVG");
     let (wide, high) = (WIDTH as f32 * PNG_SCALE, height as f32 * PNG_SCALE);
     let mut pixels = Pixmap::new(wide as u32, high as u32).expect("a chart has a size");
     pixels.fill(resvg::tiny_skia::Color::WHITE);

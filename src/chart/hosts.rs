@@ -65,7 +65,7 @@ pub fn hosts(scenario: &Scenario, outcome: &Outcome) -> Picture {
             let refused = panel(ports.bottom + BETWEEN, REFUSED_HEIGHT, 1.0);
             let name = cut(&limit.name, bold(MEDIUM, INK), width);
             canvas.text(&name, (left, ports_top - 24.0), Align::Left, bold(MEDIUM, INK));
-            let found = finding_of(limit);
+            let found = finding_of(outcome, limit);
             let look = plain(SMALL, GREY);
             canvas.text(&cut(&found, look, width), (left, ports_top - 9.0), Align::Left, look);
             let labelled = |ticks: Vec<(f64, String)>| -> Vec<(f64, String)> {
@@ -111,14 +111,14 @@ fn finding(outcome: &Outcome) -> String {
 }
 
 /// What becomes of one host, in few words.
-fn finding_of(limit: &LimitFigures) -> String {
+fn finding_of(outcome: &Outcome, limit: &LimitFigures) -> String {
     let figures = &limit.figures;
     match figures.first_blocked {
         Some(first) => {
             let share = percent(figures.blocking_ratio.mean);
             format!("dry after {}, {share} refused", span(first.median))
         }
-        None => format!("holds, at most {} in use", percent(limit.peak_share())),
+        None => format!("holds, at most {} in use", percent(outcome.fullest(limit).share)),
     }
 }
 

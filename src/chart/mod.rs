@@ -27,6 +27,7 @@ mod search;
 mod style;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verdict;
 
 #[cfg(feature = "validate")]

@@ -49,7 +49,7 @@ pub(super) fn whose(outcome: &Outcome, limit: &LimitFigures) -> String {
 pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> String {
     let figures = &limit.figures;
     let Some(first) = figures.first_blocked else {
-        return holds(limit);
+        return holds(outcome, limit);
     };
     let share = first.share_of_replications;
     let mut finding = if share < 1.0 {
@@ -82,16 +82,18 @@ pub(super) fn of_replications(outcome: &Outcome, share: f64) -> String {
 }
 
 /// How much of the limit is used at most.
-fn holds(limit: &LimitFigures) -> String {
+fn holds(outcome: &Outcome, limit: &LimitFigures) -> String {
     if limit.figures.attempts == 0 && limit.timeline.rows.is_empty() {
         return "nothing was attempted".to_owned();
     }
-    let ports = match limit.of_one_machine() {
+    let fullest = outcome.fullest(limit);
+    let ports = match fullest.of_one_machine {
         0 => return "nothing was refused".to_owned(),
         capacity if capacity == limit.figures.num_ephemeral => plural(capacity, "port", "ports"),
         capacity => format!("{} places for connections", count(capacity)),
     };
-    format!("holds: at most {} of {ports} in use", percent(limit.peak_share()))
+    let whose = fullest.client.map_or_else(String::new, |name| format!(" by client {name}"));
+    format!("holds: at most {} of {ports} in use{whose}", percent(fullest.share))
 }
 
 /// The ceiling and what it is made of: `capacity 564,640 = 10 machines × 28,232 ports × 2 keys`.

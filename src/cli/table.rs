@@ -153,7 +153,7 @@ fn row(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> [String; 
         if outcome.limits.len() > 1 { tame(&limit.name) } else { NOTHING.to_owned() },
         dry + if outcome.partial { " (partial)" } else { "" },
         percent(figures.blocking_ratio.mean),
-        percent(limit.peak_share()),
+        percent(outcome.fullest(limit).share),
         percent(figures.utilisation.mean),
         worst(checked),
     ]

@@ -69,8 +69,8 @@ fn host_of<'a>(scenario: &'a Scenario, limit: &LimitFigures) -> Option<&'a Host>
 
 /// What can be in use on one machine: one port towards two destinations counts twice, and that is said when
 /// it is what the ceiling is.
-fn ceiling(limit: &LimitFigures) -> String {
-    let (on_one, ports) = (limit.of_one_machine(), limit.figures.num_ephemeral);
+fn ceiling(on_one: u64, limit: &LimitFigures) -> String {
+    let ports = limit.figures.num_ephemeral;
     if on_one > ports && ports > 0 {
         let keys = count(on_one / ports);
         let ports = plural(ports, "port", "ports");
@@ -81,7 +81,11 @@ fn ceiling(limit: &LimitFigures) -> String {
 
 fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
     let machines = u64::from(limit.machines).max(1);
-    let whose = if several { format!(" on {}", limit.name) } else { String::new() };
+    let fullest = outcome.fullest(limit);
+    let mut whose = fullest.client.map_or_else(String::new, |name| format!(" by client {name}"));
+    if several {
+        whose += &format!(" on {}", limit.name);
+    }
     let busiest = if machines > 1 {
         format!(", busiest of {} machines", count(machines))
     } else {
@@ -89,9 +93,9 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
     };
     format!(
         "It holds: at most {} of {} in use{whose} ({}{busiest}){}{}.",
-        count(limit.figures.peak_in_use),
-        ceiling(limit),
-        percent(limit.peak_share()),
+        count(fullest.peak_in_use),
+        ceiling(fullest.of_one_machine, limit),
+        percent(fullest.share),
         what_lasts(limit, outcome),
         unanswered(&limit.figures).map_or_else(String::new, |told| format!("; {told}"))
     )
@@ -154,7 +158,7 @@ fn ports_are_taken(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures)
         errors(limit),
         when(first, outcome),
         count(limit.figures.peak_in_use),
-        ceiling(limit)
+        ceiling(limit.of_one_machine(), limit)
     ))
 }
 
@@ -191,7 +195,11 @@ fn runs_dry(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Str
     let gives_up = on_one == figures.num_ephemeral && figures.peak_in_use < on_one;
     let what = if gives_up { "refuses its first attempt" } else { "runs dry" };
     let though = if gives_up {
-        format!(", with at most {} of {} in use", count(figures.peak_in_use), ceiling(limit))
+        format!(
+            ", with at most {} of {} in use",
+            count(figures.peak_in_use),
+            ceiling(limit.of_one_machine(), limit)
+        )
     } else {
         String::new()
     };
@@ -496,6 +504,24 @@ mod tests {
             &crate::replicate::Unwatched,
         );
         sentence(&scenario, &outcome.unwrap())
+    }
+
+    #[test]
+    fn a_client_that_is_nearly_full_is_named_where_the_share_over_all_hides_it() {
+        let text = r#"run = { duration = "2 min", replications = 2 }
+            host.crawler = { preset = "linux", addresses = 2 }
+            destination = { hot = {}, rest = { endpoints = 500 } }
+            [client.hot]
+            to = "hot"
+            address = 1
+            arrivals = { process = "constant", rate = "430 / s" }
+            lifetime = "200 ms"
+            [client.rest]
+            to = "rest"
+            arrivals = { process = "constant", rate = "500 / s" }
+            lifetime = "200 ms""#;
+        let told = told(text);
+        assert!(told.contains(" of 28,232 ports in use by client hot (9"), "{told}");
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub use interval::student_t_975;
 pub use log_linear::LogLinear;
 pub use metric::{Metric, UnknownFigure};
 pub use outcome::{
-    ClientFigures, Estimate, Figures, LimitFigures, Moments, Outcome, Quantiles, SearchTime,
-    Spread, Timeline, TimelineRow,
+    ClientFigures, Estimate, Figures, Fullest, LimitFigures, Moments, Outcome, Quantiles,
+    SearchTime, Spread, Timeline, TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};

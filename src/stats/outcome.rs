@@ -74,9 +74,46 @@ impl Outcome {
         self.limits.iter().rev().max_by(|a, b| {
             let ratio = |limit: &LimitFigures| limit.figures.blocking_ratio.mean;
             let ever = |limit: &LimitFigures| limit.figures.first_blocked.is_some();
-            let fullest = a.peak_share().total_cmp(&b.peak_share());
+            let share = |limit| self.fullest(limit).share;
+            let fullest = share(a).total_cmp(&share(b));
             ratio(a).total_cmp(&ratio(b)).then(ever(a).cmp(&ever(b))).then(fullest)
         })
+    }
+}
+
+/// Who comes closest to what it may have: one client of a limit, or all together.
+#[derive(Clone, Copy, Debug)]
+pub struct Fullest<'a> {
+    /// Whose figures these are; `None` of all together.
+    pub client: Option<&'a str>,
+    /// Most ports in use at one moment on one machine.
+    pub peak_in_use: u64,
+    /// Most connections that can hold a port at once on one machine.
+    pub of_one_machine: u64,
+    /// The one as a share of the other, 0 to 1.
+    pub share: f64,
+}
+
+/// A client is named instead of its host when its share is this many times as high.
+const HIDDEN: f64 = 1.2;
+
+impl Outcome {
+    /// Who comes closest to its capacity on this limit: a client whose destinations are nearly full beside
+    /// many that are empty, else all together.
+    #[must_use]
+    pub fn fullest<'a>(&'a self, limit: &'a LimitFigures) -> Fullest<'a> {
+        let of = |client, figures: &Figures| {
+            let of_one_machine = figures.capacity / u64::from(limit.machines.max(1));
+            let share = figures.peak_in_use as f64 / of_one_machine.max(1) as f64;
+            let peak_in_use = figures.peak_in_use;
+            Fullest { client, peak_in_use, of_one_machine, share }
+        };
+        let all = of(None, &limit.figures);
+        let clients = self.clients.iter().filter(|client| client.host == limit.name);
+        let clients = clients.map(|client| of(Some(client.name.as_str()), &client.figures));
+        // Of equals the first in the scenario; `max_by` would take the last.
+        let fullest = clients.rev().max_by(|a, b| a.share.total_cmp(&b.share));
+        fullest.filter(|client| client.share > HIDDEN * all.share).unwrap_or(all)
     }
 }
 
@@ -85,15 +122,6 @@ impl LimitFigures {
     #[must_use]
     pub fn of_one_machine(&self) -> u64 {
         self.figures.capacity / u64::from(self.machines.max(1))
-    }
-
-    /// Most ports in use at one moment, as a share of what one machine can hold, 0 to 1.
-    #[must_use]
-    pub fn peak_share(&self) -> f64 {
-        match self.of_one_machine() {
-            0 => 0.0,
-            capacity => self.figures.peak_in_use as f64 / capacity as f64,
-        }
     }
 }
 
@@ -148,7 +176,7 @@ pub struct Figures {
     /// its host; for the whole, summed over the hosts, one machine each.
     pub num_ephemeral: u64,
     /// Most connections that can hold a port at once: `num_ephemeral` for each reuse key, over
-    /// all machines.
+    /// all machines; of a client, for those keys that it can use.
     pub capacity: u64,
     /// `mean_in_use / capacity`, 0 to 1.
     pub utilisation: Estimate,
