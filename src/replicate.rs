@@ -131,6 +131,8 @@ struct HostSums {
     timeline: TimelineSum,
     probes: LogLinear,
     reuse: LogLinear,
+    /// How long the requests of each client waited.
+    waited: Vec<LogLinear>,
 }
 
 impl Sums {
@@ -139,6 +141,7 @@ impl Sums {
             timeline: TimelineSum::new(window, ground.capacity),
             probes: LogLinear::default(),
             reuse: LogLinear::default(),
+            waited: Vec::new(),
         };
         Self {
             whole: TimelineSum::new(window, Ground::together(grounds).capacity),
@@ -153,6 +156,10 @@ impl Sums {
             sums.timeline.add(&[&tally.bins]);
             sums.probes.merge(&tally.limit.probes);
             sums.reuse.merge(&tally.limit.reuse);
+            sums.waited.resize_with(tally.clients.len(), LogLinear::default);
+            for (sum, client) in sums.waited.iter_mut().zip(&tally.clients) {
+                sum.merge(&client.requests.waited);
+            }
         }
     }
 }
@@ -239,14 +246,18 @@ impl<'a> Runner<'a> {
         let steady_s = self.settings.duration.as_secs_f64() - self.settings.warm_up.as_secs_f64();
         let (mut clients, mut limits) = (Vec::new(), Vec::new());
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
+        let mut all_waited = LogLinear::default();
         for (index, host) in self.world.hosts.iter().enumerate() {
-            let HostSums { timeline, probes, reuse } = &sums.hosts[index];
+            let HostSums { timeline, probes, reuse, waited } = &sums.hosts[index];
+            let mut waited_here = LogLinear::default();
+            waited.iter().for_each(|one| waited_here.merge(one));
+            all_waited.merge(&waited_here);
             all_probes.merge(probes);
             all_reuse.merge(reuse);
             let ground = self.grounds[index];
             let samples: Vec<Sample> = finished.iter().map(|done| done.hosts[index].0).collect();
             let (probes, reuse) = (probe_quantiles(probes), reuse_quantiles(reuse, window));
-            let figures_of_limit = figures(&samples, ground, window, probes, reuse);
+            let figures_of_limit = figures(&samples, ground, window, probes, reuse, &waited_here);
             let runs = f64::from(finished.len() as u32) * f64::from(host.count);
             limits.push(LimitFigures {
                 name: host.name.clone(),
@@ -272,7 +283,10 @@ impl<'a> Runner<'a> {
                     name: client.name.clone(),
                     host: host.name.clone(),
                     is_linux: host.is_linux(),
-                    figures: figures(&samples, ground, window, no_quantiles(), no_quantiles()),
+                    figures: {
+                        let (probes, reuse) = (no_quantiles(), no_quantiles());
+                        figures(&samples, ground, window, probes, reuse, &waited[number])
+                    },
                 });
             }
         }
@@ -289,7 +303,14 @@ impl<'a> Runner<'a> {
                 || (self.watch.stopped() && finished.len() < done.len()),
             duration: self.settings.duration,
             warm_up: self.settings.warm_up,
-            whole: figures(&samples, Ground::together(&self.grounds), window, probes, reuse),
+            whole: figures(
+                &samples,
+                Ground::together(&self.grounds),
+                window,
+                probes,
+                reuse,
+                &all_waited,
+            ),
             clients,
             limits,
             timeline: sums.whole.timeline(),

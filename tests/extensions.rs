@@ -164,10 +164,10 @@ impl Retries {
 }
 
 impl Demand for Retries {
-    fn next_attempts(&mut self, into: &mut Batch) {
+    fn next_attempts(&mut self, end: SimTime, into: &mut Batch, observer: &mut impl Observer) {
         into.attempts.clear();
         if self.made == self.first.attempts.len() {
-            self.clients.next_attempts(&mut self.first);
+            self.clients.next_attempts(end, &mut self.first, observer);
             self.made = 0;
         }
         let first = self.first.attempts[self.made];
@@ -186,7 +186,7 @@ impl Demand for Retries {
         self.asked += 1;
     }
 
-    fn hear(&mut self, attempt: &Attempt, became: Became) {
+    fn hear(&mut self, attempt: &Attempt, became: Became, _: &mut impl Observer) {
         // A retry keeps what its first try drew.
         let number = self.known.iter().rposition(|(first, _)| first.lifetime == attempt.lifetime);
         let number = number.expect("it was asked");

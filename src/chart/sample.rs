@@ -354,5 +354,6 @@ pub(super) fn blank() -> Figures {
         utilisation: Estimate::default(),
         probes: quantiles(Histogram::new(3).unwrap()),
         reuse_interval: quantiles(Histogram::new(3).unwrap()),
+        requests: None,
     }
 }

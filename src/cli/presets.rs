@@ -1,7 +1,9 @@
 //! `portsim presets`: what is built in, each value with its source.
 
 use portsim::platform::Linux;
-use portsim::scenario::{Preset, PresetValue, preset, presets as built_in};
+use portsim::scenario::{
+    Preset, PresetValue, pool_preset, pool_presets, preset, presets as built_in,
+};
 
 use super::Status;
 use super::args::PresetsArgs;
@@ -21,8 +23,13 @@ pub fn presets(args: &PresetsArgs) -> Status {
             });
             terminal.print(&listed.collect::<Vec<String>>().join("\n"));
             terminal.print(&footer(width));
+            let heading = "Pools of kept-alive connections: what `pool = \"NAME\"` of a client with `requests` names.";
+            terminal.print(&format!("\n{}\n", wrap(heading, width, 0)));
+            for pool in pool_presets() {
+                terminal.print(&format!("\n{}", overview(pool, None, width)));
+            }
         }
-        Some(name) => match preset(name) {
+        Some(name) => match preset(name).or_else(|| pool_preset(name)) {
             Some(preset) => terminal.print(&in_full(preset, width)),
             None => {
                 terminal::error(unknown(name));
@@ -45,7 +52,8 @@ fn footer(width: usize) -> String {
 }
 
 fn unknown(name: &str) -> String {
-    let names: Vec<&str> = built_in().iter().map(|preset| preset.name.as_str()).collect();
+    let all = built_in().into_iter().chain(pool_presets());
+    let names: Vec<&str> = all.map(|preset| preset.name.as_str()).collect();
     let likeness = |known: &&&str| (strsim::jaro_winkler(known, name) * 1e6) as u64;
     let nearest = names.iter().filter(|known| likeness(known) > 750_000).max_by_key(likeness);
     let hint = match (Linux::instead_of(name), nearest) {

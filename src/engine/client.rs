@@ -36,6 +36,7 @@ enum Source {
     Open(OpenArrivals),
     Workers(Workers),
     Trace { attempts: Arc<[TraceAttempt]>, made: usize },
+    Loop(RecordedLoop),
 }
 
 impl ClientStream {
@@ -64,7 +65,45 @@ impl ClientStream {
 
     /// Does it have to be told what becomes of its attempts?
     pub const fn listens(&self) -> bool {
-        matches!(self.arrivals, Source::Workers(_))
+        matches!(self.arrivals, Source::Workers(_) | Source::Loop(_))
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> u32 {
+        match &self.arrivals {
+            Source::Workers(workers) => workers.count,
+            Source::Loop(recorded) => recorded.workers,
+            Source::Open(_) | Source::Trace { .. } => 0,
+        }
+    }
+
+    /// How long a worker thinks before its first request.
+    pub fn think(&mut self) -> SimDuration {
+        match &mut self.arrivals {
+            Source::Workers(workers) => workers.draw(),
+            _ => SimDuration::ZERO,
+        }
+    }
+
+    /// What a worker asks for at `at`, and how long it thinks after that; nothing when all that was recorded
+    /// has been asked for.
+    pub fn ask(&mut self, at: SimTime) -> Option<(Attempt, SimDuration)> {
+        if self.made == self.batch.attempts.len() {
+            self.draw(true);
+        }
+        let attempt = Attempt { at, ..*self.batch.attempts.get(self.made)? };
+        self.made += 1;
+        let think = match &mut self.arrivals {
+            Source::Loop(recorded) => recorded.think(),
+            _ => self.think(),
+        };
+        Some((attempt, think))
+    }
+
+    /// How long a worker waits that was refused and thinks for `think`: else it would try again at the same
+    /// instant, without end.
+    pub fn after_refusal(think: SimDuration) -> SimDuration {
+        if think.is_zero() { Arrivals::REFUSED_PAUSE } else { think }
     }
 
     /// Has it a time between its two FINs?
@@ -81,7 +120,7 @@ impl ClientStream {
     /// The next attempt, and the time between its two FINs.
     pub fn next_attempt(&mut self) -> Option<(Attempt, SimDuration)> {
         self.peek()?;
-        let Batch { attempts, second_fins } = &self.batch;
+        let Batch { attempts, second_fins, .. } = &self.batch;
         let second_fin = second_fins.get(self.made).copied().unwrap_or(SimDuration::ZERO);
         self.made += 1;
         Some((attempts[self.made - 1], second_fin))
@@ -95,6 +134,13 @@ impl ClientStream {
         self.batch.attempts.get(self.made).map(|attempt| attempt.at)
     }
 
+    /// All workers begin to think at the start of the run.
+    pub fn begin(&mut self) {
+        for _ in 0..self.workers() {
+            self.worker_free(SimTime::START, false);
+        }
+    }
+
     /// A worker is free at `at`, if it has any; its attempt was `refused`, or its connection is closed.
     pub fn worker_free(&mut self, at: SimTime, refused: bool) {
         if let Source::Workers(workers) = &mut self.arrivals {
@@ -103,7 +149,12 @@ impl ClientStream {
     }
 
     fn draw_batch(&mut self) {
-        let Batch { attempts: batch, second_fins } = &mut self.batch;
+        self.draw(false);
+    }
+
+    /// Draws the next attempts; those of workers `ahead` of the time at which they are made.
+    fn draw(&mut self, ahead: bool) {
+        let Batch { attempts: batch, second_fins, .. } = &mut self.batch;
         self.made = 0;
         batch.clear();
         let only = self.targets.only();
@@ -120,6 +171,7 @@ impl ClientStream {
                 batch.resize(BATCH, blank);
                 open.fill(batch);
             }
+            Source::Workers(_) if ahead => batch.resize(BATCH, blank),
             // A worker's next attempt may depend on this one, so there is no more than one.
             Source::Workers(workers) => {
                 batch.extend(workers.next().map(|at| Attempt { at, ..blank }));
@@ -127,6 +179,9 @@ impl ClientStream {
             Source::Trace { attempts, made } => {
                 let next = attempts[*made..].iter().take(BATCH);
                 batch.extend(next.map(|recorded| Attempt { at: recorded.at, ..blank }));
+            }
+            Source::Loop(recorded) => {
+                batch.resize(recorded.left().len().min(BATCH), blank);
             }
         }
         let lifetimes = batch.iter_mut().map(|attempt| &mut attempt.lifetime);
@@ -147,7 +202,11 @@ impl ClientStream {
 
     /// Lets what was recorded of the attempts of a trace count before what was drawn.
     fn as_recorded(&mut self) {
-        let Source::Trace { attempts, made } = &mut self.arrivals else { return };
+        let (attempts, made) = match &mut self.arrivals {
+            Source::Trace { attempts, made } => (attempts, made),
+            Source::Loop(recorded) => (&mut recorded.requests, &mut recorded.drawn),
+            Source::Open(_) | Source::Workers(_) => return,
+        };
         for (attempt, recorded) in self.batch.attempts.iter_mut().zip(&attempts[*made..]) {
             attempt.lifetime = recorded.lifetime.unwrap_or(attempt.lifetime);
             attempt.ending = recorded.ending.unwrap_or(attempt.ending);
@@ -171,6 +230,10 @@ impl Source {
             Arrivals::Trace(ref attempts) => {
                 return Self::Trace { attempts: Arc::clone(attempts), made: 0 };
             }
+            Arrivals::RecordedLoop { workers, ref requests, ref thinks } => {
+                let (requests, thinks) = (Arc::clone(requests), Arc::clone(thinks));
+                return Self::Loop(RecordedLoop { workers, requests, thinks, drawn: 0, asked: 0 });
+            }
             Arrivals::ClosedLoop { workers, ref think } => {
                 return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
             }
@@ -186,10 +249,10 @@ impl Source {
     /// Is it a record that says of every attempt where it went?
     fn records_destinations(&self) -> bool {
         match self {
-            Self::Trace { attempts, .. } => {
+            Self::Trace { attempts, .. } | Self::Loop(RecordedLoop { requests: attempts, .. }) => {
                 attempts.first().is_some_and(|first| first.to.is_some())
             }
-            _ => false,
+            Self::Open(_) | Self::Workers(_) => false,
         }
     }
 }
@@ -272,32 +335,54 @@ impl OpenArrivals {
 const PART_BITS: u32 = 5;
 const PARTS: f64 = (1_u64 << PART_BITS) as f64;
 
+/// Workers that make recorded requests.
+#[derive(Clone, Debug)]
+struct RecordedLoop {
+    workers: u32,
+    requests: Arc<[TraceAttempt]>,
+    thinks: Arc<[SimDuration]>,
+    /// Requests that were drawn, and that were asked for.
+    drawn: usize,
+    asked: usize,
+}
+
+impl RecordedLoop {
+    fn left(&self) -> &[TraceAttempt] {
+        &self.requests[self.drawn..]
+    }
+
+    /// How long its worker thinks after the next request.
+    fn think(&mut self) -> SimDuration {
+        self.asked += 1;
+        self.thinks.get(self.asked - 1).copied().unwrap_or(SimDuration::ZERO)
+    }
+}
+
 /// The workers of a closed loop that are thinking.
 #[derive(Clone, Debug)]
 struct Workers {
+    count: u32,
     think: Sampler,
     rng: Xoshiro256PlusPlus,
     ready: Calendar<()>,
 }
 
 impl Workers {
-    /// All workers begin to think at the start of the run.
     fn new(workers: u32, think: Sampler, rng: Xoshiro256PlusPlus) -> Self {
         let mut probe = rng.clone();
         let typical = (0..16).map(|_| think.sample(&mut probe) / 16).sum::<u64>();
         let ahead = SimDuration::from_nanos(typical.saturating_mul(2));
-        let mut new = Self { think, rng, ready: Calendar::new(u64::from(workers), ahead) };
-        (0..workers).for_each(|_| new.think(SimTime::START, false));
-        new
+        let ready = Calendar::new(u64::from(workers), ahead);
+        Self { count: workers, think, rng, ready }
+    }
+
+    fn draw(&mut self) -> SimDuration {
+        SimDuration::from_nanos(self.think.sample(&mut self.rng))
     }
 
     fn think(&mut self, from: SimTime, refused: bool) {
-        let mut think = SimDuration::from_nanos(self.think.sample(&mut self.rng));
-        // Else it would try again at the same instant, without end.
-        if refused && think.is_zero() {
-            think = Arrivals::REFUSED_PAUSE;
-        }
-        let ready = from + think;
+        let think = self.draw();
+        let ready = from + if refused { ClientStream::after_refusal(think) } else { think };
         self.ready.push(ready, ());
     }
 

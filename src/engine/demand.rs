@@ -9,10 +9,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use super::batch::{BATCH, Batch};
+use super::batch::{BATCH, Batch, Became};
 use super::client::ClientStream;
+use super::observe::{Observer, Unobserved};
+use super::requests::{Action, Requests};
 use crate::model::Attempt;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// What the clients of `job`'s machine attempt before `until`, at most `most` of it; for arrivals that do not
 /// depend on what becomes of them.
@@ -21,7 +23,7 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<Attempt
     let mut clients = Clients::new(job);
     let (mut drawn, mut all) = (Batch::default(), Vec::new());
     loop {
-        clients.next_attempts(&mut drawn);
+        clients.next_attempts(until, &mut drawn, &mut Unobserved);
         let batch = &drawn.attempts;
         let before = batch.partition_point(|attempt| attempt.at < until);
         all.extend_from_slice(&batch[..before]);
@@ -34,30 +36,21 @@ pub fn recorded(job: super::Job<'_>, until: SimTime, most: usize) -> Vec<Attempt
 
 /// Those who ask a machine for ports.
 pub trait Demand {
-    /// Puts the next attempts into `into`, in the order of time: some hundred at most, or a single one where
-    /// what becomes of it decides what comes next. None when nobody asks any more.
-    fn next_attempts(&mut self, into: &mut Batch);
+    /// Puts what is asked next into `into`, in the order of time: some hundred attempts at most, or a single one
+    /// where what becomes of it decides what comes next; and connections that are to be closed before.
+    /// Nothing when nothing more comes before `end`; attempts at `end` or later are made when the run goes on.
+    fn next_attempts(&mut self, end: SimTime, into: &mut Batch, observer: &mut impl Observer);
 
     /// What became of an attempt, told before anything later happens.
-    fn hear(&mut self, attempt: &Attempt, became: Became);
-}
-
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Became {
-    /// It was refused.
-    Refused,
-    /// It got a port.
-    Opened {
-        /// When its client has it behind it: at the first FIN, or when it is given up.
-        closes: SimTime,
-    },
+    fn hear(&mut self, attempt: &Attempt, became: Became, observer: &mut impl Observer);
 }
 
 /// All clients of one machine.
 #[derive(Clone, Debug)]
 pub struct Clients {
     clients: Vec<ClientStream>,
+    /// Requests over connections that are kept, where some client makes such.
+    requests: Option<Box<Requests>>,
     has_workers: bool,
     /// Does any client have a time between its two FINs?
     has_second_fins: bool,
@@ -79,12 +72,19 @@ impl Clients {
             let number = u16::try_from(number).expect("at most 65,536 clients on a host");
             ClientStream::new(number, job, client)
         });
-        let clients: Vec<ClientStream> = clients.collect();
+        let mut clients: Vec<ClientStream> = clients.collect();
+        let mut requests = Requests::new(job).map(Box::new);
+        for (number, stream) in clients.iter_mut().enumerate() {
+            match requests.as_mut().filter(|requests| requests.keeps(number as u16)) {
+                Some(requests) => requests.begin(number as u16, stream),
+                None => stream.begin(),
+            }
+        }
         let has_workers = clients.iter().any(ClientStream::listens);
         let has_second_fins = clients.iter().any(ClientStream::has_second_fins);
         let (heads, last) = (BinaryHeap::new(), None);
-        let mut new = Self { clients, has_workers, has_second_fins, heads, last };
-        if new.clients.len() > 1 {
+        let mut new = Self { clients, requests, has_workers, has_second_fins, heads, last };
+        if new.clients.len() > 1 || new.requests.is_some() {
             (0..new.clients.len()).for_each(|client| new.wait(client as u16));
         }
         new
@@ -116,16 +116,77 @@ impl Clients {
 
     /// Lets a client wait for the time of its next attempt, if it has one.
     fn wait(&mut self, client: u16) {
+        let asks = |requests: &Requests| requests.keeps(client);
+        if self.requests.as_deref().is_some_and(asks) && self.clients[usize::from(client)].listens()
+        {
+            // Its workers ask by themselves.
+            return;
+        }
         let next = self.clients[usize::from(client)].peek();
         self.heads.extend(next.map(|at| Reverse((at, client))));
     }
 }
 
+impl Clients {
+    /// Goes on until an attempt is to be made or nothing is left before `end`; what waits to be closed is
+    /// gathered on the way.
+    fn go_on(
+        &mut self,
+        requests: &mut Requests,
+        end: SimTime,
+        into: &mut Batch,
+        observer: &mut impl Observer,
+    ) {
+        if let Some(client) = self.last.take() {
+            self.wait(client);
+        }
+        let before_end = SimTime::from_nanos(end.as_nanos().saturating_sub(1));
+        while into.closes.len() < BATCH {
+            match requests.action() {
+                Some(Action::Open(attempt)) => {
+                    into.attempts.push(attempt);
+                    if self.has_second_fins {
+                        into.second_fins.push(SimDuration::ZERO);
+                    }
+                    return;
+                }
+                Some(Action::Close(close)) => {
+                    into.closes.push(close);
+                    continue;
+                }
+                None => {}
+            }
+            let head = self.heads.peek().map(|&Reverse(head)| head);
+            let until = head.map_or(before_end, |(at, _)| at.min(before_end));
+            if requests.step(until, &mut self.clients, observer) {
+                continue;
+            }
+            let Some((_, client)) = head.filter(|&(at, _)| at < end) else { return };
+            self.heads.pop();
+            if !requests.keeps(client) {
+                self.take_next(client, into);
+                self.last = Some(client);
+                return;
+            }
+            let stream = &mut self.clients[usize::from(client)];
+            let (attempt, _) = stream.next_attempt().expect("its time is known");
+            let next = stream.peek();
+            self.heads.extend(next.map(|at| Reverse((at, client))));
+            requests.arrive(client, attempt, SimDuration::ZERO, observer);
+        }
+    }
+}
+
 impl Demand for Clients {
     /// Simultaneous ones in the order of the clients.
-    fn next_attempts(&mut self, into: &mut Batch) {
+    fn next_attempts(&mut self, end: SimTime, into: &mut Batch, observer: &mut impl Observer) {
         into.attempts.clear();
         into.second_fins.clear();
+        if let Some(mut requests) = self.requests.take() {
+            self.go_on(&mut requests, end, into, observer);
+            self.requests = Some(requests);
+            return;
+        }
         if let [only] = &mut self.clients[..] {
             return only.next_batch(into);
         }
@@ -142,14 +203,19 @@ impl Demand for Clients {
     }
 
     #[inline(always)]
-    fn hear(&mut self, attempt: &Attempt, became: Became) {
+    fn hear(&mut self, attempt: &Attempt, became: Became, observer: &mut impl Observer) {
+        if let Some(requests) = &mut self.requests
+            && requests.keeps(attempt.client)
+        {
+            return requests.dialed(became, observer);
+        }
         if !self.has_workers {
             return;
         }
         let client = &mut self.clients[usize::from(attempt.client)];
         match became {
             Became::Refused => client.worker_free(attempt.at, true),
-            Became::Opened { closes } => client.worker_free(closes, false),
+            Became::Opened { closes, .. } => client.worker_free(closes, false),
         }
     }
 }

@@ -184,6 +184,7 @@ impl<L: Limit> Machine<L> {
         let Connection { opened, remote, bound, .. } = *entry;
         let will = Will { lifetime, second_fin: SimDuration::ZERO, ending, remote, bound };
         entry.life = self.timers.life(opened, &will);
+        observer.closed(entry.client, &entry.life);
         // What was scheduled for it belongs to another life.
         entry.generation += 1;
         let due = entry.go_to(first_mark(&entry.life, entry.sees, Mark::FirstFin));

@@ -20,6 +20,11 @@ pub trait Observer {
         let _ = release;
     }
 
+    /// A connection is closed of which it was not known when; `life` is what is to become of it now.
+    fn closed(&mut self, client: u16, life: &Life) {
+        let _ = (client, life);
+    }
+
     /// The run is over and a connection that is followed still has its port; `at` is far in the future.
     fn kept(&mut self, release: &Release) {
         let _ = release;
@@ -29,6 +34,29 @@ pub trait Observer {
     #[inline(always)]
     fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
         let _ = (at, client, refused);
+    }
+
+    /// A request of client number `client` is made.
+    #[inline(always)]
+    fn asked(&mut self, at: SimTime, client: u16) {
+        let _ = (at, client);
+    }
+
+    /// A request has its answer.
+    #[inline(always)]
+    fn served(&mut self, served: &Served) {
+        let _ = served;
+    }
+
+    /// A request will never have one.
+    fn failed(&mut self, failed: &Failed) {
+        let _ = failed;
+    }
+
+    /// Client number `client` has one idle connection more (1) or fewer (-1).
+    #[inline(always)]
+    fn idles(&mut self, at: SimTime, client: u16, change: i32) {
+        let _ = (at, client, change);
     }
 
     /// Some attempts have been made, at most [`super::BATCH`] since the last call.
@@ -87,6 +115,53 @@ pub struct Release {
     pub life: Option<Life>,
 }
 
+/// A request that has its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Served {
+    /// Number of the client on its host.
+    pub client: u16,
+    /// It is the so-manieth request of its client, from 0.
+    pub request: u64,
+    /// The connection that carried it.
+    pub connection: ConnectionId,
+    /// That is the so-manieth which its client wanted to open, from 0.
+    pub opened: u64,
+    /// When it was made.
+    pub asked: SimTime,
+    /// When it had a connection: until then it waited.
+    pub begun: SimTime,
+    /// When it had its answer.
+    pub at: SimTime,
+}
+
+/// A request that will never have an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    /// Number of the client on its host.
+    pub client: u16,
+    /// It is the so-manieth request of its client, from 0.
+    pub request: u64,
+    /// When it was made.
+    pub asked: SimTime,
+    /// When it failed.
+    pub at: SimTime,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There was no port for its connection.
+    Refused,
+    /// Nobody answered the attempt to connect.
+    Unanswered,
+    /// It waited for a connection for longer than it may.
+    Waited,
+    /// It took longer than it may in all.
+    TimedOut,
+}
+
 /// Looks at nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
@@ -107,6 +182,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.released(release);
     }
 
+    fn closed(&mut self, client: u16, life: &Life) {
+        self.0.closed(client, life);
+        self.1.closed(client, life);
+    }
+
     fn kept(&mut self, release: &Release) {
         self.0.kept(release);
         self.1.kept(release);
@@ -116,6 +196,29 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
         self.0.refused(at, client, refused);
         self.1.refused(at, client, refused);
+    }
+
+    #[inline(always)]
+    fn asked(&mut self, at: SimTime, client: u16) {
+        self.0.asked(at, client);
+        self.1.asked(at, client);
+    }
+
+    #[inline(always)]
+    fn served(&mut self, served: &Served) {
+        self.0.served(served);
+        self.1.served(served);
+    }
+
+    fn failed(&mut self, failed: &Failed) {
+        self.0.failed(failed);
+        self.1.failed(failed);
+    }
+
+    #[inline(always)]
+    fn idles(&mut self, at: SimTime, client: u16, change: i32) {
+        self.0.idles(at, client, change);
+        self.1.idles(at, client, change);
     }
 
     #[inline(always)]
@@ -141,6 +244,10 @@ impl<O: Observer> Observer for &mut O {
         (**self).released(release);
     }
 
+    fn closed(&mut self, client: u16, life: &Life) {
+        (**self).closed(client, life);
+    }
+
     fn kept(&mut self, release: &Release) {
         (**self).kept(release);
     }
@@ -148,6 +255,25 @@ impl<O: Observer> Observer for &mut O {
     #[inline(always)]
     fn refused(&mut self, at: SimTime, client: u16, refused: &Refused) {
         (**self).refused(at, client, refused);
+    }
+
+    #[inline(always)]
+    fn asked(&mut self, at: SimTime, client: u16) {
+        (**self).asked(at, client);
+    }
+
+    #[inline(always)]
+    fn served(&mut self, served: &Served) {
+        (**self).served(served);
+    }
+
+    fn failed(&mut self, failed: &Failed) {
+        (**self).failed(failed);
+    }
+
+    #[inline(always)]
+    fn idles(&mut self, at: SimTime, client: u16, change: i32) {
+        (**self).idles(at, client, change);
     }
 
     #[inline(always)]

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::batch::Batch;
-use super::demand::{Became, Clients, Demand};
+use super::batch::{Batch, Became};
+use super::demand::{Clients, Demand};
 use super::job::Job;
-use super::machine::{Machine, Queue};
+use super::machine::{Machine, Opened, Queue};
 use super::observe::Observer;
 use super::random::Purpose;
 use super::stationary;
@@ -133,8 +133,16 @@ impl<L: Limit, D: Demand> Run<L, D> {
         let mut since_look = 0;
         loop {
             if self.made == self.batch.attempts.len() {
-                self.demand.next_attempts(&mut self.batch);
+                self.demand.next_attempts(end, &mut self.batch, observer);
                 self.made = 0;
+                let closing = !self.batch.closes.is_empty();
+                for close in self.batch.closes.drain(..) {
+                    self.machine.advance(close.at, observer);
+                    self.machine.close(close.connection, close.ending, observer);
+                }
+                if closing && self.batch.attempts.is_empty() {
+                    continue;
+                }
             }
             let waiting = &self.batch.attempts[self.made..];
             let before_end = waiting.partition_point(|attempt| attempt.at < end);
@@ -146,10 +154,10 @@ impl<L: Limit, D: Demand> Run<L, D> {
                     false => SimDuration::ZERO,
                 };
                 let became = match self.machine.open(attempt, second_fin, observer) {
-                    Ok(opened) => Became::Opened { closes: opened.closes },
+                    Ok(Opened { connection, closes, .. }) => Became::Opened { connection, closes },
                     Err(_) => Became::Refused,
                 };
-                self.demand.hear(attempt, became);
+                self.demand.hear(attempt, became, observer);
             }
             observer.batch_made();
             self.made += before_end;

@@ -1,8 +1,8 @@
 //! The statistics of one machine: what is known of its pools and clients while it runs, and what is
 //! entered in the tally of its host.
 
-use super::observe::{Observer, Opening, Release};
-use super::uncounted::{Begun, Ended, LastTaken, Uncounted};
+use super::observe::{Failed, Observer, Opening, Release, Served};
+use super::uncounted::{Begun, Ended, LastTaken, Lived, Uncounted};
 use crate::model::{Life, PoolId, Refused};
 use crate::stats::{BinCursor, HostTally, Window};
 use crate::units::SimTime;
@@ -14,6 +14,8 @@ struct ClientState {
     peak_in_use: u64,
     /// Since when every attempt has been refused; far future when the last one was not.
     blocked_since: SimTime,
+    /// Idle connections, and since when there are so many.
+    idle: (u32, SimTime),
 }
 
 /// The statistics of one machine.
@@ -53,7 +55,8 @@ impl<'a> Statistics<'a> {
     /// Of a machine that has not begun, in the memory of another one.
     #[must_use]
     pub fn new(size: Size, window: Window, tally: &'a mut HostTally, memory: LastTaken) -> Self {
-        let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since: SimTime::FAR_FUTURE };
+        let (blocked_since, idle) = (SimTime::FAR_FUTURE, (0, SimTime::START));
+        let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since, idle };
         let places = size.pools * size.bits as usize;
         Self {
             window,
@@ -96,7 +99,9 @@ impl<'a> Statistics<'a> {
         for &since in self.blocked_since.iter().filter(|&&since| since != SimTime::FAR_FUTURE) {
             limit.blocking.cut(since, self.window);
         }
+        let end = SimTime::from_nanos(self.window.end());
         for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
+            tally.requests.idle += idled(self.window, state.idle, end);
             let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
             tally.peak_in_use = tally.peak_in_use.max(peak);
             if state.blocked_since != SimTime::FAR_FUTURE {
@@ -158,6 +163,7 @@ impl Observer for Statistics<'_> {
             probes: opening.probes,
             client,
             attempted: opening.attempted,
+            endless: !opening.settled && life.first_fin == SimTime::FAR_FUTURE,
         });
         if self.several {
             let state = &mut self.clients[usize::from(client)];
@@ -180,8 +186,19 @@ impl Observer for Statistics<'_> {
         }
     }
 
+    fn closed(&mut self, client: u16, life: &Life) {
+        self.uncounted.lived(Lived {
+            answered: life.answered.as_nanos(),
+            close: life.first_fin.as_nanos(),
+            client,
+        });
+    }
+
     fn kept(&mut self, release: &Release) {
         if let Some(life) = release.life {
+            if life.first_fin == SimTime::FAR_FUTURE {
+                self.closed(release.client, &life);
+            }
             self.ended(release.client, life.first_fin, life.second_fin, release.at);
         }
     }
@@ -209,7 +226,42 @@ impl Observer for Statistics<'_> {
         }
     }
 
+    #[inline(always)]
+    fn asked(&mut self, at: SimTime, client: u16) {
+        let steady = u64::from(self.window.is_steady(at));
+        self.tally.clients[usize::from(client)].requests.made += steady;
+    }
+
+    #[inline(always)]
+    fn served(&mut self, served: &Served) {
+        if self.window.is_steady(served.asked) {
+            let tally = &mut self.tally.clients[usize::from(served.client)].requests;
+            tally.served += 1;
+            let waited = served.begun.since(served.asked).as_nanos() / 1_000;
+            tally.waited.record(u32::try_from(waited).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn failed(&mut self, failed: &Failed) {
+        let steady = u64::from(self.window.is_steady(failed.asked));
+        self.tally.clients[usize::from(failed.client)].requests.failed += steady;
+    }
+
+    #[inline(always)]
+    fn idles(&mut self, at: SimTime, client: u16, change: i32) {
+        let state = &mut self.clients[usize::from(client)];
+        let tally = &mut self.tally.clients[usize::from(client)].requests;
+        tally.idle += idled(self.window, state.idle, at);
+        state.idle = (state.idle.0.wrapping_add_signed(change), at);
+    }
+
     fn batch_made(&mut self) {
         self.uncounted.count_if_due(self.tally);
     }
+}
+
+/// Nanoseconds of the steady state until `to`, times as many connections as have been idle since.
+fn idled(window: Window, (count, since): (u32, SimTime), to: SimTime) -> u128 {
+    let steady = window.clip(to.as_nanos()) - window.clip(since.as_nanos());
+    u128::from(count) * u128::from(steady)
 }

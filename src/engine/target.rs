@@ -35,6 +35,12 @@ impl EndpointNumbers {
         Self { first: first.collect(), count }
     }
 
+    /// The number of the first endpoint of a destination, if it is used.
+    #[must_use]
+    pub fn first(&self, destination: usize) -> Option<u32> {
+        self.first[destination]
+    }
+
     /// Endpoints in all.
     #[must_use]
     pub const fn count(&self) -> u32 {

@@ -26,6 +26,19 @@ pub struct Begun {
     pub client: u16,
     /// False for what was there when the run started: no attempt of the run opened it.
     pub attempted: bool,
+    /// Is its close not known yet? A [`Lived`] tells it.
+    pub endless: bool,
+}
+
+/// A connection whose close was not known when it opened, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Lived {
+    /// When it was answered.
+    pub answered: u64,
+    /// When it was closed; beyond the end where it never was.
+    pub close: u64,
+    /// Number of the client on its host.
+    pub client: u16,
 }
 
 /// What became of a connection after its close, in nanoseconds.
@@ -63,6 +76,7 @@ pub struct Uncounted {
     /// Ports looked at by attempts of the steady state that were blocked.
     in_vain: Vec<u32>,
     ended: Vec<Ended>,
+    lived: Vec<Lived>,
     /// In ticks of the clock plus one; 0 is never.
     last_taken: Vec<u32>,
 }
@@ -83,6 +97,7 @@ impl Uncounted {
             answered: Vec::new(),
             in_vain: Vec::with_capacity(ENTRIES),
             ended: Vec::new(),
+            lived: Vec::new(),
             last_taken,
         }
     }
@@ -116,6 +131,12 @@ impl Uncounted {
         self.ended.push(entry);
     }
 
+    /// A connection was closed, or never will be, of which that was not known when it opened.
+    #[inline]
+    pub fn lived(&mut self, entry: Lived) {
+        self.lived.push(entry);
+    }
+
     /// Enters everything in `tally`, if there might not be room for another batch.
     pub fn count_if_due(&mut self, tally: &mut HostTally) {
         if self.begun.len().max(self.in_vain.len()) + BATCH > ENTRIES {
@@ -139,6 +160,7 @@ impl Uncounted {
         }
         for entry in &self.begun {
             tally.bins.open(&mut self.cursor, entry.at);
+            // Of an endless one, that is never.
             tally.bins.close(entry.close);
         }
         match &mut tally.clients[..] {
@@ -167,6 +189,11 @@ impl Uncounted {
         }
         if self.stages {
             self.count_stages(tally);
+        }
+        for Lived { answered, close, client } in self.lived.drain(..) {
+            tally.bins.close(close);
+            let lived = self.window.clip(close) - self.window.clip(answered);
+            tally.clients[usize::from(client)].established += u128::from(lived);
         }
         self.count_ended(tally);
         self.in_vain.clear();
@@ -214,7 +241,8 @@ impl Sums {
         let close = window.clip(entry.close);
         let steady = window.is_steady(SimTime::from_nanos(entry.at));
         self.opened += u64::from(steady & entry.attempted);
-        self.established += u128::from(close - window.clip(answered));
+        let established = close - window.clip(answered);
+        self.established += u128::from(established * u64::from(!entry.endless));
         self.time_wait += u128::from(window.clip(entry.release) - close);
     }
 

@@ -5,6 +5,7 @@ mod bitmap;
 mod buckets;
 mod callers;
 mod exhaustion;
+mod keep_alive;
 mod left;
 mod life;
 mod limit;
@@ -22,6 +23,7 @@ mod view;
 mod world;
 
 pub use attempt::{Attempt, Remote, Tuple};
+pub use keep_alive::{Counts, IdleCheck, KeepAlive, Notices, Overflow, ServerKeeps, Take};
 pub use life::{Life, Timers, Will};
 pub use limit::{
     ConnectionId, Fate, Followed, Holder, Limit, Mark, Marks, Refusal, Refused, Reshape, Step,

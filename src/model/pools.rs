@@ -266,8 +266,8 @@ pub fn most_connections(host: &Host, plan: PoolPlan) -> u64 {
         .sum()
 }
 
-/// Do sockets of one machine of `host` take ports from each other, or does a TIME-WAIT end otherwise
-/// than by its timer? Then its pools are not independent of each other.
+/// Do sockets of one machine of `host` take ports from each other, does a TIME-WAIT end otherwise than by
+/// its timer, or is it not known when a connection opens when it will end? Then connections are followed.
 #[must_use]
 pub fn shares_ports(host: &Host) -> bool {
     let options = |client: &Client| {
@@ -281,6 +281,7 @@ pub fn shares_ports(host: &Host) -> bool {
     mixed
         || bound > 0 && !host.squatters.is_empty()
         || host.tcp.max_tw_buckets.is_some()
+        || host.clients.iter().any(|client| client.pool.is_some())
         || host.clients.iter().any(options)
 }
 

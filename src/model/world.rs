@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::keep_alive::{KeepAlive, ServerKeeps};
 use super::tcp::{SearchCost, SocketOptions, TcpSettings};
 use super::timer::TimerGrid;
 use super::{PortRange, PortSet};
@@ -118,6 +119,8 @@ pub struct Destination {
     pub answers: bool,
     /// Is it on the same machine, reached over the loopback device?
     pub loopback: bool,
+    /// How long it keeps connections on which nothing is asked.
+    pub keeps: ServerKeeps,
 }
 
 impl Destination {
@@ -125,7 +128,8 @@ impl Destination {
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         let (endpoints, pick) = (1, EndpointPick::Random);
-        Self { name: name.into(), endpoints, pick, answers: true, loopback: false }
+        let (answers, loopback, keeps) = (true, false, ServerKeeps::default());
+        Self { name: name.into(), endpoints, pick, answers, loopback, keeps }
     }
 }
 
@@ -158,6 +162,9 @@ pub struct Client {
     pub binds: Binds,
     /// What it sets on its sockets.
     pub socket: SocketOptions,
+    /// How its connections are kept for several requests. Then `arrivals` are those of requests, and `lifetime`
+    /// is how long one of them takes on its connection. `None`: each attempt is for a connection of its own.
+    pub pool: Option<KeepAlive>,
 }
 
 impl Client {
@@ -177,6 +184,7 @@ impl Client {
             second_fin: Distribution::Constant(SimDuration::ZERO),
             binds: Binds::Connect,
             socket: SocketOptions::default(),
+            pool: None,
         }
     }
 
@@ -243,9 +251,25 @@ pub enum Arrivals {
     },
     /// Attempts that were recorded.
     Trace(Arc<[TraceAttempt]>),
+    /// Workers that make recorded requests, in their order, whatever the time was: each takes the next one
+    /// when it has its answer and has thought.
+    RecordedLoop {
+        /// How many workers, at least 1.
+        workers: u32,
+        /// The requests; their times do not count.
+        requests: Arc<[TraceAttempt]>,
+        /// How long its worker thinks after each; no time beyond the end.
+        thinks: Arc<[SimDuration]>,
+    },
 }
 
 impl Arrivals {
+    /// Do the attempts depend on what becomes of those before?
+    #[must_use]
+    pub const fn has_workers(&self) -> bool {
+        matches!(self, Self::ClosedLoop { .. } | Self::RecordedLoop { .. })
+    }
+
     /// How soon a worker tries again that was refused and does not think: about as long as Linux takes to
     /// look at all ports of its range, and load tools do nothing else between two tries.
     pub const REFUSED_PAUSE: SimDuration = SimDuration::from_millis(1);

@@ -150,6 +150,7 @@ fn figures() -> Figures {
         utilisation: Estimate { mean: 0.964, lo: 0.963, hi: 0.965 },
         probes: quantiles([2.0, 9_000.0, 16_384.0, 16_384.0], 1.0),
         reuse_interval: quantiles([61.2, 62.4, 63.0, 71.5], 1e-6),
+        requests: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The verdict: plain words that say whether the ports last; when not, for how long, why, and what rate holds.
 
 use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
-use crate::numbers::{count, percent, plural, rate, rate_at_most, span, span_with_interval};
+use crate::numbers::{
+    amount, count, percent, plural, rate, rate_at_most, span, span_with_interval,
+};
 use crate::scenario::Scenario;
 use crate::stats::{ClientFigures, Figures, LimitFigures, Moments, Outcome, is_unusual};
 
@@ -34,7 +36,18 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     } else {
         runs_dry(scenario, outcome, limit)
     };
-    prefix + &text
+    prefix + &text + &requests(limit)
+}
+
+/// How many connections requests open, and how many requests fail.
+fn requests(limit: &LimitFigures) -> String {
+    let Some(requests) = &limit.figures.requests else { return String::new() };
+    let opened = amount(requests.connections_per_request.mean);
+    let failed = match requests.failed as f64 / requests.made.max(1) as f64 {
+        0.0 => String::new(),
+        share => format!(", and {} of requests fail", percent(share)),
+    };
+    format!(" A request opens {opened} connections on average{failed}.")
 }
 
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
@@ -166,7 +179,11 @@ fn ports_are_taken(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures)
 fn one_burst(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Option<String> {
     let host = host_of(scenario, limit)?;
     let at_once = |client: &Client| match client.arrivals {
-        Arrivals::Batches { every, size, .. } if every >= outcome.duration => Some(u64::from(size)),
+        Arrivals::Batches { every, size, .. }
+            if every >= outcome.duration && client.pool.is_none() =>
+        {
+            Some(u64::from(size))
+        }
         _ => None,
     };
     let asked: u64 = host.clients.iter().map(at_once).sum::<Option<u64>>()?;

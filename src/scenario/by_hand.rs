@@ -6,7 +6,10 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{BINDS, ENDINGS, PICKS, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS};
+use super::keys::{
+    BINDS, COUNTS, ENDINGS, IDLE_CHECKS, NOTICES, OVERFLOWS, PICKS, REUSE_KEYS, SELECTIONS,
+    SPACINGS, STARTS, TAKES,
+};
 use super::load::parse;
 use super::preset::Preset;
 use super::read::host as read_host;
@@ -15,8 +18,8 @@ use super::text::walk::Walk;
 use super::written::Text;
 use super::{Scenario, duration};
 use crate::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Host, PortSet, Replications, RunSettings,
-    Spacing, SquatterAddress, SynTimeout, TimerGrid, TraceAttempt, TwReuse, World,
+    Arrivals, Binds, Client, Destination, Distribution, Host, KeepAlive, PortSet, Replications,
+    RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid, TraceAttempt, TwReuse, World,
 };
 use crate::units::SimDuration;
 
@@ -99,6 +102,9 @@ fn beyond_text(world: &World) -> Vec<String> {
         match &client.arrivals {
             Arrivals::ClosedLoop { think, .. } => laws.push(think),
             Arrivals::Trace(attempts) => wrong_record(world, client, attempts).for_each(&mut say),
+            Arrivals::RecordedLoop { requests, .. } => {
+                wrong_record(world, client, requests).for_each(&mut say);
+            }
             _ => {}
         }
         if laws.iter().any(|law| matches!(law, Distribution::Empirical(all) if all.is_empty())) {
@@ -145,10 +151,13 @@ fn written(world: &World, settings: &RunSettings) -> String {
         put(&mut text, format!("\n[host.{}]", quoted(&host.name)));
         lines_of_host(&mut text, host);
     }
-    for Destination { name, endpoints, pick, answers, loopback } in &world.destinations {
+    for Destination { name, endpoints, pick, answers, loopback, keeps } in &world.destinations {
         put(&mut text, format!("\n[destination.{}]\nendpoints = {endpoints}", quoted(name)));
         put(&mut text, format!("pick = {}", word(PICKS, pick)));
         put(&mut text, format!("answers = {answers}\nloopback = {loopback}"));
+        put(&mut text, format!("idle_timeout = {}", time_or(keeps.idle_timeout, "never")));
+        let most = count_or(keeps.requests_per_connection, "none");
+        put(&mut text, format!("requests_per_connection = {most}"));
     }
     for host in &world.hosts {
         for client in &host.clients {
@@ -228,8 +237,15 @@ fn lines_of_client(text: &mut String, world: &World, client: &Client) {
         .map(|to| (quoted(&world.destinations[to.destination].name), to.weight));
     let closes = client.closes.iter().map(|(ending, weight)| (word(ENDINGS, ending), *weight));
     put(text, format!("to = {}\ncloses = {}", weights(to), weights(closes)));
-    put(text, format!("arrivals = {}", arrivals(&client.arrivals)));
-    put(text, format!("lifetime = {}", law(&client.lifetime)));
+    let [when, how_long] = match &client.pool {
+        Some(pool) => {
+            put(text, format!("pool = {}", pool_table(pool)));
+            ["requests", "service"]
+        }
+        None => ["arrivals", "lifetime"],
+    };
+    put(text, format!("{when} = {}", arrivals(&client.arrivals)));
+    put(text, format!("{how_long} = {}", law(&client.lifetime)));
     put(text, format!("second_fin_after = {}", law(&client.second_fin)));
     let socket = &client.socket;
     put(
@@ -251,6 +267,38 @@ fn lines_of_client(text: &mut String, world: &World, client: &Client) {
     }
 }
 
+/// A pool as the keys of `pool = { ... }`; who closes is told by the client's own `closes`.
+fn pool_table(pool: &KeepAlive) -> String {
+    let keys = [
+        ("max_idle", count_or(pool.max_idle, "all")),
+        ("max_idle_total", count_or(pool.max_idle_total, "all")),
+        ("counts", word(COUNTS, &pool.counts)),
+        ("overflow", word(OVERFLOWS, &pool.overflow)),
+        ("take", word(TAKES, &pool.take)),
+        ("max_connections", count_or(pool.max_connections, "none")),
+        ("queue_timeout", time_or(pool.queue_timeout, "never")),
+        ("request_timeout", time_or(pool.request_timeout, "never")),
+        ("idle_timeout", time_or(pool.idle_timeout, "never")),
+        ("idle_check", word(IDLE_CHECKS, &pool.idle_check)),
+        ("late_binding", pool.late_binding.to_string()),
+        ("requests_per_connection", count_or(pool.requests_per_connection, "none")),
+        ("streams", pool.streams.to_string()),
+        ("notices", word(NOTICES, &pool.notices)),
+        ("return_lag", span(pool.return_lag)),
+        ("turnaround", span(pool.turnaround)),
+    ];
+    let keys = keys.map(|(key, value)| format!("{key} = {value}"));
+    format!("{{ {} }}", keys.join(", "))
+}
+
+fn count_or(count: Option<u32>, none: &str) -> String {
+    count.map_or_else(|| format!("\"{none}\""), |count| count.to_string())
+}
+
+fn time_or(time: Option<SimDuration>, none: &str) -> String {
+    time.map_or_else(|| format!("\"{none}\""), span)
+}
+
 fn arrivals(arrivals: &Arrivals) -> String {
     match arrivals {
         Arrivals::Poisson { rate_per_s } => rate("poisson", *rate_per_s),
@@ -266,6 +314,9 @@ fn arrivals(arrivals: &Arrivals) -> String {
             format!("{{ process = \"closed-loop\", workers = {workers}, think = {} }}", law(think))
         }
         Arrivals::Trace(attempts) => rate("constant", attempts.len().max(1) as f64 * 1e-9),
+        Arrivals::RecordedLoop { workers, .. } => {
+            format!("{{ process = \"closed-loop\", workers = {workers}, think = \"0 s\" }}")
+        }
     }
 }
 

@@ -90,6 +90,20 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
     linux.or_else(|| others().iter().find(|preset| preset.name == name))
 }
 
+/// The presets of clients and proxies that keep connections: what `pool = "..."` names.
+#[must_use]
+pub fn pool_presets() -> &'static [Preset] {
+    static POOLS: OnceLock<Vec<Preset>> = OnceLock::new();
+    POOLS.get_or_init(|| read_pools(include_str!("presets/pools.toml")))
+}
+
+/// The one of them called `name`.
+#[must_use]
+pub fn pool_preset(name: &str) -> Option<&'static Preset> {
+    let plain = name.trim().to_lowercase().replace(['_', ' ', '.'], "-");
+    pool_presets().iter().find(|preset| preset.name == plain)
+}
+
 fn others() -> &'static [Preset] {
     static OTHERS: OnceLock<Vec<Preset>> = OnceLock::new();
     OTHERS.get_or_init(|| FILES.iter().map(|(name, text)| read(name, text)).collect())
@@ -195,6 +209,45 @@ fn read(name: &str, text: &str) -> Preset {
         });
     }
     Preset { name: name.to_owned(), title: title.to_owned(), values, kernel: None, nodes }
+}
+
+/// Reads our data file of pools: a table each, whose values have one source.
+///
+/// # Panics
+/// As [`read`].
+fn read_pools(text: &str) -> Vec<Preset> {
+    let tree = DeTable::parse(text).unwrap_or_else(|error| panic!("pools: {error}"));
+    let root = Table::from_toml(tree.get_ref(), 0, 0);
+    let one = |entry: &Entry| {
+        let name = &entry.key;
+        let table = entry.node.as_table().unwrap_or_else(|| panic!("pool {name}"));
+        let said = |key: &str| {
+            let entry = table.get(key).unwrap_or_else(|| panic!("pool {name}: {key}"));
+            (&entry.node, text[entry.node.at.range()].trim_matches('"').to_owned())
+        };
+        let values = said("values").0.as_table().unwrap_or_else(|| panic!("pool {name}: values"));
+        let told = |entry: &Entry| PresetValue {
+            key: entry.key.clone(),
+            value: text[entry.node.at.range()].to_owned(),
+            source: said("source").1,
+            as_of: said("as_of").1,
+            verified: said("verified").1 == "true",
+            note: String::new(),
+        };
+        let node = |entry: &Entry| Entry {
+            key: entry.key.clone(),
+            key_at: Span::BUILT_IN,
+            node: without_place(entry.node.clone()),
+        };
+        Preset {
+            name: name.clone(),
+            title: said("title").1,
+            values: values.entries.iter().map(told).collect(),
+            kernel: None,
+            nodes: Table { entries: values.entries.iter().map(node).collect() },
+        }
+    };
+    root.entries.iter().map(one).collect()
 }
 
 /// The node, whose place would point into a text that the person never wrote.

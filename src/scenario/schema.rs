@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Is, Key, Kinds, Place, System, Usual};
-use super::preset::presets;
+use super::preset::{pool_presets, presets};
 use super::text::quantity::time_units;
 use crate::stats::{Metric, Unit};
 
@@ -114,6 +114,16 @@ fn value(is: &Is) -> Value {
         Is::Text | Is::File | Is::Sysctls | Is::Name => json!({ "type": "string" }),
         Is::Flag => json!({ "type": "boolean" }),
         Is::Whole(bounds) => whole(*bounds.start(), *bounds.end()),
+        Is::WholeOr(bounds, none) => {
+            json!({ "anyOf": [whole(*bounds.start(), *bounds.end()), word(&[none])] })
+        }
+        Is::SomeTimeOr(none) => json!({ "anyOf": [to("time"), word(&[none])] }),
+        Is::Pool => json!({ "anyOf": [value(&Is::PoolPreset), table(Place::Pool)] }),
+        Is::PoolPreset => {
+            let names: Vec<&str> =
+                pool_presets().iter().map(|preset| preset.name.as_str()).collect();
+            word(&names)
+        }
         Is::Number { least, above, most } => {
             let from = if *above { "exclusiveMinimum" } else { "minimum" };
             json!({ "type": "number", from: least, "maximum": most })

@@ -57,6 +57,10 @@ fn below(place: Place, prefix: &str, table: Option<&Table>, found: &mut Vec<Stri
                 };
                 found.extend(Metric::expected().flat_map(bounds));
             }
+            Is::Pool => {
+                found.push(path);
+                below(Place::Pool, &dotted, inner, found);
+            }
             Is::Arrivals => of_kind(&keys::ARRIVALS, path, inner, found),
             Is::Law => of_kind(&keys::LAWS, path, inner, found),
             _ => found.push(path),

@@ -5,8 +5,10 @@
 //! does not matter. Intervals are computed at the end, over the replications in their own order.
 
 use super::log_linear::LogLinear;
-use super::outcome::{Estimate, Figures, Moments, Quantiles, Spread, Timeline, TimelineRow};
-use super::tally::{Bins, Blocking, ClientTally, HostTally, ReuseClock};
+use super::outcome::{
+    Estimate, Figures, Moments, Quantiles, RequestFigures, Spread, Timeline, TimelineRow,
+};
+use super::tally::{Bins, Blocking, ClientTally, HostTally, RequestTally, ReuseClock};
 use super::window::Window;
 use crate::model::Refusal;
 use crate::units::{SimDuration, SimTime};
@@ -48,6 +50,36 @@ pub struct Sample {
     full: u128,
     peak_in_use: u64,
     blocking: Blocking,
+    requests: Requests,
+}
+
+/// What became of requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Requests {
+    made: u64,
+    served: u64,
+    failed: u64,
+    idle: u128,
+    /// Attempts of the clients that make requests.
+    attempts: u64,
+}
+
+impl Requests {
+    fn of(client: &ClientTally) -> Self {
+        let &RequestTally { made, served, failed, idle, .. } = &client.requests;
+        let attempts = if made > 0 { client.opened + client.blocked } else { 0 };
+        Self { made, served, failed, idle, attempts }
+    }
+
+    fn together(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self::default(), |sum, part| Self {
+            made: sum.made + part.made,
+            served: sum.served + part.served,
+            failed: sum.failed + part.failed,
+            idle: sum.idle + part.idle,
+            attempts: sum.attempts + part.attempts,
+        })
+    }
 }
 
 impl Sample {
@@ -66,6 +98,7 @@ impl Sample {
             full: host.limit.full,
             peak_in_use: client.peak_in_use,
             blocking: client.blocking,
+            requests: Requests::of(client),
         }
     }
 
@@ -86,6 +119,7 @@ impl Sample {
             full: host.limit.full,
             peak_in_use: host.limit.peak_in_use,
             blocking: host.limit.blocking,
+            requests: Requests::together(host.clients.iter().map(Requests::of)),
         }
     }
 
@@ -106,6 +140,7 @@ impl Sample {
             full: parts.iter().map(|part| part.full).sum(),
             peak_in_use: parts.iter().map(|part| part.peak_in_use).max().unwrap_or(0),
             blocking,
+            requests: Requests::together(parts.iter().map(|part| part.requests)),
         }
     }
 
@@ -143,6 +178,7 @@ pub fn figures(
     window: Window,
     probes: Quantiles,
     reuse_interval: Quantiles,
+    waited: &LogLinear,
 ) -> Figures {
     let over_time = |port_nanos: u128| port_nanos as f64 / window.steady_nanos() as f64;
     let bounded = |value: &dyn Fn(&Sample) -> f64, most: f64| {
@@ -193,7 +229,25 @@ pub fn figures(
         utilisation: share(&|sample| over_time(sample.in_use()) / capacity),
         probes,
         reuse_interval,
+        requests: requests(samples, window, waited),
     }
+}
+
+/// Figures of requests, where there were any.
+fn requests(samples: &[Sample], window: Window, waited: &LogLinear) -> Option<RequestFigures> {
+    let all = Requests::together(samples.iter().map(|sample| sample.requests));
+    let mean = |value: &dyn Fn(&Requests) -> f64| {
+        let values: Vec<f64> = samples.iter().map(|sample| value(&sample.requests)).collect();
+        Estimate::within(&values, f64::INFINITY)
+    };
+    (all.made > 0).then(|| RequestFigures {
+        made: all.made,
+        served: all.served,
+        failed: all.failed,
+        connections_per_request: mean(&|one| one.attempts as f64 / one.made.max(1) as f64),
+        mean_idle: mean(&|one| one.idle as f64 / window.steady_nanos() as f64),
+        waiting: quantiles(waited, RequestTally::UNIT_S),
+    })
 }
 
 /// Probes of all attempts, in ports.

@@ -3,7 +3,9 @@
 //! All of them stand in one table, [`super::FIGURES`]. JSON, CSV, Markdown, the tables, `[expect]`, the
 //! documents and [`super::Outcome::figure`] walk it, so a new figure is one row.
 
-use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles, SearchTime};
+use super::outcome::{
+    Estimate, Figures, LimitFigures, Moments, Quantiles, RequestFigures, SearchTime,
+};
 use super::subject::{Subject, SubjectKind};
 use crate::theory::Expected;
 
@@ -136,6 +138,8 @@ pub enum Read {
     Moment(fn(&Figures) -> Option<Moments>),
     /// A distribution.
     Quantiles(fn(&Figures) -> &Quantiles),
+    /// What only those have that make requests.
+    Requests(fn(&RequestFigures) -> Value),
     /// What only a limit has.
     Limit(fn(&LimitFigures) -> Option<Value>),
     /// A closed form for one machine of a limit.
@@ -196,6 +200,10 @@ impl Value {
         }
     }
 
+    pub(super) const fn quantiles(q: &Quantiles) -> Self {
+        Self::Spectrum([q.p50, q.p90, q.p99, q.max])
+    }
+
     pub(super) const fn search(time: SearchTime) -> Self {
         Self::Spectrum([time.p50, time.p90, time.p99, time.max])
     }
@@ -227,8 +235,9 @@ impl Figure {
                 let q = read(figures);
                 // Zeros would pass for measured ones.
                 let recorded = !q.histogram.is_empty();
-                recorded.then_some(Value::Spectrum([q.p50, q.p90, q.p99, q.max]))
+                recorded.then_some(Value::quantiles(q))
             }
+            Read::Requests(read) => figures.requests.as_ref().map(read),
             Read::Limit(read) => subject.limit.and_then(read),
             Read::Formula(read) => read(&subject.limit?.theory).map(Value::Number),
             Read::Refusals | Read::Binds | Read::Intervals | Read::Theory => None,

@@ -5,7 +5,7 @@
 //! good, since people count them.
 
 use super::figure::{Facet, Figure, InSummary, Read, Unit, Value};
-use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles};
+use super::outcome::{Estimate, Figures, LimitFigures, Moments, Quantiles, RequestFigures};
 use super::subject::SubjectKind;
 use crate::model::Refusal;
 use crate::theory::Expected;
@@ -19,6 +19,34 @@ pub static FIGURES: &[Figure] = &[
     .about("identical machines, all of which are in the figures")
     .on(&[SubjectKind::Limit])
     .at([0, 90, 5]),
+    of_requests("requests", "requests", REQUESTS, |r| Value::Count(r.made))
+        .about("requests made over connections that are kept, all replications together")
+        .at([64, 1, 6]),
+    of_requests("served", "answered", REQUESTS, |r| Value::Count(r.served))
+        .about("requests that were answered, all replications together")
+        .at([65, 2, 0]),
+    of_requests("failed", "failed", REQUESTS, |r| Value::Count(r.failed))
+        .about(
+            "requests that failed, all replications together: no port, nobody answered, waited too long",
+        )
+        .at([66, 3, 7]),
+    of_requests("connections_per_request", "connections a request", Unit::Of("connections"), |r| {
+        Value::Mean(r.connections_per_request)
+    })
+    .about("connections wanted for each request: 1 without keep-alive")
+    .head("opened a request")
+    .expected(ITSELF)
+    .with_interval()
+    .at([67, 4, 8]),
+    of_requests("waiting_s", "waiting", Unit::Time, |r| Value::quantiles(&r.waiting))
+        .about("how long an answered request waited for its connection")
+        .expected(&[Facet::P50, Facet::P99, Facet::Max])
+        .parts(&[Facet::P50, Facet::P99])
+        .at([68, 5, 0]),
+    of_requests("idle", "idle, mean", Unit::Of("connections"), |r| Value::Mean(r.mean_idle))
+        .about("mean of idle connections")
+        .expected(ITSELF)
+        .at([69, 6, 9]),
     count("attempts", "attempts", |f| f.attempts)
         .about("attempts to connect, all replications together")
         .brief()
@@ -267,6 +295,19 @@ const fn of_limit(
     read: fn(&LimitFigures) -> Option<Value>,
 ) -> Figure {
     figure(key, title, unit, Read::Limit(read)).on(WITHOUT_CLIENTS).summary(InSummary::WhereKnown)
+}
+
+const REQUESTS: Unit = Unit::Of("requests");
+
+/// Told where some client makes requests.
+const fn of_requests(
+    key: Name,
+    title: Name,
+    unit: Unit,
+    read: fn(&RequestFigures) -> Value,
+) -> Figure {
+    let figure = figure(key, title, unit, Read::Requests(read)).summary(InSummary::WhereKnown);
+    Figure { brief: true, rare: true, ..figure }
 }
 
 const fn formula(key: Name, title: Name, unit: Unit, read: fn(&Expected) -> Option<f64>) -> Figure {

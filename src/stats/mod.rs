@@ -24,7 +24,7 @@ pub use log_linear::LogLinear;
 pub use metric::{Metric, UnknownFigure};
 pub use outcome::{
     ClientFigures, Estimate, Figures, Fullest, LimitFigures, Moments, Outcome, Quantiles,
-    SearchTime, Spread, Timeline, TimelineRow,
+    RequestFigures, SearchTime, Spread, Timeline, TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};

@@ -185,6 +185,26 @@ pub struct Figures {
     /// Seconds from one opening of a connection to the next on the same port and reuse key; steady.
     /// Empty for the figures of clients.
     pub reuse_interval: Quantiles,
+    /// Requests over connections that are kept; `None` where no client makes any.
+    pub requests: Option<RequestFigures>,
+}
+
+/// Figures of requests over connections that are kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RequestFigures {
+    /// Requests that were made, all replications together, steady.
+    pub made: u64,
+    /// Requests that were answered, likewise.
+    pub served: u64,
+    /// Requests that failed, likewise: refused a port, never answered, or waited too long.
+    pub failed: u64,
+    /// Connections that were wanted for each request, one value a replication, steady.
+    pub connections_per_request: Estimate,
+    /// Time-weighted mean of idle connections, steady.
+    pub mean_idle: Estimate,
+    /// Seconds that an answered request waited for its connection; steady.
+    pub waiting: Quantiles,
 }
 
 /// A mean over replications with its 95 % interval (Student's t).

@@ -42,6 +42,36 @@ pub struct ClientTally {
     pub peak_in_use: u64,
     /// Spells in which every attempt was refused.
     pub blocking: Blocking,
+    /// Its requests, where it makes any.
+    pub requests: RequestTally,
+}
+
+/// What became of the requests of one client.
+#[derive(Clone, Debug, Default)]
+pub struct RequestTally {
+    /// Requests that were made in the steady state.
+    pub made: u64,
+    /// Requests of the steady state that were answered.
+    pub served: u64,
+    /// Requests of the steady state that failed.
+    pub failed: u64,
+    /// Nanoseconds of the steady state times idle connections.
+    pub idle: u128,
+    /// How long each that was answered waited for a connection, in units of [`RequestTally::UNIT_S`].
+    pub waited: LogLinear,
+}
+
+impl RequestTally {
+    /// A microsecond: waits of up to 71 minutes are told.
+    pub const UNIT_S: f64 = 1e-6;
+
+    fn merge(&mut self, other: &Self) {
+        self.made += other.made;
+        self.served += other.served;
+        self.failed += other.failed;
+        self.idle += other.idle;
+        self.waited.merge(&other.waited);
+    }
 }
 
 /// What one host's port range did.
@@ -167,6 +197,7 @@ impl ClientTally {
         self.time_wait += other.time_wait;
         self.peak_in_use = self.peak_in_use.max(other.peak_in_use);
         self.blocking.merge(&other.blocking);
+        self.requests.merge(&other.requests);
     }
 }
 

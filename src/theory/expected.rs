@@ -80,6 +80,10 @@ impl Expected {
     #[must_use]
     pub fn of(world: &World, host_index: usize, start: Start, duration: SimDuration) -> Self {
         let host = &world.hosts[host_index];
+        if host.clients.iter().any(|client| client.pool.is_some()) {
+            // How many connections requests need is no closed form of what is written.
+            return Self::default();
+        }
         let Some(load) = Load::of(world, host) else { return Self::default() };
         let on_pools =
             |formula: &dyn Fn(&[PoolClass]) -> Option<f64>| load.pools().and_then(formula);

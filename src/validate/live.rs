@@ -196,6 +196,13 @@ fn refuse(world: &World, host: &Host) -> Result<(), String> {
 }
 
 fn refuse_client(client: &Client) -> Result<(), String> {
+    if client.pool.is_some() {
+        return Err(format!(
+            "client `{}` makes requests over connections that it keeps, and no kernel decides when it opens one: \
+             write `arrivals` as often as it opens connections",
+            client.name
+        ));
+    }
     let name = &client.name;
     if client.second_fin != Distribution::Constant(SimDuration::ZERO) {
         return Err(format!(

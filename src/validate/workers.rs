@@ -1,7 +1,7 @@
 //! Attempts of which the next depends on what became of the last: those of a closed loop.
 
 use super::attempt::Attempt;
-use crate::engine::{Batch, Became, Clients, Demand, Job};
+use crate::engine::{Batch, Became, Clients, Demand, Job, Unobserved};
 use crate::model::{self, Binds, Client, Host, RunSettings, World};
 use crate::units::SimTime;
 
@@ -42,7 +42,7 @@ impl Asking<'_> {
     /// What is attempted next; to be asked when it is known what became of the last.
     pub fn next_attempt(&mut self) -> Option<Attempt> {
         if self.made == self.batch.attempts.len() {
-            self.clients.next_attempts(&mut self.batch);
+            self.clients.next_attempts(SimTime::FAR_FUTURE, &mut self.batch, &mut Unobserved);
             self.made = 0;
         }
         let attempt = *self.batch.attempts.get(self.made).filter(|one| one.at < self.until)?;
@@ -56,8 +56,9 @@ impl Asking<'_> {
         let attempt: model::Attempt = self.batch.attempts[self.made];
         self.made += 1;
         let closes = attempt.at + attempt.lifetime;
-        let became = if refused { Became::Refused } else { Became::Opened { closes } };
-        self.clients.hear(&attempt, became);
+        let became =
+            if refused { Became::Refused } else { Became::Opened { connection: 0, closes } };
+        self.clients.hear(&attempt, became, &mut Unobserved);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "arrivals",
         is: Is::Arrivals,
-        usual: Usual::Needed,
+        usual: Usual::Is("needed, or `requests`"),
         doc: "when it tries to connect",
         example: "{ process = \"poisson\", rate = \"600 / s\" }",
         ..CLIENT
@@ -34,9 +34,33 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "lifetime",
         is: Is::Law,
-        usual: Usual::Is("needed, where no record has it"),
+        usual: Usual::Is("needed with `arrivals`, where no record has it"),
         doc: "how long a connection lasts until it is closed",
         example: "{ distribution = \"exponential\", mean = \"200 ms\" }",
+        ..CLIENT
+    },
+    Key {
+        name: "requests",
+        is: Is::Arrivals,
+        usual: Usual::Is("none: each attempt is for a connection of its own"),
+        doc: "when it makes requests, over connections that its `pool` keeps",
+        example: "{ process = \"poisson\", rate = \"2000 / s\" }",
+        ..CLIENT
+    },
+    Key {
+        name: "service",
+        is: Is::Law,
+        usual: Usual::Is("needed with `requests`, where no record has it"),
+        doc: "how long a request takes on its connection, until it is answered",
+        example: "{ distribution = \"exponential\", mean = \"80 ms\" }",
+        ..CLIENT
+    },
+    Key {
+        name: "pool",
+        is: Is::Pool,
+        usual: Usual::Is("needed with `requests`"),
+        doc: "how it keeps connections for requests to come: a preset (`portsim presets`), or a table",
+        example: "{ preset = \"go\", max_idle = 10 }",
         ..CLIENT
     },
     Key {

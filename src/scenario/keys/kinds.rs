@@ -72,6 +72,13 @@ pub(crate) static ARRIVALS: Kinds = Kinds {
             example: "{ process = \"trace\", file = \"attempts.csv\" }",
             ..KIND
         },
+        Kind {
+            name: "trace-loop",
+            keys: &["file", "workers"],
+            doc: "requests that were recorded, in their order, by workers; with a `pool` only",
+            example: "{ process = \"trace-loop\", file = \"requests.csv\", workers = 10 }",
+            ..KIND
+        },
     ],
 };
 

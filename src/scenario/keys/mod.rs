@@ -11,6 +11,7 @@
 mod client;
 mod host;
 mod kinds;
+mod pool;
 mod tables;
 mod words;
 
@@ -20,7 +21,10 @@ use crate::platform::Linux;
 use crate::units::SimDuration;
 
 pub(crate) use kinds::{ARRIVALS, Kind, Kinds, LAWS};
-pub(crate) use words::{BINDS, ENDINGS, PICKS, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS, ending};
+pub(crate) use words::{
+    BINDS, COUNTS, ENDINGS, IDLE_CHECKS, NOTICES, OVERFLOWS, PICKS, POOL_CLOSES, REUSE_KEYS,
+    SELECTIONS, SPACINGS, STARTS, TAKES, ending,
+};
 
 /// One key.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(crate) enum Place {
     Arrivals,
     /// A law of durations: `lifetime = { ... }`.
     Law,
+    /// `pool = { ... }`.
+    Pool,
     /// `search_cost = { ... }`.
     SearchCost,
     /// `binds = { ... }`.
@@ -70,6 +76,8 @@ pub(crate) enum Is {
     Flag,
     /// A whole number within bounds.
     Whole(RangeInclusive<u64>),
+    /// The same, or a word for no limit.
+    WholeOr(RangeInclusive<u64>, &'static str),
     /// A number up to `most`; from `least`, or above it where that is not a value itself.
     Number {
         least: f64,
@@ -80,6 +88,8 @@ pub(crate) enum Is {
     Time,
     /// A time that is not zero.
     SomeTime,
+    /// The same, or a word for none.
+    SomeTimeOr(&'static str),
     /// A time, or a whole number of `unit`, as the sysctl has it.
     TimeIn {
         unit: SimDuration,
@@ -111,6 +121,10 @@ pub(crate) enum Is {
     /// Such a name, or several with their weights.
     Names,
     Preset,
+    /// How connections are kept: the name of a preset, or a table of keys.
+    Pool,
+    /// The name of such a preset.
+    PoolPreset,
     /// Lines of a sysctl.conf.
     Sysctls,
     /// A table of the keys of this place.
@@ -167,6 +181,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .iter()
         .chain(host::KEYS)
         .chain(client::KEYS)
+        .chain(pool::KEYS)
         .chain(kinds::KEYS)
         .chain(tables::INLINE)
 }
@@ -205,12 +220,6 @@ const NOT_MODELLED: &[(&[&str], &str, &str)] = &[
         "take [[change]] out, and put what holds after it into a scenario of its own",
     ),
     (
-        &["pool", "keep_alive", "keepalive", "idle_timeout"],
-        "pools of kept-alive connections are not modelled yet",
-        "take it out; the nearest thing is a lower `rate` and a longer `lifetime`: where a connection serves 100 \
-         requests, it is opened a hundredth as often",
-    ),
-    (
         &["retries", "retry", "backoff"],
         "retries are not modelled yet",
         "take it out; the nearest thing is arrivals = { process = \"closed-loop\", ... }, whose workers try again after \
@@ -235,6 +244,14 @@ pub(crate) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         "duration" | "ttl" => "lifetime",
         "rate" | "rps" => "arrivals",
         "range" | "port_range" => "ports",
+        "keep_alive" | "keepalive" => "pool",
+        "max_idle_connections"
+        | "max_idle_conns"
+        | "max_idle_conns_per_host"
+        | "maxfreesockets" => "max_idle",
+        "max_conns" | "max_conns_per_host" | "maxsockets" => "max_connections",
+        "idle_conn_timeout" | "keepalive_timeout" | "keep_alive_timeout" => "idle_timeout",
+        "keepalive_requests" | "max_requests" => "requests_per_connection",
         _ => "",
     };
     let with_prefix =
@@ -284,6 +301,7 @@ impl Place {
             Self::Arrivals => "in a client's `arrivals = { ... }`",
             Self::Law => "in a `lifetime = { ... }` or `think = { ... }`",
             Self::Bounds => "in [expect]",
+            Self::Pool => "in a client's `pool = { ... }`",
             Self::SearchCost | Self::OwnPorts => return None,
         })
     }

@@ -130,6 +130,24 @@ pub(super) const TOP: &[Key] = &[
         example: "true",
         ..DESTINATION
     },
+    Key {
+        name: "idle_timeout",
+        is: Is::SomeTimeOr("never"),
+        usual: Usual::Value("\"never\""),
+        changes: true,
+        doc: "after how long the server closes a kept connection on which nothing is asked",
+        example: "\"60 s\"",
+        ..DESTINATION
+    },
+    Key {
+        name: "requests_per_connection",
+        is: Is::WholeOr(1..=10_000_000, "none"),
+        usual: Usual::Value("\"none\""),
+        changes: true,
+        doc: "after how many requests the server closes a kept connection",
+        example: "100",
+        ..DESTINATION
+    },
 ];
 
 const COST: Key =

@@ -1,6 +1,9 @@
 //! The words that a value may be, and what each stands for.
 
-use crate::model::{Binds, Ending, EndpointPick, ReuseKey, SelectionKind, Spacing, Start};
+use crate::model::{
+    Binds, Counts, Ending, EndpointPick, IdleCheck, Notices, Overflow, ReuseKey, SelectionKind,
+    Spacing, Start, Take,
+};
 
 /// Words and what they stand for.
 pub(crate) type Words<T> = [(&'static str, T)];
@@ -45,6 +48,27 @@ pub(crate) const ENDINGS: &Words<Ending> = &[
     ("half", Ending::Half),
     ("never", Ending::Never),
 ];
+
+pub(crate) const TAKES: &Words<Take> =
+    &[("last", Take::Last), ("oldest", Take::Oldest), ("first", Take::First)];
+
+pub(crate) const OVERFLOWS: &Words<Overflow> =
+    &[("returning", Overflow::Returning), ("oldest", Overflow::Oldest), ("first", Overflow::First)];
+
+pub(crate) const COUNTS: &Words<Counts> = &[("idle", Counts::Idle), ("all", Counts::All)];
+
+pub(crate) const IDLE_CHECKS: &Words<IdleCheck> = &[
+    ("timer", IdleCheck::Timer),
+    ("lazy", IdleCheck::Lazy),
+    ("sweep", IdleCheck::Sweep),
+    ("whole-second", IdleCheck::WholeSecond),
+];
+
+pub(crate) const NOTICES: &Words<Notices> =
+    &[("at-once", Notices::AtOnce), ("on-use", Notices::OnUse)];
+
+pub(crate) const POOL_CLOSES: &Words<Ending> =
+    &[("client", Ending::Client), ("server", Ending::Server), ("reset", Ending::Reset)];
 
 /// Endings that people say the other way round.
 pub(super) const TURNED: &Words<Ending> =

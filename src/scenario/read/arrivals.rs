@@ -17,10 +17,12 @@ pub(crate) enum Demand<'a> {
     Drawn(Arrivals),
     /// A record, in the file that is named here; that is missing where nothing is.
     Recorded(Option<&'a Node>),
+    /// The same, made in its order by so many workers.
+    RecordedLoop(Option<&'a Node>, Option<u32>),
 }
 
 /// The demand that `node` describes.
-pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node) -> Option<Demand<'a>> {
+pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node, key: &str) -> Option<Demand<'a>> {
     if let Value::Text(text) = &node.value {
         // A rate alone does not say whether it is even or random, and that decides the answer.
         let rate = if crate::scenario::text::quantity::rate(text).is_ok() {
@@ -28,15 +30,19 @@ pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node) -> Option<Demand<'a>> {
         } else {
             "600 / s".into()
         };
-        let problem = Problem::at(node.at, "arrivals must say which process they follow")
+        let problem = Problem::at(node.at, format!("{key} must say which process they follow"))
             .label("this is text")
-            .help(format!("write arrivals = {{ process = \"poisson\", rate = \"{rate}\" }}"));
+            .help(format!("write {key} = {{ process = \"poisson\", rate = \"{rate}\" }}"));
         walk.report(problem);
         return None;
     }
-    let process = Tagged::read(walk, node, "arrivals", &ARRIVALS)?;
+    let process = Tagged::read(walk, node, key, &ARRIVALS)?;
     let arrivals = match process.kind.name {
         "trace" => return Some(Demand::Recorded(process.need("file"))),
+        "trace-loop" => {
+            let workers = process.need_as("workers", Fields::small);
+            return Some(Demand::RecordedLoop(process.need("file"), workers));
+        }
         "poisson" => rate(process).map(|rate_per_s| Arrivals::Poisson { rate_per_s }),
         "constant" => rate(process).map(|rate_per_s| Arrivals::Constant { rate_per_s }),
         "batches" => batches(process),

@@ -5,6 +5,7 @@ use super::distribution::law;
 use super::fields::Fields;
 use super::host::ReadHost;
 use super::parts::Parts;
+use super::pool::{ReadPool, pool};
 use super::shares::{closes, weights};
 use super::socket::Socket;
 use super::stationary::Start;
@@ -54,7 +55,8 @@ pub(crate) fn client(walk: &Walk, entry: &Entry, around: &Around<'_>) -> ReadCli
     let reader = Reader { walk, entry, fields, around };
     let host = reader.host();
     let demand = reader.demand();
-    let targets = reader.targets(matches!(demand, Some(Demand::Recorded(_))));
+    let recorded = matches!(demand, Some(Demand::Recorded(_) | Demand::RecordedLoop(..)));
+    let targets = reader.targets(recorded);
     let named = |targets: &Option<Vec<Target>>| -> Vec<usize> {
         targets.iter().flatten().map(|target| target.destination).collect()
     };
@@ -83,7 +85,62 @@ impl<'a> Reader<'a> {
     }
 
     fn demand(&self) -> Option<Demand<'a>> {
-        demand(self.walk, self.need("arrivals")?)
+        self.report_misfits();
+        let key = if self.asks() { "requests" } else { "arrivals" };
+        let demand = demand(self.walk, self.need(key)?, key)?;
+        if let Demand::RecordedLoop(..) = demand
+            && !self.asks()
+        {
+            let at = self.need(key)?.at;
+            let problem = Problem::at(at, "\"trace-loop\" is for requests")
+                .label("attempts have no workers that wait for an answer")
+                .help("write requests = { process = \"trace-loop\", ... } and a `pool`");
+            self.walk.report(problem);
+            return None;
+        }
+        Some(demand)
+    }
+
+    /// Does it make requests over connections that are kept?
+    fn asks(&self) -> bool {
+        self.find("requests").is_some()
+    }
+
+    /// Says which keys belong to the other kind of client.
+    fn report_misfits(&self) {
+        let Some(requests) = self.find("requests") else {
+            for key in ["pool", "service"] {
+                if let Some(entry) = self.fields.entry(key) {
+                    let message = format!("`{key}` is for a client that makes requests");
+                    let problem = Problem::at(entry.key_at, message)
+                        .label("this one has no `requests`")
+                        .help("write `requests` instead of `arrivals`, and `service` instead of `lifetime`");
+                    self.walk.report(problem);
+                }
+            }
+            return;
+        };
+        for (key, instead) in [("arrivals", "requests"), ("lifetime", "service")] {
+            if let Some(entry) = self.fields.entry(key) {
+                let message = format!("a client that makes requests has no `{key}`");
+                let problem = Problem::at(entry.key_at, message)
+                    .label(format!("`{instead}` says it"))
+                    .context(requests.at, "its requests")
+                    .help(format!("take `{key}` out"));
+                self.walk.report(problem);
+            }
+        }
+    }
+
+    fn pool(&self) -> Option<Option<ReadPool>> {
+        if !self.asks() {
+            return Some(None);
+        }
+        let help = "for example pool = \"go\", or pool = { max_idle = 10 }; `portsim presets` lists those of clients and \
+                    proxies";
+        let owner = format!("client `{}`", shown(&self.entry.key));
+        let node = self.fields.need_as("pool", self.entry.node.at, &owner, help)?;
+        pool(self.walk, node).map(Some)
     }
 
     /// Reads every field before any failure counts, so that all mistakes are reported.
@@ -95,10 +152,32 @@ impl<'a> Reader<'a> {
     ) -> Parts {
         let second_fin = law(&self.fields, "second_fin_after");
         let socket = Socket { fields: self.fields, host }.read();
-        let lacking =
-            Parts { targets, arrivals: None, lifetime: None, closes: None, second_fin, socket };
+        let read = self.pool();
+        let usual = match &read {
+            Some(Some(pool)) => Some(pool.closes),
+            _ => None,
+        };
+        let pool = read.map(|read| read.map(|read| read.keeps));
+        let (arrivals, lifetime, closes) = (None, None, None);
+        let lacking = Parts { targets, arrivals, lifetime, closes, second_fin, socket, pool };
+        let mut parts = self.with_demand(demand, lacking, host);
+        if let Some(ending) = usual.filter(|_| self.find("closes").is_none()) {
+            parts.closes = parts.closes.map(|_| vec![(ending, 1.0)]);
+        }
+        parts
+    }
+
+    fn with_demand(
+        &self,
+        demand: Option<Demand<'_>>,
+        lacking: Parts,
+        host: Option<&ReadHost>,
+    ) -> Parts {
         match demand {
-            Some(Demand::Recorded(file)) => self.recorded(file, lacking, host),
+            Some(Demand::Recorded(file)) => self.recorded(file, None, lacking, host),
+            Some(Demand::RecordedLoop(file, workers)) => {
+                self.recorded(file, Some(workers), lacking, host)
+            }
             Some(Demand::Drawn(arrivals)) => Parts {
                 arrivals: Some(arrivals),
                 lifetime: self.lifetime(),
@@ -110,8 +189,9 @@ impl<'a> Reader<'a> {
     }
 
     fn lifetime(&self) -> Option<Distribution> {
-        self.need("lifetime")?;
-        law(&self.fields, "lifetime")
+        let key = if self.asks() { "service" } else { "lifetime" };
+        self.need(key)?;
+        law(&self.fields, key)
     }
 
     fn closes(&self) -> Option<Vec<(Ending, f64)>> {
@@ -119,20 +199,30 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a client whose attempts are in `file`: what is recorded there is its own law too.
-    fn recorded(&self, file: Option<&Node>, lacking: Parts, host: Option<&ReadHost>) -> Parts {
+    ///
+    /// In a loop `workers` make them; `None` in it where that was wrong.
+    fn recorded(
+        &self,
+        file: Option<&Node>,
+        workers: Option<Option<u32>>,
+        lacking: Parts,
+        host: Option<&ReadHost>,
+    ) -> Parts {
+        let key = if self.asks() { "service" } else { "lifetime" };
         let ways = lacking.targets.as_ref().and_then(|targets| self.ways(targets));
         let record = ways.zip(file).and_then(|(ways, file)| {
-            let record = record(self.walk, file, &ways, host.map(|host| host.host.addresses))?;
+            let addresses = host.map(|host| host.host.addresses);
+            let record = record(self.walk, file, &ways, addresses, workers.is_some())?;
             Some((file, record))
         });
         let Some((file, mut record)) = record else {
             // Whether the record would have had the rest is not known.
-            let lifetime = self.find("lifetime").and_then(|_| self.lifetime());
+            let lifetime = self.find(key).and_then(|_| self.lifetime());
             return Parts { lifetime, closes: self.closes(), ..lacking };
         };
         let targets = lacking.targets.and_then(|targets| self.visited(targets, &mut record));
         let lifetime = match record.lifetimes() {
-            Some(law) => self.only_once(file, "lifetime", "lifetime").then_some(law),
+            Some(law) => self.only_once(file, key, key).then_some(law),
             None => self.lifetime(),
         };
         let closes = match record.endings() {
@@ -142,7 +232,14 @@ impl<'a> Reader<'a> {
         if record.has_sources() {
             self.only_once(file, "address", "address");
         }
-        let arrivals = Some(Arrivals::Trace(record.attempts.into()));
+        let requests = record.attempts.into();
+        let arrivals = match workers {
+            None => Some(Arrivals::Trace(requests)),
+            Some(workers) => workers.map(|workers| {
+                let thinks = record.thinks.into();
+                Arrivals::RecordedLoop { workers, requests, thinks }
+            }),
+        };
         Parts { targets, arrivals, lifetime, closes, ..lacking }
     }
 
@@ -162,7 +259,8 @@ impl<'a> Reader<'a> {
             return Some(targets);
         };
         if let Some(to) = self.find("to").filter(|to| to.as_table().is_some()) {
-            let file = self.find("arrivals").map_or(to.at, |node| node.at);
+            let demand = self.find("arrivals").or_else(|| self.find("requests"));
+            let file = demand.map_or(to.at, |node| node.at);
             let problem = Problem::at(to.at, "the record says where each attempt goes")
                 .label("shares that would not count")
                 .context(file, "its column `destination`")

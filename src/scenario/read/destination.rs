@@ -1,7 +1,7 @@
 //! `[destination.NAME]`: what clients connect to.
 
 use super::fields::Fields;
-use crate::model::Destination;
+use crate::model::{Destination, ServerKeeps};
 use crate::scenario::keys::{PICKS, Place};
 use crate::scenario::text::suggest::shown;
 use crate::scenario::text::tree::{Entry, Table};
@@ -23,11 +23,17 @@ pub(crate) fn implicit(walk: &Walk, name: &str) -> Option<Destination> {
 fn read(fields: &Fields<'_>, name: &str) -> Option<Destination> {
     let (endpoints, pick) = (fields.small("endpoints"), fields.word("pick", PICKS));
     let (answers, loopback) = (fields.flag("answers"), fields.flag("loopback"));
+    let idle_timeout = fields.time_or_none("idle_timeout");
+    let requests_per_connection = fields.small_or_none("requests_per_connection");
     Some(Destination {
         name: name.to_owned(),
         endpoints: endpoints?,
         pick: pick?,
         answers: answers?,
         loopback: loopback?,
+        keeps: ServerKeeps {
+            idle_timeout: idle_timeout?,
+            requests_per_connection: requests_per_connection?,
+        },
     })
 }

@@ -81,6 +81,34 @@ impl<'a> Fields<'a> {
         u32::try_from(self.whole(key)?).ok()
     }
 
+    /// A whole number of which the bounds fit 32 bits; `None` in it for the word that says that there is no
+    /// limit.
+    pub fn small_or_none(&self, key: &str) -> Option<Option<u32>> {
+        let (row, node) = self.said(key)?;
+        let Is::WholeOr(bounds, word) = &row.is else { panic!("{key} is no such number") };
+        if let Some(text) = node.as_text() {
+            if text.trim().eq_ignore_ascii_case(word) {
+                return Some(None);
+            }
+            let (least, most) = (bounds.start(), bounds.end());
+            let help = format!("{key} = {}; from {least} to {most}, or \"{word}\"", row.example);
+            self.walk.wrong_kind(node, key, "a whole number", &help);
+            return None;
+        }
+        let number = self.walk.integer(node, key, *bounds.start(), *bounds.end())?;
+        u32::try_from(number).ok().map(Some)
+    }
+
+    /// A time that is not zero; `None` in it for the word that says that there is none.
+    pub fn time_or_none(&self, key: &str) -> Option<Option<SimDuration>> {
+        let (row, node) = self.said(key)?;
+        let Is::SomeTimeOr(word) = &row.is else { panic!("{key} is no such time") };
+        if node.as_text().is_some_and(|text| text.trim().eq_ignore_ascii_case(word)) {
+            return Some(None);
+        }
+        self.walk.positive_duration(node, key, &self.example(key)).map(Some)
+    }
+
     /// A number within its bounds.
     pub fn number(&self, key: &str) -> Option<f64> {
         let (row, node) = self.said(key)?;
@@ -259,6 +287,8 @@ mod tests {
             let fields = Fields::new(&walk, &table, key.at);
             let read = match &key.is {
                 Is::Whole(_) => fields.whole(key.name).is_some(),
+                Is::WholeOr(..) => fields.small_or_none(key.name).is_some(),
+                Is::SomeTimeOr(_) => fields.time_or_none(key.name).is_some(),
                 Is::Number { .. } => fields.number(key.name).is_some(),
                 Is::Share(_) => fields.share(key.name).is_some(),
                 Is::Flag => fields.flag(key.name).is_some(),

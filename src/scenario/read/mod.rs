@@ -13,6 +13,7 @@ mod expect;
 mod fields;
 pub(super) mod host;
 mod parts;
+mod pool;
 mod ports;
 mod run;
 mod shares;

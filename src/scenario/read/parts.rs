@@ -1,6 +1,8 @@
 //! A client in parts, while it is being read.
 
-use crate::model::{Arrivals, Binds, Client, Distribution, Ending, SocketOptions, Target};
+use crate::model::{
+    Arrivals, Binds, Client, Distribution, Ending, KeepAlive, SocketOptions, Target,
+};
 
 /// The fields of a client, each of which may have been wrong.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub(crate) struct Parts {
     pub closes: Option<Vec<(Ending, f64)>>,
     pub second_fin: Option<Distribution>,
     pub socket: Option<(Binds, SocketOptions)>,
+    /// `None` in it for a client without requests.
+    pub pool: Option<Option<KeepAlive>>,
 }
 
 impl Parts {
@@ -26,6 +30,7 @@ impl Parts {
             second_fin: self.second_fin?,
             binds,
             socket,
+            pool: self.pool?,
         })
     }
 }

@@ -32,6 +32,10 @@ impl Start<'_> {
             let reason = "lifetimes without a finite mean never settle";
             self.refuse("lifetime", "its mean is infinite", reason);
         }
+        if client.pool.as_ref().is_some_and(Option::is_some) {
+            let reason = "connections that are kept are not laid out in advance";
+            self.refuse("pool", "keeps connections", reason);
+        }
         self.check_endings(client);
         let silent = client.targets.iter().flatten().find_map(|target| {
             let destination = self.destinations[target.destination].as_ref();

@@ -107,7 +107,12 @@ fn report_unknown_keys(
     kind: Option<&'static Kind>,
     kinds: &'static [Kind],
 ) {
-    let all: Vec<&str> = kinds.iter().flat_map(|kind| kind.keys.iter().copied()).collect();
+    let mut all: Vec<&str> = Vec::new();
+    for key in kinds.iter().flat_map(|kind| kind.keys) {
+        if !all.contains(key) {
+            all.push(key);
+        }
+    }
     let allowed: Vec<&str> = match kind {
         Some(kind) => kind.keys.to_vec(),
         None => all.clone(),
@@ -138,7 +143,6 @@ fn report_unknown_keys(
                 };
                 let mut known = vec![tag];
                 known.extend(allowed.iter().copied());
-                known.dedup();
                 let problem =
                     Problem::at(entry.key_at, format!("unknown key `{}` in {name}", shown(key)))
                         .label("not known here")

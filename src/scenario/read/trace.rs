@@ -24,6 +24,8 @@ const LARGEST_FILE: u64 = 4 << 30;
 #[derive(Debug)]
 pub(crate) struct Record {
     pub attempts: Vec<TraceAttempt>,
+    /// How long a worker thinks after each, where that was recorded.
+    pub thinks: Vec<SimDuration>,
     ways: usize,
 }
 
@@ -80,17 +82,19 @@ impl Record {
 
 /// Reads the file that `node` names; what is wrong with it is reported.
 ///
-/// An attempt goes one of `ways`, from one of so many source `addresses`, if that is known.
+/// An attempt goes one of `ways`, from one of so many source `addresses`, if that is known; where they are
+/// `timeless`, no time has to be recorded.
 pub(crate) fn record(
     walk: &Walk,
     node: &Node,
     ways: &[Way<'_>],
     addresses: Option<u32>,
+    timeless: bool,
 ) -> Option<Record> {
     let name = walk.text(node, "file", HELP)?;
     let path = walk.directory().join(&name);
-    match attempts(walk, &path, ways, addresses) {
-        Ok(attempts) => Some(Record { attempts, ways: ways.len() }),
+    match attempts(walk, &path, ways, addresses, timeless) {
+        Ok((attempts, thinks)) => Some(Record { attempts, thinks, ways: ways.len() }),
         Err(Failure::Reported) => None,
         Err(Failure::Whole(why)) => {
             let message = format!("the attempts in `{}` cannot be read: {why}", shown(&name));
@@ -141,7 +145,8 @@ fn attempts(
     path: &Path,
     ways: &[Way<'_>],
     addresses: Option<u32>,
-) -> Result<Vec<TraceAttempt>, Failure> {
+    timeless: bool,
+) -> Result<(Vec<TraceAttempt>, Vec<SimDuration>), Failure> {
     let file = open(path)?;
     if file.metadata()?.len() > LARGEST_FILE {
         return Err(Unreadable::TooLarge("4 GiB").into());
@@ -150,7 +155,7 @@ fn attempts(
         return Err(Failure::Whole(Whole::Destinations(ways.len())));
     }
     let origin = path.display().to_string();
-    let mut lines = Lines::new(walk, &origin, ways, addresses);
+    let mut lines = Lines::new(walk, &origin, ways, addresses, timeless);
     lines.read_all(BufReader::new(file.take(LARGEST_FILE)))?;
     if lines.wrong > 0 {
         return Err(Failure::Reported);
@@ -158,5 +163,5 @@ fn attempts(
     if lines.attempts.is_empty() {
         return Err(Failure::Whole(Whole::Empty));
     }
-    Ok(lines.attempts)
+    Ok((lines.attempts, lines.thinks))
 }

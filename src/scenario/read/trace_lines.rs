@@ -14,7 +14,8 @@ use crate::scenario::text::walk::Walk;
 use crate::units::{SimDuration, SimTime};
 
 pub(crate) const HELP: &str = "file = \"attempts.csv\": a line `time,destination,lifetime,close,address`, then one \
-                    for each attempt; all but `time` may be left out";
+                    for each attempt; all but `time` may be left out; of requests `service` instead of `lifetime`, and \
+                    in a trace-loop `think`";
 
 /// A destination that a record may name.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +49,17 @@ enum Column {
     Lifetime,
     Close,
     Address,
+    Think,
 }
 
-const COLUMNS: [(&str, Column); 6] = [
+const COLUMNS: [(&str, Column); 8] = [
     ("time", Column::Time),
     ("destination", Column::Destination),
     ("lifetime", Column::Lifetime),
     ("close", Column::Close),
     ("address", Column::Address),
+    ("think", Column::Think),
+    ("service", Column::Lifetime),
     ("life", Column::Lifetime),
 ];
 
@@ -73,6 +77,10 @@ pub(crate) struct Lines<'a> {
     /// Connections so far to each destination whose endpoints were not recorded.
     turns: Vec<u32>,
     number: usize,
+    /// May the times be missing?
+    timeless: bool,
+    /// How long a worker thinks after each, where that was recorded.
+    pub thinks: Vec<SimDuration>,
     /// What was read.
     pub attempts: Vec<TraceAttempt>,
     /// How many lines were wrong.
@@ -85,10 +93,23 @@ impl<'a> Lines<'a> {
         origin: &'a str,
         ways: &'a [Way<'a>],
         addresses: Option<u32>,
+        timeless: bool,
     ) -> Self {
-        let turns = vec![0; ways.len()];
-        let (columns, attempts) = (Vec::new(), Vec::new());
-        Self { walk, origin, ways, addresses, columns, turns, number: 0, attempts, wrong: 0 }
+        let (columns, attempts, thinks) = (Vec::new(), Vec::new(), Vec::new());
+        let (turns, number, wrong) = (vec![0; ways.len()], 0, 0);
+        Self {
+            walk,
+            origin,
+            ways,
+            addresses,
+            columns,
+            turns,
+            number,
+            timeless,
+            thinks,
+            attempts,
+            wrong,
+        }
     }
 
     /// Reads `input` to its end, or until too many lines are wrong.
@@ -137,7 +158,7 @@ impl<'a> Lines<'a> {
             let Some((_, column)) = found else {
                 let names = COLUMNS.map(|(name, _)| name);
                 let message = format!("there is no column `{}`", shown(name));
-                let help = format!("{}; {HELP}", instead(name, &names[..5], "column"));
+                let help = format!("{}; {HELP}", instead(name, &names[..7], "column"));
                 // Later lines would be read by columns that are not known.
                 self.wrong = MOST_REPORTED;
                 return Err(wrong(range, &message, "not known", &help));
@@ -148,7 +169,7 @@ impl<'a> Lines<'a> {
             }
             columns.push(*column);
         }
-        if !columns.contains(&Column::Time) {
+        if !self.timeless && !columns.contains(&Column::Time) {
             self.wrong = MOST_REPORTED;
             return Err(wrong(0..line.len(), "there is no column `time`", "the header", HELP));
         }
@@ -159,7 +180,7 @@ impl<'a> Lines<'a> {
     fn attempt(&mut self, line: &str) -> Result<(), Wrong> {
         let at = SimTime::START;
         let mut attempt = TraceAttempt { at, lifetime: None, to: None, source: None, ending: None };
-        let mut count = 0;
+        let (mut count, mut think) = (0, SimDuration::ZERO);
         for (range, cell) in cells(line) {
             let Some(column) = self.columns.get(count) else {
                 let message = format!("there are more than {} columns", self.columns.len());
@@ -172,12 +193,14 @@ impl<'a> Lines<'a> {
                 Wrong { range: at, ..wrong }
             };
             match column {
+                Column::Time if self.timeless && cell.is_empty() => {}
                 Column::Time => attempt.at = self.time(cell).map_err(moved)?,
                 // An empty cell was not recorded.
                 _ if cell.is_empty() => {}
                 Column::Destination => attempt.to = Some(self.way(cell).map_err(moved)?),
                 Column::Lifetime => attempt.lifetime = Some(span(cell).map_err(moved)?),
                 Column::Close => attempt.ending = Some(close(cell).map_err(moved)?),
+                Column::Think => think = span(cell).map_err(moved)?,
                 Column::Address => attempt.source = Some(self.address(cell).map_err(moved)?),
             }
         }
@@ -193,6 +216,9 @@ impl<'a> Lines<'a> {
             return Err(wrong(0..line.len(), &message, "one too many", help));
         }
         self.attempts.push(attempt);
+        if self.columns.contains(&Column::Think) {
+            self.thinks.push(think);
+        }
         Ok(())
     }
 
@@ -358,7 +384,7 @@ mod tests {
     /// Reads `text` and shows what is wrong with it.
     fn survive(text: &[u8]) {
         let walk = Walk::default();
-        let mut lines = Lines::new(&walk, "x.csv", &WAYS, Some(2));
+        let mut lines = Lines::new(&walk, "x.csv", &WAYS, Some(2), false);
         lines.read_all(text).expect("a text in memory can be read");
         let (wrong, attempts) = (lines.wrong, lines.attempts.len());
         let (sources, problems, _) = walk.finish();

@@ -20,6 +20,12 @@ fn values(is: &Is) -> String {
         Is::Flag => "`true`, `false`".to_owned(),
         Is::Whole(bounds) if *bounds.end() == u64::MAX => "whole number".to_owned(),
         Is::Whole(bounds) => format!("{} to {}", bounds.start(), bounds.end()),
+        Is::WholeOr(bounds, word) => {
+            format!("{} to {}, `\"{word}\"`", bounds.start(), bounds.end())
+        }
+        Is::SomeTimeOr(word) => format!("time, `\"{word}\"`"),
+        Is::Pool => "name of a preset, or a table: see below".to_owned(),
+        Is::PoolPreset => "name of a preset".to_owned(),
         Is::Number { most, .. } => format!("number up to {most}"),
         Is::Share(_) => "share".to_owned(),
         Is::Time | Is::SomeTime => "time".to_owned(),
@@ -104,6 +110,7 @@ fn asked(name: &str) -> String {
         "systems" => host(&[System::Linux, System::Others]),
         "destination" => table(keys::of(Place::Destination)),
         "client" => table(keys::of(Place::Client)),
+        "pool" => table(keys::of(Place::Pool)),
         "arrivals" => kinds(&keys::ARRIVALS),
         "arrivals-keys" => table(keys::of(Place::Arrivals)),
         "distributions" => kinds(&keys::LAWS),
@@ -128,7 +135,7 @@ fn the_tables_of_keys_are_those_of_the_reader() {
         count += 1;
     }
     made.push_str(rest);
-    assert_eq!(count, 10);
+    assert_eq!(count, 11);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(FILE, made).expect("docs/scenario.md can be written");
     } else {

@@ -1,0 +1,896 @@
+//! Requests over connections that are kept: the pools of all clients of one machine that have any.
+//!
+//! A request takes an idle connection, or one is opened for it, or it waits for one. What a connection does
+//! next is decided when its answer is there: it is handed to who waits, kept, or closed. All that is due is
+//! in one queue, in the order of time; what the machine has to be asked for comes out as [`Action`]s.
+
+use std::collections::VecDeque;
+
+use super::batch::{Became, Close};
+use super::calendar::Calendar;
+use super::client::ClientStream;
+use super::idle::{Idle, Stamp};
+use super::observe::{Failed, Failure, Observer, Served};
+use super::target::EndpointNumbers;
+use crate::model::{
+    Attempt, ConnectionId, Counts, Ending, IdleCheck, KeepAlive, Notices, Overflow, ServerKeeps,
+    Take,
+};
+use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
+
+/// What is asked of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// To open a connection.
+    Open(Attempt),
+    /// To close one.
+    Close(Close),
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// A request on this connection is answered.
+    Answered { connection: u32, request: u32 },
+    /// A request on this connection is given up.
+    Aborted { connection: u32, request: u32 },
+    /// A connection can be taken again.
+    Back(u32),
+    /// An attempt that nobody answers is given up.
+    GivenUp(u32),
+    /// Some idle connection of the pool may have reached the client's time-out.
+    Idle(u32),
+    /// All idle connections of the pool are held against the time-out.
+    Sweep(u32),
+    /// Some idle connection of the pool may have reached the server's time-out.
+    ServerIdle(u32),
+    /// A request has waited as long as it may.
+    Waited { request: u32, generation: u32 },
+    /// A worker asks again.
+    Worker(u16),
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    /// It is being opened, for this request.
+    Dialing { request: u32, generation: u32 },
+    /// It carries so many requests.
+    Busy(u32),
+    /// Nothing, and it can be taken.
+    Idle,
+    /// Nothing, and it cannot be taken yet.
+    Returning,
+    /// It is no more.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    /// The machine's number for it.
+    id: ConnectionId,
+    pool: u32,
+    /// It was the so-manieth that was opened.
+    opened: u64,
+    /// Requests that it has carried.
+    carried: u32,
+    doing: Doing,
+    epoch: u32,
+    /// Since when it is idle.
+    since: SimTime,
+    /// Who closes it, as its last request says.
+    ending: Ending,
+    /// Has the server closed it, and the client not noticed?
+    dead: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    /// It counts as an attempt to the machine when a connection is opened for it.
+    attempt: Attempt,
+    number: u64,
+    think: SimDuration,
+    begun: SimTime,
+    generation: u32,
+    waits: bool,
+}
+
+/// The connections to one endpoint.
+#[derive(Clone, Debug)]
+struct Pool {
+    client: u16,
+    server: ServerKeeps,
+    idle: Idle,
+    /// Connections in all, also those that are being opened.
+    open: u32,
+    /// Those with requests and room for more; only with several streams.
+    roomy: Vec<u32>,
+    queue: VecDeque<(u32, u32)>,
+    /// Is there an [`Event::Idle`], a [`Event::ServerIdle`] to come?
+    timed: [bool; 2],
+}
+
+/// A client that keeps connections.
+#[derive(Clone, Debug)]
+struct Keeper {
+    keeps: KeepAlive,
+    has_workers: bool,
+    /// Number of the pool of each endpoint; `NONE` until it is used.
+    pools: Vec<u32>,
+    /// Idle connections of all its pools by return, where they are limited together.
+    by_return: VecDeque<Stamp>,
+    idle: u32,
+    /// Connections that were opened.
+    opened: u64,
+    /// Requests that were made.
+    asked: u64,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// All pools of one machine.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    keepers: Vec<Option<Keeper>>,
+    /// What servers keep, by the number of the first endpoint of each destination.
+    servers: Vec<(u32, ServerKeeps)>,
+    pools: Vec<Pool>,
+    connections: Vec<Connection>,
+    vacant: Vec<u32>,
+    requests: Vec<Request>,
+    idle_requests: Vec<u32>,
+    events: Calendar<Event>,
+    actions: VecDeque<Action>,
+    /// The connections for which the machine has been asked and has not answered.
+    dialing: VecDeque<u32>,
+    now: SimTime,
+}
+
+impl Requests {
+    /// The pools of the clients on the machine of `job`, if any has one.
+    pub(super) fn new(job: super::Job<'_>) -> Option<Self> {
+        let host = job.host();
+        if host.clients.iter().all(|client| client.pool.is_none()) {
+            return None;
+        }
+        let numbers = EndpointNumbers::of(job.world, job.host);
+        let keepers = host.clients.iter().map(|client| {
+            let keeps = client.pool.clone()?;
+            Some(Keeper {
+                keeps,
+                has_workers: client.arrivals.has_workers(),
+                pools: vec![NONE; numbers.count() as usize],
+                by_return: VecDeque::new(),
+                idle: 0,
+                opened: 0,
+                asked: 0,
+            })
+        });
+        let destinations = job.world.destinations.iter().enumerate();
+        let mut servers: Vec<(u32, ServerKeeps)> = destinations
+            .filter_map(|(index, destination)| Some((numbers.first(index)?, destination.keeps)))
+            .collect();
+        servers.sort_by_key(|server| server.0);
+        Some(Self {
+            keepers: keepers.collect(),
+            servers,
+            pools: Vec::new(),
+            connections: Vec::new(),
+            vacant: Vec::new(),
+            requests: Vec::new(),
+            idle_requests: Vec::new(),
+            events: Calendar::new(4_096, SimDuration::from_secs(1)),
+            actions: VecDeque::new(),
+            dialing: VecDeque::new(),
+            now: SimTime::START,
+        })
+    }
+
+    /// Has client number `client` a pool?
+    #[inline]
+    pub(super) fn keeps(&self, client: u16) -> bool {
+        self.keepers[usize::from(client)].is_some()
+    }
+
+    /// Lets the workers of a client begin, each after the time that it thinks.
+    pub(super) fn begin(&mut self, client: u16, stream: &mut ClientStream) {
+        for _ in 0..stream.workers() {
+            let ready = SimTime::START + stream.think();
+            self.events.push(ready, Event::Worker(client));
+        }
+    }
+
+    /// What the machine is to be asked for next.
+    #[inline]
+    pub(super) fn action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Lets the next event happen that is due by `until`, if there is one.
+    #[inline]
+    pub(super) fn step(
+        &mut self,
+        until: SimTime,
+        streams: &mut [ClientStream],
+        observer: &mut impl Observer,
+    ) -> bool {
+        let Some((at, event)) = self.events.pop_due(until) else { return false };
+        self.now = at;
+        match event {
+            Event::Answered { connection, request } => {
+                self.answered(connection, request, streams, observer);
+            }
+            Event::Aborted { connection, request } => self.aborted(connection, request, observer),
+            Event::Back(connection) => self.back(connection, observer),
+            Event::GivenUp(connection) => {
+                self.not_connected(connection, Failure::Unanswered, observer);
+            }
+            Event::Idle(pool) => self.check_idle(pool, observer),
+            Event::Sweep(pool) => self.sweep(pool, observer),
+            Event::ServerIdle(pool) => self.check_server_idle(pool, observer),
+            Event::Waited { request, generation } => {
+                if self.is_waiting((request, generation)) {
+                    self.fail(request, Failure::Waited, observer);
+                }
+            }
+            Event::Worker(client) => {
+                self.ask(client, &mut streams[usize::from(client)], observer);
+            }
+        }
+        true
+    }
+
+    /// A worker makes its next request now.
+    fn ask(&mut self, client: u16, stream: &mut ClientStream, observer: &mut impl Observer) {
+        if let Some((attempt, think)) = stream.ask(self.now) {
+            self.arrive(client, attempt, think, observer);
+        }
+    }
+
+    /// A request is made.
+    #[inline]
+    pub(super) fn arrive(
+        &mut self,
+        client: u16,
+        attempt: Attempt,
+        think: SimDuration,
+        observer: &mut impl Observer,
+    ) {
+        self.now = attempt.at;
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let number = keeper.asked;
+        keeper.asked += 1;
+        observer.asked(attempt.at, client);
+        let new =
+            Request { attempt, number, think, begun: attempt.at, generation: 0, waits: false };
+        let request = match self.idle_requests.pop() {
+            Some(request) => {
+                let entry = &mut self.requests[request as usize];
+                *entry = Request { generation: entry.generation, ..new };
+                request
+            }
+            None => {
+                self.requests.push(new);
+                self.requests.len() as u32 - 1
+            }
+        };
+        let pool = self.pool(client, attempt.tuple.endpoint);
+        self.expire(pool, IdleCheck::Lazy, observer);
+        if self.serve_from_idle(pool, request, observer) {
+            return;
+        }
+        let (most, late, in_queue, in_all) = {
+            let keeps = &self.keeper(client).keeps;
+            let (in_queue, in_all) = (keeps.queue_timeout, keeps.request_timeout);
+            (keeps.max_connections, keeps.late_binding, in_queue, in_all)
+        };
+        let may_open = most.is_none_or(|most| self.pools[pool as usize].open < most);
+        if late || !may_open {
+            let entry = &mut self.requests[request as usize];
+            entry.waits = true;
+            let ticket = (request, entry.generation);
+            self.pools[pool as usize].queue.push_back(ticket);
+            let timeouts = in_queue.filter(|_| !may_open).into_iter().chain(in_all);
+            if let Some(timeout) = timeouts.min() {
+                let (request, generation) = ticket;
+                self.events.push(self.now + timeout, Event::Waited { request, generation });
+            }
+        }
+        if may_open {
+            self.dial(pool, request);
+        }
+    }
+
+    /// What became of the oldest connection that the machine was asked for.
+    pub(super) fn dialed(&mut self, became: Became, observer: &mut impl Observer) {
+        let connection = self.dialing.pop_front().expect("it was asked for");
+        let entry = &mut self.connections[connection as usize];
+        let Doing::Dialing { request, generation } = entry.doing else {
+            unreachable!("the machine was asked for it")
+        };
+        let (id, closes) = match became {
+            Became::Refused => {
+                return self.not_connected(connection, Failure::Refused, observer);
+            }
+            Became::Opened { connection, closes } => (connection, closes),
+        };
+        entry.id = id;
+        if !self.requests[request as usize].attempt.remote.answers() {
+            return self.events.push(closes, Event::GivenUp(connection));
+        }
+        self.connected(connection, (request, generation), observer);
+    }
+
+    /// A connection is established that was opened for this request.
+    fn connected(
+        &mut self,
+        connection: u32,
+        (request, generation): (u32, u32),
+        observer: &mut impl Observer,
+    ) {
+        let own = &self.requests[request as usize];
+        let late = self.keeper(own.attempt.client).keeps.late_binding;
+        if own.generation == generation && (own.waits || !late) {
+            return self.serve(connection, request);
+        }
+        // Somebody else's connection came back before: this one is for whoever waits, or for later.
+        self.connections[connection as usize].doing = Doing::Returning;
+        self.back(connection, observer);
+    }
+
+    /// A connection was opened for a request in vain; the request fails, if nothing else has served it.
+    fn not_connected(&mut self, connection: u32, why: Failure, observer: &mut impl Observer) {
+        let entry = &self.connections[connection as usize];
+        let Doing::Dialing { request, generation } = entry.doing else {
+            unreachable!("it was being opened")
+        };
+        let pool = entry.pool;
+        self.forget(connection);
+        let own = &self.requests[request as usize];
+        let late = self.keeper(own.attempt.client).keeps.late_binding;
+        if own.generation == generation && (own.waits || !late) {
+            self.fail(request, why, observer);
+        }
+        self.refill(pool, observer);
+    }
+
+    /// A request has its answer.
+    #[inline]
+    fn answered(
+        &mut self,
+        connection: u32,
+        request: u32,
+        streams: &mut [ClientStream],
+        observer: &mut impl Observer,
+    ) {
+        let Request { attempt, number, think, begun, .. } = self.requests[request as usize];
+        let client = attempt.client;
+        let keeper = self.keepers[usize::from(client)].as_ref().expect("it has a pool");
+        let (workers, turnaround) = (keeper.has_workers, keeper.keeps.turnaround);
+        let (lag, own_most) = (keeper.keeps.return_lag, keeper.keeps.requests_per_connection);
+        let entry = &mut self.connections[connection as usize];
+        let of_connection = (entry.id, entry.opened);
+        let Doing::Busy(carries) = entry.doing else { unreachable!("it carries a request") };
+        entry.carried += 1;
+        entry.ending = attempt.ending;
+        let server = self.pools[entry.pool as usize].server;
+        observer.served(&Served {
+            client,
+            request: number,
+            connection: of_connection.0,
+            opened: of_connection.1,
+            asked: attempt.at,
+            begun,
+            at: self.now,
+        });
+        let carried = entry.carried;
+        self.done_with(request);
+        let entry = &mut self.connections[connection as usize];
+        if carries > 1 {
+            entry.doing = Doing::Busy(carries - 1);
+            self.make_room(connection);
+        } else if server.requests_per_connection.is_some_and(|most| carried >= most) {
+            // Its last answer says `Connection: close`, and its FIN comes with it.
+            let pool = entry.pool;
+            self.close(connection, Ending::Server);
+            self.refill(pool, observer);
+        } else if own_most.is_some_and(|most| carried >= most) {
+            let (pool, ending) = (entry.pool, entry.ending);
+            self.close(connection, ending);
+            self.refill(pool, observer);
+        } else {
+            entry.doing = Doing::Returning;
+            if lag.is_zero() {
+                self.back(connection, observer);
+            } else {
+                self.events.push(self.now + lag, Event::Back(connection));
+            }
+        }
+        if workers {
+            let ready = self.now + turnaround + think;
+            if ready > self.now {
+                self.events.push(ready, Event::Worker(client));
+            } else {
+                // Who does not think asks again before anybody else does anything.
+                self.ask(client, &mut streams[usize::from(client)], observer);
+            }
+        }
+    }
+
+    /// A request took too long on its connection, which ends with it: the answer would meet no one.
+    fn aborted(&mut self, connection: u32, request: u32, observer: &mut impl Observer) {
+        self.fail(request, Failure::TimedOut, observer);
+        let entry = &mut self.connections[connection as usize];
+        let Doing::Busy(carries) = entry.doing else { unreachable!("it carries a request") };
+        if carries > 1 {
+            entry.doing = Doing::Busy(carries - 1);
+            return self.make_room(connection);
+        }
+        let pool = entry.pool;
+        self.close(connection, Ending::Reset);
+        self.refill(pool, observer);
+    }
+
+    /// A connection with several requests has lost one: who waits gets its room.
+    fn make_room(&mut self, connection: u32) {
+        let pool = self.connections[connection as usize].pool;
+        match self.next_waiting(pool) {
+            Some(request) => self.serve(connection, request),
+            None => {
+                let roomy = &mut self.pools[pool as usize].roomy;
+                if !roomy.contains(&connection) {
+                    roomy.push(connection);
+                }
+            }
+        }
+    }
+
+    /// A connection that carries nothing is handed on, kept or closed.
+    #[inline]
+    fn back(&mut self, connection: u32, observer: &mut impl Observer) {
+        let pool = self.connections[connection as usize].pool;
+        let client = self.pools[pool as usize].client;
+        let (counts, most) = {
+            let keeps = &self.keeper(client).keeps;
+            (keeps.counts, keeps.max_idle)
+        };
+        self.expire(pool, IdleCheck::Lazy, observer);
+        if counts == Counts::Idle
+            && let Some(request) = self.next_waiting(pool)
+        {
+            return self.serve(connection, request);
+        }
+        let is_last = |this: &Self| this.pools[pool as usize].idle.len();
+        let full = counts == Counts::Idle && most.is_some_and(|most| is_last(self) >= most);
+        let overflow = self.keeper(client).keeps.overflow;
+        if full && (overflow == Overflow::Returning || most == Some(0)) {
+            let ending = self.connections[connection as usize].ending;
+            self.close(connection, ending);
+            return self.refill(pool, observer);
+        }
+        self.rest(connection, observer);
+        let too_many = |this: &Self| match counts {
+            Counts::Idle => most.is_some_and(|most| is_last(this) > most),
+            Counts::All => most.is_some_and(|most| this.pools[pool as usize].open > most),
+        };
+        while too_many(self) {
+            let order = match overflow {
+                Overflow::Returning => Take::Last,
+                Overflow::Oldest => Take::Oldest,
+                Overflow::First => Take::First,
+            };
+            let Some(victim) = self.first_idle(pool, order) else { break };
+            self.close_idle(victim, observer);
+        }
+        self.keep_few_in_all(client, observer);
+        self.refill(pool, observer);
+    }
+
+    /// Closes the longest idle connections of all pools of a client until they are no more than it keeps.
+    fn keep_few_in_all(&mut self, client: u16, observer: &mut impl Observer) {
+        let Some(most) = self.keeper(client).keeps.max_idle_total else { return };
+        loop {
+            let connections = &self.connections;
+            let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+            while keeper.by_return.front().is_some_and(|&stamp| !is_idle(connections, stamp)) {
+                keeper.by_return.pop_front();
+            }
+            match keeper.by_return.front() {
+                Some(&stamp) if keeper.idle > most => self.close_idle(stamp.connection, observer),
+                _ => return,
+            }
+        }
+    }
+
+    /// Lets who waits in the queue have what there is: idle connections, or new ones where there is room.
+    fn refill(&mut self, pool: u32, observer: &mut impl Observer) {
+        let client = self.pools[pool as usize].client;
+        let (most, late) = {
+            let keeps = &self.keeper(client).keeps;
+            (keeps.max_connections, keeps.late_binding)
+        };
+        while let Some(request) = self.peek_waiting(pool) {
+            if self.first_usable(pool, observer).is_some() {
+                let request = self.next_waiting(pool).expect("it was there a moment ago");
+                self.serve_from_idle(pool, request, observer);
+                continue;
+            }
+            let Some(most) = most else { return };
+            if self.pools[pool as usize].open >= most {
+                return;
+            }
+            if late {
+                // Those at the head may have connections under way; one more for who has none.
+                let dialing = self.dials(pool);
+                let waiting: Vec<u32> = self.waiting(pool).collect();
+                let Some(&request) = waiting.get(dialing) else { return };
+                self.dial(pool, request);
+            } else {
+                self.next_waiting(pool);
+                self.dial(pool, request);
+            }
+        }
+    }
+
+    /// Connections of a pool that are being opened.
+    fn dials(&self, pool: u32) -> usize {
+        let dialing = |entry: &&Connection| {
+            entry.pool == pool && matches!(entry.doing, Doing::Dialing { .. })
+        };
+        self.connections.iter().filter(dialing).count()
+    }
+
+    fn waiting(&self, pool: u32) -> impl Iterator<Item = u32> + '_ {
+        let queue = self.pools[pool as usize].queue.iter();
+        queue.filter(|ticket| self.is_waiting(**ticket)).map(|ticket| ticket.0)
+    }
+
+    fn is_waiting(&self, (request, generation): (u32, u32)) -> bool {
+        let entry = &self.requests[request as usize];
+        entry.generation == generation && entry.waits
+    }
+
+    /// The request that has waited longest.
+    #[inline]
+    fn peek_waiting(&mut self, pool: u32) -> Option<u32> {
+        loop {
+            let &ticket = self.pools[pool as usize].queue.front()?;
+            if self.is_waiting(ticket) {
+                return Some(ticket.0);
+            }
+            self.pools[pool as usize].queue.pop_front();
+        }
+    }
+
+    /// The same, which waits no longer.
+    #[inline]
+    fn next_waiting(&mut self, pool: u32) -> Option<u32> {
+        let request = self.peek_waiting(pool)?;
+        self.pools[pool as usize].queue.pop_front();
+        self.requests[request as usize].waits = false;
+        Some(request)
+    }
+
+    /// Asks the machine for a connection.
+    fn dial(&mut self, pool: u32, request: u32) {
+        let Request { attempt, generation, .. } = self.requests[request as usize];
+        let keeper = self.keepers[usize::from(attempt.client)].as_mut().expect("it has a pool");
+        let new = Connection {
+            id: 0,
+            pool,
+            opened: keeper.opened,
+            carried: 0,
+            doing: Doing::Dialing { request, generation },
+            epoch: 0,
+            since: self.now,
+            ending: attempt.ending,
+            dead: false,
+        };
+        keeper.opened += 1;
+        let connection = match self.vacant.pop() {
+            Some(number) => {
+                let entry = &mut self.connections[number as usize];
+                *entry = Connection { epoch: entry.epoch, ..new };
+                number
+            }
+            None => {
+                self.connections.push(new);
+                self.connections.len() as u32 - 1
+            }
+        };
+        self.pools[pool as usize].open += 1;
+        self.dialing.push_back(connection);
+        // It has no end until it is closed.
+        let attempt = Attempt { at: self.now, ending: Ending::Never, ..attempt };
+        self.actions.push_back(Action::Open(attempt));
+    }
+
+    /// Puts a request on a connection that is there.
+    #[inline]
+    fn serve(&mut self, connection: u32, request: u32) {
+        let entry = &mut self.connections[connection as usize];
+        let carries = match entry.doing {
+            Doing::Busy(carries) => carries + 1,
+            _ => 1,
+        };
+        entry.doing = Doing::Busy(carries);
+        let pool = entry.pool;
+        let asked = &mut self.requests[request as usize];
+        (asked.begun, asked.waits) = (self.now, false);
+        let answered = self.now + asked.attempt.lifetime;
+        let (client, since) = (asked.attempt.client, asked.attempt.at);
+        let given_up = self.keeper(client).keeps.request_timeout.map(|timeout| since + timeout);
+        match given_up.filter(|&given_up| given_up < answered) {
+            None => self.events.push(answered, Event::Answered { connection, request }),
+            Some(at) => self.events.push(at, Event::Aborted { connection, request }),
+        }
+        let streams = self.keeper(client).keeps.streams;
+        if streams > 1 {
+            let roomy = &mut self.pools[pool as usize].roomy;
+            match (roomy.iter().position(|&known| known == connection), carries < streams) {
+                (None, true) => roomy.push(connection),
+                (Some(at), false) => drop(roomy.remove(at)),
+                _ => {}
+            }
+            if carries < streams
+                && let Some(request) = self.next_waiting(pool)
+            {
+                self.serve(connection, request);
+            }
+        }
+    }
+
+    /// Puts a request on an idle connection, or on one that has room, if there is any.
+    #[inline]
+    fn serve_from_idle(&mut self, pool: u32, request: u32, observer: &mut impl Observer) -> bool {
+        if let Some(&connection) = self.pools[pool as usize].roomy.first() {
+            self.serve(connection, request);
+            return true;
+        }
+        let Some(connection) = self.first_usable(pool, observer) else { return false };
+        self.wake(connection, observer);
+        self.serve(connection, request);
+        true
+    }
+
+    /// The idle connection that is taken next; what the server has closed and the client notices now is put
+    /// away.
+    #[inline]
+    fn first_usable(&mut self, pool: u32, observer: &mut impl Observer) -> Option<u32> {
+        let take = self.keeper(self.pools[pool as usize].client).keeps.take;
+        loop {
+            let connection = self.first_idle(pool, take)?;
+            if !self.connections[connection as usize].dead {
+                return Some(connection);
+            }
+            self.wake(connection, observer);
+            self.close(connection, Ending::Server);
+        }
+    }
+
+    #[inline]
+    fn first_idle(&mut self, pool: u32, order: Take) -> Option<u32> {
+        let connections = &self.connections;
+        let idle = &mut self.pools[pool as usize].idle;
+        idle.first(order, |stamp| is_idle(connections, stamp)).map(|stamp| stamp.connection)
+    }
+
+    /// A connection becomes idle.
+    #[inline]
+    fn rest(&mut self, connection: u32, observer: &mut impl Observer) {
+        let now = self.now;
+        let entry = &mut self.connections[connection as usize];
+        entry.doing = Doing::Idle;
+        entry.epoch += 1;
+        entry.since = now;
+        let (number, opened) = (entry.pool, entry.opened);
+        let stamp = Stamp { connection, epoch: entry.epoch };
+        let pool = &mut self.pools[number as usize];
+        let client = pool.client;
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let keeps = &keeper.keeps;
+        let ordered = keeps.take == Take::First || keeps.overflow == Overflow::First;
+        pool.idle.put(stamp, opened, ordered);
+        keeper.idle += 1;
+        if keeps.max_idle_total.is_some() {
+            keeper.by_return.push_back(stamp);
+        }
+        if let Some(timeout) = keeps.idle_timeout.filter(|_| !pool.timed[0]) {
+            let event = match keeps.idle_check {
+                IdleCheck::Lazy => None,
+                IdleCheck::Sweep => Some((now + timeout, Event::Sweep(number))),
+                IdleCheck::Timer => Some((now + timeout, Event::Idle(number))),
+                IdleCheck::WholeSecond => Some((whole_second(now) + timeout, Event::Idle(number))),
+            };
+            if let Some((due, event)) = event {
+                pool.timed[0] = true;
+                self.events.push(due.max(now), event);
+            }
+        }
+        if let Some(timeout) = pool.server.idle_timeout.filter(|_| !pool.timed[1]) {
+            pool.timed[1] = true;
+            self.events.push(now + timeout, Event::ServerIdle(number));
+        }
+        observer.idles(now, client, 1);
+    }
+
+    /// A connection is idle no more.
+    #[inline]
+    fn wake(&mut self, connection: u32, observer: &mut impl Observer) {
+        let entry = &mut self.connections[connection as usize];
+        entry.epoch += 1;
+        entry.doing = Doing::Returning;
+        let number = entry.pool;
+        let (connections, pool) = (&self.connections, &mut self.pools[number as usize]);
+        pool.idle.removed(|stamp| is_idle(connections, stamp));
+        let client = pool.client;
+        self.keepers[usize::from(client)].as_mut().expect("it has a pool").idle -= 1;
+        observer.idles(self.now, client, -1);
+    }
+
+    /// Closes an idle connection for the client's own reasons.
+    fn close_idle(&mut self, connection: u32, observer: &mut impl Observer) {
+        self.wake(connection, observer);
+        let entry = &self.connections[connection as usize];
+        let ending = if entry.dead { Ending::Server } else { entry.ending };
+        self.close(connection, ending);
+    }
+
+    /// Closes a connection that carries nothing and is not idle.
+    fn close(&mut self, connection: u32, ending: Ending) {
+        let id = self.connections[connection as usize].id;
+        self.actions.push_back(Action::Close(Close { at: self.now, connection: id, ending }));
+        self.forget(connection);
+    }
+
+    /// A connection is no more.
+    fn forget(&mut self, connection: u32) {
+        let entry = &mut self.connections[connection as usize];
+        entry.epoch += 1;
+        entry.doing = Doing::Gone;
+        let pool = &mut self.pools[entry.pool as usize];
+        pool.open -= 1;
+        if let Some(at) = pool.roomy.iter().position(|&known| known == connection) {
+            pool.roomy.remove(at);
+        }
+        self.vacant.push(connection);
+    }
+
+    /// A request will never be served.
+    fn fail(&mut self, request: u32, failure: Failure, observer: &mut impl Observer) {
+        let Request { attempt, number, think, .. } = self.requests[request as usize];
+        let client = attempt.client;
+        observer.failed(&Failed {
+            client,
+            request: number,
+            asked: attempt.at,
+            at: self.now,
+            failure,
+        });
+        self.done_with(request);
+        if self.keeper(client).has_workers {
+            let pause = ClientStream::after_refusal(think);
+            self.events.push(self.now + pause, Event::Worker(client));
+        }
+    }
+
+    fn done_with(&mut self, request: u32) {
+        let entry = &mut self.requests[request as usize];
+        entry.generation += 1;
+        entry.waits = false;
+        self.idle_requests.push(request);
+    }
+
+    /// Closes idle connections that have reached the client's time-out, where that is looked at so.
+    #[inline]
+    fn expire(&mut self, pool: u32, check: IdleCheck, observer: &mut impl Observer) {
+        let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
+        let Some(timeout) = keeps.idle_timeout.filter(|_| keeps.idle_check == check) else {
+            return;
+        };
+        while let Some(connection) = self.first_idle(pool, Take::Oldest) {
+            if self.connections[connection as usize].since + timeout > self.now {
+                return;
+            }
+            self.close_idle(connection, observer);
+        }
+    }
+
+    /// The time-out of the longest idle connection, at the latest now.
+    fn check_idle(&mut self, pool: u32, observer: &mut impl Observer) {
+        self.pools[pool as usize].timed[0] = false;
+        let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
+        let (timeout, check) = (keeps.idle_timeout.expect("it is timed"), keeps.idle_check);
+        while let Some(connection) = self.first_idle(pool, Take::Oldest) {
+            let since = self.connections[connection as usize].since;
+            let from = if check == IdleCheck::WholeSecond { whole_second(since) } else { since };
+            let due = from + timeout;
+            if due > self.now {
+                self.pools[pool as usize].timed[0] = true;
+                return self.events.push(due, Event::Idle(pool));
+            }
+            self.close_idle(connection, observer);
+        }
+    }
+
+    fn sweep(&mut self, pool: u32, observer: &mut impl Observer) {
+        self.pools[pool as usize].timed[0] = false;
+        self.expire(pool, IdleCheck::Sweep, observer);
+        let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
+        let timeout = keeps.idle_timeout.expect("it is timed");
+        if self.pools[pool as usize].idle.len() > 0 {
+            self.pools[pool as usize].timed[0] = true;
+            self.events.push(self.now + timeout, Event::Sweep(pool));
+        }
+    }
+
+    /// The server closes what has been idle for its own time-out.
+    fn check_server_idle(&mut self, pool: u32, observer: &mut impl Observer) {
+        self.pools[pool as usize].timed[1] = false;
+        let timeout = self.pools[pool as usize].server.idle_timeout.expect("it is timed");
+        let notices = self.keeper(self.pools[pool as usize].client).keeps.notices;
+        if notices == Notices::OnUse {
+            return self.close_unnoticed(pool, timeout);
+        }
+        while let Some(connection) = self.first_idle(pool, Take::Oldest) {
+            let due = self.connections[connection as usize].since + timeout;
+            if due > self.now {
+                self.pools[pool as usize].timed[1] = true;
+                return self.events.push(due, Event::ServerIdle(pool));
+            }
+            self.wake(connection, observer);
+            self.close(connection, Ending::Server);
+        }
+    }
+
+    /// The same, and the client does not notice.
+    fn close_unnoticed(&mut self, pool: u32, timeout: SimDuration) {
+        let mut next = SimTime::FAR_FUTURE;
+        for entry in &mut self.connections {
+            if entry.pool == pool && entry.doing == Doing::Idle && !entry.dead {
+                let due = entry.since + timeout;
+                entry.dead = due <= self.now;
+                next = if entry.dead { next } else { next.min(due) };
+            }
+        }
+        if next < SimTime::FAR_FUTURE {
+            self.pools[pool as usize].timed[1] = true;
+            self.events.push(next, Event::ServerIdle(pool));
+        }
+    }
+
+    #[inline]
+    fn keeper(&self, client: u16) -> &Keeper {
+        self.keepers[usize::from(client)].as_ref().expect("it has a pool")
+    }
+
+    /// The pool of a client's connections to an endpoint.
+    #[inline]
+    fn pool(&mut self, client: u16, endpoint: u32) -> u32 {
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let known = &mut keeper.pools[endpoint as usize];
+        if *known == NONE {
+            *known = self.pools.len() as u32;
+            let after = self.servers.partition_point(|server| server.0 <= endpoint);
+            self.pools.push(Pool {
+                client,
+                server: self.servers[after - 1].1,
+                idle: Idle::default(),
+                open: 0,
+                roomy: Vec::new(),
+                queue: VecDeque::new(),
+                timed: [false; 2],
+            });
+        }
+        *known
+    }
+}
+
+fn is_idle(connections: &[Connection], stamp: Stamp) -> bool {
+    connections[stamp.connection as usize].epoch == stamp.epoch
+}
+
+/// The whole second below.
+fn whole_second(at: SimTime) -> SimTime {
+    SimTime::from_nanos(at.as_nanos() / NANOS_PER_SECOND * NANOS_PER_SECOND)
+}
