@@ -47,6 +47,24 @@ fn shared_ports(c: &mut Criterion) {
     group.finish();
 }
 
+/// What does a request cost over connections that are kept, and with a pool too small for it?
+fn requests(c: &mut Criterion) {
+    const SECS: u64 = 500;
+    let mut group = c.benchmark_group("requests over a pool");
+    group.sample_size(20);
+    for (name, world) in
+        [("all kept", workloads::requests(1_000)), ("2 kept", workloads::requests(2))]
+    {
+        let made = |world: &World| {
+            let outcome = replicate(world, &workloads::settings(SECS), &Unwatched);
+            outcome.expect("not stopped").whole.requests.expect("it makes requests").made
+        };
+        group.throughput(Throughput::Elements(made(&world)));
+        group.bench_function(name, |b| b.iter(|| made(&world)));
+    }
+    group.finish();
+}
+
 /// What do many hosts with many destinations cost, one after the other?
 fn many_hosts(c: &mut Criterion) {
     const SECS: u64 = 120;
@@ -66,5 +84,5 @@ fn many_hosts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, one_host, shared_ports, many_hosts);
+criterion_group!(benches, one_host, shared_ports, requests, many_hosts);
 criterion_main!(benches);

@@ -1,5 +1,5 @@
-//! Runs one workload once, for a profiler: `workload w1|w2|overload|capped|mixed|w3 SECONDS
-//! [HOSTS]`.
+//! Runs one workload once, for a profiler: `workload w1|w2|overload|capped|mixed|w3|requests
+//! SECONDS [HOSTS, or idle connections kept]`.
 //!
 //! Instructions a connection are the difference of two run lengths:
 //! `valgrind --tool=callgrind target/release/examples/workload w1 2000`, then 4000.
@@ -23,8 +23,11 @@ fn main() {
         Some("overload") => workloads::overload(),
         Some("capped") => workloads::capped(),
         Some("mixed") => workloads::mixed(),
+        Some("requests") => workloads::requests(number(2, 1_000) as u32),
         Some("w3") => workloads::w3(number(2, 1_000) as u32),
-        _ => panic!("say w1, w2, overload, capped, mixed or w3, then seconds, then hosts"),
+        _ => panic!(
+            "say w1, w2, overload, capped, mixed, w3 or requests, then seconds, then a number"
+        ),
     };
     let begin = Instant::now();
     let outcome = replicate(&world, &workloads::settings(number(1, 600)), &Unwatched)

@@ -10,10 +10,11 @@
 //! * Mixed: W1 with half of its connections from `bind()` to port 0, whose ports sockets share.
 //! * W3: 1,000 hosts of 28,232 ports, each towards 100 destinations, 400/s a host, lognormal
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
+//! * Requests: 2,000 a second of 80 ms on average over a pool, all connections kept or two of them.
 
 use portsim::model::{
-    Binds, Client, Destination, Distribution, Host, PortRange, Replications, RunSettings, Start,
-    TimerGrid, World,
+    Binds, Client, Destination, Distribution, Host, KeepAlive, PortRange, Replications,
+    RunSettings, Start, TimerGrid, World,
 };
 use portsim::units::SimDuration;
 
@@ -56,6 +57,16 @@ pub fn mixed() -> World {
     let binds =
         Client { name: "binds".into(), binds: Binds::Bind, ..world.hosts[0].clients[0].clone() };
     world.hosts[0].clients.push(binds);
+    world
+}
+
+/// 2,000 requests a second of 80 ms on average, over connections of which `keeps` may be idle.
+pub fn requests(keeps: u32) -> World {
+    let pool = KeepAlive { max_idle: Some(keeps), ..KeepAlive::default() };
+    let service = Distribution::Exponential { mean: SimDuration::from_millis(80) };
+    let mut world = world(1, PortRange::IANA_DYNAMIC, 1, 2_000.0, service);
+    world.hosts[0].time_wait = SimDuration::from_secs(1);
+    world.hosts[0].clients[0].pool = Some(pool);
     world
 }
 
