@@ -341,7 +341,10 @@ impl Observer for Reporter<'_> {
 
 /// What one host can carry.
 fn ground(world: &World, index: usize, host: &Host) -> Ground {
-    ground_towards(host, EndpointNumbers::of(world, index).count())
+    let asks = |client: &Client| [client.pool.is_some(), client.retries.is_some()];
+    let each = host.clients.iter().map(asks);
+    let asks = each.fold([false; 2], |sum, one| [0, 1].map(|which| sum[which] || one[which]));
+    Ground { asks, ..ground_towards(host, EndpointNumbers::of(world, index).count()) }
 }
 
 /// What one client of `host` could have, were it alone there.
@@ -349,7 +352,8 @@ fn client_ground(world: &World, host: &Host, client: &Client) -> Ground {
     let reaches = |index: usize| client.targets.iter().any(|target| target.destination == index);
     let destinations = world.destinations.iter().enumerate().filter(|(index, _)| reaches(*index));
     let endpoints = destinations.map(|(_, destination)| destination.endpoints).sum();
-    ground_towards(&alone(host, client), endpoints)
+    let asks = [client.pool.is_some(), client.retries.is_some()];
+    Ground { asks, ..ground_towards(&alone(host, client), endpoints) }
 }
 
 /// `host` with nothing on it but where `client` takes its ports from.
@@ -389,6 +393,7 @@ fn ground_towards(host: &Host, endpoints: u32) -> Ground {
         num_ephemeral: usable,
         capacity: most_connections(host, plan) * machines,
         pools: u64::from(plan.pools()) * machines,
+        asks: [false; 2],
     }
 }
 

@@ -127,3 +127,48 @@ fn rounds_open_all_and_then_those_that_were_not_kept() {
     let outcome = scenario.run().expect("it runs");
     assert_eq!(outcome.whole.attempts, 10 + 9 * 8);
 }
+
+/// What a run of `retries` on ten ports comes to, of which attempts hold all for good: figures by name.
+fn on_a_full_range(retries: &str) -> portsim::Outcome {
+    let text = format!(
+        r#"[run]
+        duration = "100 s"
+        replications = 1
+        [host.full]
+        ports = "40000-40009"
+        [client.holder]
+        arrivals = {{ process = "batches", every = "1000 s", size = 10 }}
+        lifetime = "1000 s"
+        [client.app]
+        arrivals = {{ process = "constant", rate = "10 / s" }}
+        lifetime = "1 s"
+        retries = {{ {retries} }}"#
+    );
+    parse("full", "full.toml", &text, &[]).expect("it is sound").run().expect("it runs")
+}
+
+#[test]
+fn every_try_is_made_where_all_are_refused() {
+    let outcome = on_a_full_range("attempts = 4, backoff = \"10 ms\", factor = 3.0");
+    let app = outcome.clients.iter().find(|client| client.name == "app").expect("it is there");
+    let requests = app.figures.requests.as_ref().expect("it tries again");
+    // The last try of each comes 130 ms after the first one; that of the last attempt would come after the end.
+    assert_eq!((requests.made, requests.failed, requests.retried), (1_000, 999, 3_000));
+    assert_eq!(app.figures.blocked, 3_999);
+}
+
+#[test]
+fn a_deadline_a_budget_and_a_stop_end_retries() {
+    let made = |retries: &str| {
+        let outcome = on_a_full_range(retries);
+        let app = outcome.clients.into_iter().find(|client| client.name == "app");
+        let requests = app.and_then(|client| client.figures.requests).expect("it tries again");
+        (requests.made, requests.retried)
+    };
+    // At 100 ms and 300 ms, and not at 700 ms; of the last attempt the second after the end.
+    assert_eq!(made("attempts = 9, backoff = \"100 ms\", deadline = \"500 ms\"").1, 1_999);
+    // A fifth of the first tries, and none before it is saved up.
+    assert_eq!(made("attempts = 9, backoff = \"1 ms\", budget = \"20 %\"").1, 200);
+    assert_eq!(made("attempts = 9, backoff = \"1 s\", stop_after = 1"), (1, 0));
+    assert_eq!(made("attempts = 2, backoff = \"0 s\", stop_after = 7"), (4, 3));
+}

@@ -85,19 +85,20 @@ impl ClientStream {
         }
     }
 
-    /// What a worker asks for at `at`, and how long it thinks after that; nothing when all that was recorded
-    /// has been asked for.
-    pub fn ask(&mut self, at: SimTime) -> Option<(Attempt, SimDuration)> {
+    /// What a worker asks for at `at`, the time between its two FINs, and how long it thinks after that; nothing
+    /// when all that was recorded has been asked for.
+    pub fn ask(&mut self, at: SimTime) -> Option<(Attempt, SimDuration, SimDuration)> {
         if self.made == self.batch.attempts.len() {
             self.draw(true);
         }
         let attempt = Attempt { at, ..*self.batch.attempts.get(self.made)? };
+        let second_fin = self.batch.second_fins.get(self.made).copied();
         self.made += 1;
         let think = match &mut self.arrivals {
             Source::Loop(recorded) => recorded.think(),
             _ => self.think(),
         };
-        Some((attempt, think))
+        Some((attempt, second_fin.unwrap_or(SimDuration::ZERO), think))
     }
 
     /// How long a worker waits that was refused and thinks for `think`: else it would try again at the same

@@ -143,10 +143,10 @@ impl Clients {
         let before_end = SimTime::from_nanos(end.as_nanos().saturating_sub(1));
         while into.closes.len() < BATCH {
             match requests.action() {
-                Some(Action::Open(attempt)) => {
+                Some(Action::Open(attempt, second_fin)) => {
                     into.attempts.push(attempt);
                     if self.has_second_fins {
-                        into.second_fins.push(SimDuration::ZERO);
+                        into.second_fins.push(second_fin);
                     }
                     return;
                 }
@@ -169,10 +169,10 @@ impl Clients {
                 return;
             }
             let stream = &mut self.clients[usize::from(client)];
-            let (attempt, _) = stream.next_attempt().expect("its time is known");
+            let (attempt, second_fin) = stream.next_attempt().expect("its time is known");
             let next = stream.peek();
             self.heads.extend(next.map(|at| Reverse((at, client))));
-            requests.arrive(client, attempt, SimDuration::ZERO, observer);
+            requests.arrive(client, attempt, [second_fin, SimDuration::ZERO], observer);
         }
     }
 }

@@ -48,6 +48,11 @@ pub trait Observer {
         let _ = served;
     }
 
+    /// A request, or an attempt of a client that tries again, has failed and will be tried again.
+    fn retried(&mut self, at: SimTime, client: u16) {
+        let _ = (at, client);
+    }
+
     /// A request will never have one.
     fn failed(&mut self, failed: &Failed) {
         let _ = failed;
@@ -210,6 +215,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.served(served);
     }
 
+    fn retried(&mut self, at: SimTime, client: u16) {
+        self.0.retried(at, client);
+        self.1.retried(at, client);
+    }
+
     fn failed(&mut self, failed: &Failed) {
         self.0.failed(failed);
         self.1.failed(failed);
@@ -265,6 +275,10 @@ impl<O: Observer> Observer for &mut O {
     #[inline(always)]
     fn served(&mut self, served: &Served) {
         (**self).served(served);
+    }
+
+    fn retried(&mut self, at: SimTime, client: u16) {
+        (**self).retried(at, client);
     }
 
     fn failed(&mut self, failed: &Failed) {

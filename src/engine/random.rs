@@ -33,6 +33,8 @@ pub enum Purpose {
     Start = 7,
     /// How long after the first FIN the second comes.
     SecondFins = 8,
+    /// How long programs wait before they try again.
+    Retries = 9,
 }
 
 /// The streams of one machine in one replication.

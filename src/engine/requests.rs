@@ -6,23 +6,27 @@
 
 use std::collections::VecDeque;
 
+use rand::rngs::Xoshiro256PlusPlus;
+
 use super::batch::{Became, Close};
 use super::calendar::Calendar;
 use super::client::ClientStream;
 use super::idle::{Idle, Stamp};
 use super::observe::{Failed, Failure, Observer, Served};
+use super::random::Purpose;
+use super::sample::unit;
 use super::target::EndpointNumbers;
 use crate::model::{
-    Attempt, ConnectionId, Counts, Ending, IdleCheck, KeepAlive, Notices, Overflow, ServerKeeps,
-    Take,
+    Attempt, Client, ConnectionId, Counts, Ending, IdleCheck, KeepAlive, Notices, Overflow,
+    Retries, ServerKeeps, Take,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
 /// What is asked of the machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
-    /// To open a connection.
-    Open(Attempt),
+    /// To open a connection, with the time between its two FINs.
+    Open(Attempt, SimDuration),
     /// To close one.
     Close(Close),
 }
@@ -48,6 +52,10 @@ enum Event {
     Waited { request: u32, generation: u32 },
     /// A worker asks again.
     Worker(u16),
+    /// A request is tried again.
+    Retry { request: u32, generation: u32 },
+    /// An attempt for a connection of its own that nobody answers is given up.
+    Silent { request: u32, generation: u32 },
 }
 
 /// What a connection is doing.
@@ -89,10 +97,23 @@ struct Request {
     /// It counts as an attempt to the machine when a connection is opened for it.
     attempt: Attempt,
     number: u64,
+    second_fin: SimDuration,
     think: SimDuration,
+    /// When it was tried last, and how often it was.
+    tried: SimTime,
+    tries: u32,
     begun: SimTime,
     generation: u32,
     waits: bool,
+}
+
+/// What the machine was asked for.
+#[derive(Clone, Copy, Debug)]
+enum Dial {
+    /// A connection of a pool.
+    Kept(u32),
+    /// A connection of its own for this request.
+    Alone { request: u32, generation: u32 },
 }
 
 /// The connections to one endpoint.
@@ -110,10 +131,18 @@ struct Pool {
     timed: [bool; 2],
 }
 
-/// A client that keeps connections.
+/// A client that keeps connections, or tries again.
 #[derive(Clone, Debug)]
 struct Keeper {
     keeps: KeepAlive,
+    /// Does it keep any? Else each request is for a connection of its own.
+    pooled: bool,
+    retries: Option<Retries>,
+    rng: Xoshiro256PlusPlus,
+    /// Tries again that its budget has saved up.
+    saved: f64,
+    /// Failures so far.
+    failures: u32,
     has_workers: bool,
     /// Number of the pool of each endpoint; `NONE` until it is used.
     pools: Vec<u32>,
@@ -141,8 +170,8 @@ pub(super) struct Requests {
     idle_requests: Vec<u32>,
     events: Calendar<Event>,
     actions: VecDeque<Action>,
-    /// The connections for which the machine has been asked and has not answered.
-    dialing: VecDeque<u32>,
+    /// What the machine has been asked for and has not answered.
+    dialing: VecDeque<Dial>,
     now: SimTime,
 }
 
@@ -150,14 +179,22 @@ impl Requests {
     /// The pools of the clients on the machine of `job`, if any has one.
     pub(super) fn new(job: super::Job<'_>) -> Option<Self> {
         let host = job.host();
-        if host.clients.iter().all(|client| client.pool.is_none()) {
+        let plain = |client: &Client| client.pool.is_none() && client.retries.is_none();
+        if host.clients.iter().all(plain) {
             return None;
         }
         let numbers = EndpointNumbers::of(job.world, job.host);
         let keepers = host.clients.iter().map(|client| {
-            let keeps = client.pool.clone()?;
+            if plain(client) {
+                return None;
+            }
             Some(Keeper {
-                keeps,
+                keeps: client.pool.clone().unwrap_or_default(),
+                pooled: client.pool.is_some(),
+                retries: client.retries.clone(),
+                rng: job.streams().of_client(&client.name, Purpose::Retries),
+                saved: 0.0,
+                failures: 0,
                 has_workers: client.arrivals.has_workers(),
                 pools: vec![NONE; numbers.count() as usize],
                 by_return: VecDeque::new(),
@@ -233,6 +270,16 @@ impl Requests {
                     self.fail(request, Failure::Waited, observer);
                 }
             }
+            Event::Retry { request, generation } => {
+                if self.requests[request as usize].generation == generation {
+                    self.try_it(request, observer);
+                }
+            }
+            Event::Silent { request, generation } => {
+                if self.requests[request as usize].generation == generation {
+                    self.fail(request, Failure::Unanswered, observer);
+                }
+            }
             Event::Worker(client) => {
                 self.ask(client, &mut streams[usize::from(client)], observer);
             }
@@ -242,8 +289,8 @@ impl Requests {
 
     /// A worker makes its next request now.
     fn ask(&mut self, client: u16, stream: &mut ClientStream, observer: &mut impl Observer) {
-        if let Some((attempt, think)) = stream.ask(self.now) {
-            self.arrive(client, attempt, think, observer);
+        if let Some((attempt, second_fin, think)) = stream.ask(self.now) {
+            self.arrive(client, attempt, [second_fin, think], observer);
         }
     }
 
@@ -253,16 +300,25 @@ impl Requests {
         &mut self,
         client: u16,
         attempt: Attempt,
-        think: SimDuration,
+        [second_fin, think]: [SimDuration; 2],
         observer: &mut impl Observer,
     ) {
         self.now = attempt.at;
-        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it is one of these");
+        if let Some(retries) = &keeper.retries {
+            if retries.stop_after.is_some_and(|most| keeper.failures >= most) {
+                return;
+            }
+            let more = retries.budget.unwrap_or(0.0);
+            keeper.saved = (keeper.saved + more).min(Retries::SAVED);
+        }
         let number = keeper.asked;
         keeper.asked += 1;
         observer.asked(attempt.at, client);
+        let (begun, tried, tries) = (attempt.at, attempt.at, 0);
+        let (generation, waits) = (0, false);
         let new =
-            Request { attempt, number, think, begun: attempt.at, generation: 0, waits: false };
+            Request { attempt, number, second_fin, think, tried, tries, begun, generation, waits };
         let request = match self.idle_requests.pop() {
             Some(request) => {
                 let entry = &mut self.requests[request as usize];
@@ -274,6 +330,23 @@ impl Requests {
                 self.requests.len() as u32 - 1
             }
         };
+        self.try_it(request, observer);
+    }
+
+    /// Looks for a connection for a request.
+    #[inline]
+    fn try_it(&mut self, request: u32, observer: &mut impl Observer) {
+        let now = self.now;
+        let entry = &mut self.requests[request as usize];
+        entry.tried = now;
+        entry.tries += 1;
+        let (attempt, second_fin, generation) = (entry.attempt, entry.second_fin, entry.generation);
+        let client = attempt.client;
+        if !self.keeper(client).pooled {
+            self.dialing.push_back(Dial::Alone { request, generation });
+            let attempt = Attempt { at: now, ..attempt };
+            return self.actions.push_back(Action::Open(attempt, second_fin));
+        }
         let pool = self.pool(client, attempt.tuple.endpoint);
         self.expire(pool, IdleCheck::Lazy, observer);
         if self.serve_from_idle(pool, request, observer) {
@@ -293,7 +366,7 @@ impl Requests {
             let timeouts = in_queue.filter(|_| !may_open).into_iter().chain(in_all);
             if let Some(timeout) = timeouts.min() {
                 let (request, generation) = ticket;
-                self.events.push(self.now + timeout, Event::Waited { request, generation });
+                self.events.push(now + timeout, Event::Waited { request, generation });
             }
         }
         if may_open {
@@ -303,7 +376,12 @@ impl Requests {
 
     /// What became of the oldest connection that the machine was asked for.
     pub(super) fn dialed(&mut self, became: Became, observer: &mut impl Observer) {
-        let connection = self.dialing.pop_front().expect("it was asked for");
+        let connection = match self.dialing.pop_front().expect("it was asked for") {
+            Dial::Kept(connection) => connection,
+            Dial::Alone { request, generation } => {
+                return self.alone(request, generation, became, observer);
+            }
+        };
         let entry = &mut self.connections[connection as usize];
         let Doing::Dialing { request, generation } = entry.doing else {
             unreachable!("the machine was asked for it")
@@ -319,6 +397,29 @@ impl Requests {
             return self.events.push(closes, Event::GivenUp(connection));
         }
         self.connected(connection, (request, generation), observer);
+    }
+
+    /// What became of an attempt for a connection of its own.
+    fn alone(
+        &mut self,
+        request: u32,
+        generation: u32,
+        became: Became,
+        observer: &mut impl Observer,
+    ) {
+        let Request { attempt, think, .. } = self.requests[request as usize];
+        match became {
+            Became::Refused => self.fail(request, Failure::Refused, observer),
+            Became::Opened { closes, .. } if !attempt.remote.answers() => {
+                self.events.push(closes, Event::Silent { request, generation });
+            }
+            Became::Opened { closes, .. } => {
+                if self.keeper(attempt.client).has_workers {
+                    self.events.push(closes + think, Event::Worker(attempt.client));
+                }
+                self.done_with(request);
+            }
+        }
     }
 
     /// A connection is established that was opened for this request.
@@ -365,7 +466,7 @@ impl Requests {
     ) {
         let Request { attempt, number, think, begun, .. } = self.requests[request as usize];
         let client = attempt.client;
-        let keeper = self.keepers[usize::from(client)].as_ref().expect("it has a pool");
+        let keeper = self.keepers[usize::from(client)].as_ref().expect("it is one of these");
         let (workers, turnaround) = (keeper.has_workers, keeper.keeps.turnaround);
         let (lag, own_most) = (keeper.keeps.return_lag, keeper.keeps.requests_per_connection);
         let entry = &mut self.connections[connection as usize];
@@ -491,7 +592,7 @@ impl Requests {
         let Some(most) = self.keeper(client).keeps.max_idle_total else { return };
         loop {
             let connections = &self.connections;
-            let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+            let keeper = self.keepers[usize::from(client)].as_mut().expect("it is one of these");
             while keeper.by_return.front().is_some_and(|&stamp| !is_idle(connections, stamp)) {
                 keeper.by_return.pop_front();
             }
@@ -574,7 +675,8 @@ impl Requests {
     /// Asks the machine for a connection.
     fn dial(&mut self, pool: u32, request: u32) {
         let Request { attempt, generation, .. } = self.requests[request as usize];
-        let keeper = self.keepers[usize::from(attempt.client)].as_mut().expect("it has a pool");
+        let keeper =
+            self.keepers[usize::from(attempt.client)].as_mut().expect("it is one of these");
         let new = Connection {
             id: 0,
             pool,
@@ -599,10 +701,10 @@ impl Requests {
             }
         };
         self.pools[pool as usize].open += 1;
-        self.dialing.push_back(connection);
+        self.dialing.push_back(Dial::Kept(connection));
         // It has no end until it is closed.
         let attempt = Attempt { at: self.now, ending: Ending::Never, ..attempt };
-        self.actions.push_back(Action::Open(attempt));
+        self.actions.push_back(Action::Open(attempt, SimDuration::ZERO));
     }
 
     /// Puts a request on a connection that is there.
@@ -618,7 +720,7 @@ impl Requests {
         let asked = &mut self.requests[request as usize];
         (asked.begun, asked.waits) = (self.now, false);
         let answered = self.now + asked.attempt.lifetime;
-        let (client, since) = (asked.attempt.client, asked.attempt.at);
+        let (client, since) = (asked.attempt.client, asked.tried);
         let given_up = self.keeper(client).keeps.request_timeout.map(|timeout| since + timeout);
         match given_up.filter(|&given_up| given_up < answered) {
             None => self.events.push(answered, Event::Answered { connection, request }),
@@ -687,7 +789,7 @@ impl Requests {
         let stamp = Stamp { connection, epoch: entry.epoch };
         let pool = &mut self.pools[number as usize];
         let client = pool.client;
-        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it is one of these");
         let keeps = &keeper.keeps;
         let ordered = keeps.take == Take::First || keeps.overflow == Overflow::First;
         pool.idle.put(stamp, opened, ordered);
@@ -724,7 +826,7 @@ impl Requests {
         let (connections, pool) = (&self.connections, &mut self.pools[number as usize]);
         pool.idle.removed(|stamp| is_idle(connections, stamp));
         let client = pool.client;
-        self.keepers[usize::from(client)].as_mut().expect("it has a pool").idle -= 1;
+        self.keepers[usize::from(client)].as_mut().expect("it is one of these").idle -= 1;
         observer.idles(self.now, client, -1);
     }
 
@@ -758,8 +860,17 @@ impl Requests {
 
     /// A request will never be served.
     fn fail(&mut self, request: u32, failure: Failure, observer: &mut impl Observer) {
-        let Request { attempt, number, think, .. } = self.requests[request as usize];
+        let Request { attempt, number, think, tries, .. } = self.requests[request as usize];
         let client = attempt.client;
+        if let Some(delay) = self.next_try(client, tries, attempt.at) {
+            observer.retried(self.now, client);
+            let entry = &mut self.requests[request as usize];
+            // Nothing that it was asked for counts for it any more.
+            entry.generation += 1;
+            entry.waits = false;
+            let generation = entry.generation;
+            return self.events.push(self.now + delay, Event::Retry { request, generation });
+        }
         observer.failed(&Failed {
             client,
             request: number,
@@ -772,6 +883,34 @@ impl Requests {
             let pause = ClientStream::after_refusal(think);
             self.events.push(self.now + pause, Event::Worker(client));
         }
+    }
+
+    /// How long after a failure it is tried again, if it is.
+    fn next_try(&mut self, client: u16, tries: u32, since: SimTime) -> Option<SimDuration> {
+        let now = self.now;
+        let keeper = self.keepers[usize::from(client)].as_mut()?;
+        let retries = keeper.retries.as_ref()?;
+        keeper.failures = keeper.failures.saturating_add(1);
+        let stops = retries.stop_after.is_some_and(|most| keeper.failures >= most);
+        if stops || tries >= retries.attempts {
+            return None;
+        }
+        let delay = match retries.jitter {
+            0.0 => retries.delay(tries, 0.0),
+            _ => retries.delay(tries, unit(&mut keeper.rng)),
+        };
+        // Else a refusal would be tried again at the same instant, without end.
+        let delay = ClientStream::after_refusal(delay);
+        if retries.deadline.is_some_and(|deadline| now + delay > since + deadline) {
+            return None;
+        }
+        if retries.budget.is_some() {
+            if keeper.saved < 1.0 {
+                return None;
+            }
+            keeper.saved -= 1.0;
+        }
+        Some(delay)
     }
 
     fn done_with(&mut self, request: u32) {
@@ -861,13 +1000,13 @@ impl Requests {
 
     #[inline]
     fn keeper(&self, client: u16) -> &Keeper {
-        self.keepers[usize::from(client)].as_ref().expect("it has a pool")
+        self.keepers[usize::from(client)].as_ref().expect("it is one of these")
     }
 
     /// The pool of a client's connections to an endpoint.
     #[inline]
     fn pool(&mut self, client: u16, endpoint: u32) -> u32 {
-        let keeper = self.keepers[usize::from(client)].as_mut().expect("it has a pool");
+        let keeper = self.keepers[usize::from(client)].as_mut().expect("it is one of these");
         let known = &mut keeper.pools[endpoint as usize];
         if *known == NONE {
             *known = self.pools.len() as u32;

@@ -242,6 +242,11 @@ impl Observer for Statistics<'_> {
         }
     }
 
+    fn retried(&mut self, at: SimTime, client: u16) {
+        let steady = u64::from(self.window.is_steady(at));
+        self.tally.clients[usize::from(client)].requests.retried += steady;
+    }
+
     fn failed(&mut self, failed: &Failed) {
         let steady = u64::from(self.window.is_steady(failed.asked));
         self.tally.clients[usize::from(failed.client)].requests.failed += steady;

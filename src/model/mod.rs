@@ -12,6 +12,7 @@ mod limit;
 mod numbering;
 mod pools;
 mod range;
+mod retries;
 mod selection;
 mod server_waits;
 mod settings;
@@ -31,6 +32,7 @@ pub use limit::{
 };
 pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
+pub use retries::Retries;
 pub use selection::{Choice, Sight, below, mix};
 pub use settings::{Replications, RunSettings, Start};
 pub use sockets::{SocketTicket, Sockets};

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::keep_alive::{KeepAlive, ServerKeeps};
+use super::retries::Retries;
 use super::tcp::{SearchCost, SocketOptions, TcpSettings};
 use super::timer::TimerGrid;
 use super::{PortRange, PortSet};
@@ -165,6 +166,8 @@ pub struct Client {
     /// How its connections are kept for several requests. Then `arrivals` are those of requests, and `lifetime`
     /// is how long one of them takes on its connection. `None`: each attempt is for a connection of its own.
     pub pool: Option<KeepAlive>,
+    /// What it does with attempts, or requests, that fail; `None`: nothing.
+    pub retries: Option<Retries>,
 }
 
 impl Client {
@@ -185,6 +188,7 @@ impl Client {
             binds: Binds::Connect,
             socket: SocketOptions::default(),
             pool: None,
+            retries: None,
         }
     }
 

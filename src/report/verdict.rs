@@ -42,12 +42,22 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
 /// How many connections requests open, and how many requests fail.
 fn requests(limit: &LimitFigures) -> String {
     let Some(requests) = &limit.figures.requests else { return String::new() };
+    let tried = match (requests.made + requests.retried) as f64 / requests.made.max(1) as f64 {
+        tries if requests.retries => {
+            let share = percent(requests.failed as f64 / requests.made.max(1) as f64);
+            format!(" Each is tried {} times on average, and {share} give up.", amount(tries))
+        }
+        _ => String::new(),
+    };
+    if !requests.pooled {
+        return tried;
+    }
     let opened = amount(requests.connections_per_request.mean);
     let failed = match requests.failed as f64 / requests.made.max(1) as f64 {
         0.0 => String::new(),
         share => format!(", and {} of requests fail", percent(share)),
     };
-    format!(" A request opens {opened} connections on average{failed}.")
+    format!(" A request opens {opened} connections on average{failed}.{tried}")
 }
 
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {

@@ -19,7 +19,8 @@ use super::written::Text;
 use super::{Scenario, duration};
 use crate::model::{
     Arrivals, Binds, Client, Destination, Distribution, Host, KeepAlive, PortSet, Replications,
-    RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid, TraceAttempt, TwReuse, World,
+    Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid, TraceAttempt, TwReuse,
+    World,
 };
 use crate::units::SimDuration;
 
@@ -244,6 +245,9 @@ fn lines_of_client(text: &mut String, world: &World, client: &Client) {
         }
         None => ["arrivals", "lifetime"],
     };
+    if let Some(retries) = &client.retries {
+        put(text, format!("retries = {}", retries_table(retries)));
+    }
     put(text, format!("{when} = {}", arrivals(&client.arrivals)));
     put(text, format!("{how_long} = {}", law(&client.lifetime)));
     put(text, format!("second_fin_after = {}", law(&client.second_fin)));
@@ -289,6 +293,23 @@ fn pool_table(pool: &KeepAlive) -> String {
     ];
     let keys = keys.map(|(key, value)| format!("{key} = {value}"));
     format!("{{ {} }}", keys.join(", "))
+}
+
+fn retries_table(retries: &Retries) -> String {
+    let mut keys = format!(
+        "attempts = {}, backoff = {}, factor = {:?}, max_backoff = {}, jitter = {:?}, deadline = {}, stop_after = {}",
+        retries.attempts,
+        span(retries.backoff),
+        retries.factor,
+        time_or(retries.max_backoff, "none"),
+        retries.jitter,
+        time_or(retries.deadline, "none"),
+        count_or(retries.stop_after, "never"),
+    );
+    if let Some(budget) = retries.budget {
+        let _ = write!(keys, ", budget = {budget:?}");
+    }
+    format!("{{ {keys} }}")
 }
 
 fn count_or(count: Option<u32>, none: &str) -> String {

@@ -22,6 +22,8 @@ pub struct Ground {
     pub capacity: u64,
     /// Pools of all machines.
     pub pools: u64,
+    /// Does any client keep connections, and does any try again?
+    pub asks: [bool; 2],
 }
 
 impl Ground {
@@ -32,6 +34,7 @@ impl Ground {
             num_ephemeral: sum.num_ephemeral + ground.num_ephemeral,
             capacity: sum.capacity + ground.capacity,
             pools: sum.pools + ground.pools,
+            asks: [0, 1].map(|which| sum.asks[which] || ground.asks[which]),
         })
     }
 }
@@ -57,6 +60,7 @@ pub struct Sample {
 #[derive(Clone, Copy, Debug, Default)]
 struct Requests {
     made: u64,
+    retried: u64,
     served: u64,
     failed: u64,
     idle: u128,
@@ -66,14 +70,15 @@ struct Requests {
 
 impl Requests {
     fn of(client: &ClientTally) -> Self {
-        let &RequestTally { made, served, failed, idle, .. } = &client.requests;
+        let &RequestTally { made, retried, served, failed, idle, .. } = &client.requests;
         let attempts = if made > 0 { client.opened + client.blocked } else { 0 };
-        Self { made, served, failed, idle, attempts }
+        Self { made, retried, served, failed, idle, attempts }
     }
 
     fn together(parts: impl Iterator<Item = Self>) -> Self {
         parts.fold(Self::default(), |sum, part| Self {
             made: sum.made + part.made,
+            retried: sum.retried + part.retried,
             served: sum.served + part.served,
             failed: sum.failed + part.failed,
             idle: sum.idle + part.idle,
@@ -229,19 +234,27 @@ pub fn figures(
         utilisation: share(&|sample| over_time(sample.in_use()) / capacity),
         probes,
         reuse_interval,
-        requests: requests(samples, window, waited),
+        requests: requests(samples, ground.asks, window, waited),
     }
 }
 
 /// Figures of requests, where there were any.
-fn requests(samples: &[Sample], window: Window, waited: &LogLinear) -> Option<RequestFigures> {
+fn requests(
+    samples: &[Sample],
+    [pooled, retries]: [bool; 2],
+    window: Window,
+    waited: &LogLinear,
+) -> Option<RequestFigures> {
     let all = Requests::together(samples.iter().map(|sample| sample.requests));
     let mean = |value: &dyn Fn(&Requests) -> f64| {
         let values: Vec<f64> = samples.iter().map(|sample| value(&sample.requests)).collect();
         Estimate::within(&values, f64::INFINITY)
     };
-    (all.made > 0).then(|| RequestFigures {
+    (pooled || retries).then(|| RequestFigures {
+        pooled,
+        retries,
         made: all.made,
+        retried: all.retried,
         served: all.served,
         failed: all.failed,
         connections_per_request: mean(&|one| one.attempts as f64 / one.made.max(1) as f64),

@@ -138,8 +138,8 @@ pub enum Read {
     Moment(fn(&Figures) -> Option<Moments>),
     /// A distribution.
     Quantiles(fn(&Figures) -> &Quantiles),
-    /// What only those have that make requests.
-    Requests(fn(&RequestFigures) -> Value),
+    /// What only those have that make requests, or try again.
+    Requests(fn(&RequestFigures) -> Option<Value>),
     /// What only a limit has.
     Limit(fn(&LimitFigures) -> Option<Value>),
     /// A closed form for one machine of a limit.
@@ -237,7 +237,7 @@ impl Figure {
                 let recorded = !q.histogram.is_empty();
                 recorded.then_some(Value::quantiles(q))
             }
-            Read::Requests(read) => figures.requests.as_ref().map(read),
+            Read::Requests(read) => figures.requests.as_ref().and_then(read),
             Read::Limit(read) => subject.limit.and_then(read),
             Read::Formula(read) => read(&subject.limit?.theory).map(Value::Number),
             Read::Refusals | Read::Binds | Read::Intervals | Read::Theory => None,

@@ -19,34 +19,55 @@ pub static FIGURES: &[Figure] = &[
     .about("identical machines, all of which are in the figures")
     .on(&[SubjectKind::Limit])
     .at([0, 90, 5]),
-    of_requests("requests", "requests", REQUESTS, |r| Value::Count(r.made))
+    of_requests("requests", "requests", REQUESTS, |r| r.pooled.then_some(Value::Count(r.made)))
         .about("requests made over connections that are kept, all replications together")
         .at([64, 1, 6]),
-    of_requests("served", "answered", REQUESTS, |r| Value::Count(r.served))
+    of_requests("served", "answered", REQUESTS, |r| r.pooled.then_some(Value::Count(r.served)))
         .about("requests that were answered, all replications together")
         .at([65, 2, 0]),
-    of_requests("failed", "failed", REQUESTS, |r| Value::Count(r.failed))
+    of_requests("failed", "failed", REQUESTS, |r| r.pooled.then_some(Value::Count(r.failed)))
         .about(
             "requests that failed, all replications together: no port, nobody answered, waited too long",
         )
         .at([66, 3, 7]),
     of_requests("connections_per_request", "connections a request", Unit::Of("connections"), |r| {
-        Value::Mean(r.connections_per_request)
+        r.pooled.then_some(Value::Mean(r.connections_per_request))
     })
     .about("connections wanted for each request: 1 without keep-alive")
     .head("opened a request")
     .expected(ITSELF)
     .with_interval()
     .at([67, 4, 8]),
-    of_requests("waiting_s", "waiting", Unit::Time, |r| Value::quantiles(&r.waiting))
-        .about("how long an answered request waited for its connection")
-        .expected(&[Facet::P50, Facet::P99, Facet::Max])
-        .parts(&[Facet::P50, Facet::P99])
-        .at([68, 5, 0]),
-    of_requests("idle", "idle, mean", Unit::Of("connections"), |r| Value::Mean(r.mean_idle))
-        .about("mean of idle connections")
-        .expected(ITSELF)
-        .at([69, 6, 9]),
+    of_requests("waiting_s", "waiting", Unit::Time, |r| {
+        r.pooled.then_some(Value::quantiles(&r.waiting))
+    })
+    .about("how long an answered request waited for its connection")
+    .expected(&[Facet::P50, Facet::P99, Facet::Max])
+    .parts(&[Facet::P50, Facet::P99])
+    .at([68, 5, 0]),
+    of_requests("idle", "idle, mean", Unit::Of("connections"), |r| {
+        r.pooled.then_some(Value::Mean(r.mean_idle))
+    })
+    .about("mean of idle connections")
+    .expected(ITSELF)
+    .at([69, 6, 9]),
+    of_requests("first_attempts", "first attempts", Unit::Of("attempts"), |r| {
+        r.retries.then_some(Value::Count(r.made))
+    })
+    .about("attempts, or requests, without those that are tried again; all replications together")
+    .at([70, 7, 0]),
+    of_requests("amplification", "amplification", Unit::Of("tries"), |r| {
+        let tries = (r.made + r.retried) as f64 / r.made.max(1) as f64;
+        r.retries.then_some(Value::Number(tries))
+    })
+    .about("tries for each first one, those again included")
+    .expected(ITSELF)
+    .at([71, 8, 0]),
+    of_requests("gave_up", "gave up", Unit::Of("attempts"), |r| {
+        r.retries.then_some(Value::Count(r.failed))
+    })
+    .about("attempts, or requests, that failed for good, all replications together")
+    .at([72, 9, 0]),
     count("attempts", "attempts", |f| f.attempts)
         .about("attempts to connect, all replications together")
         .brief()
@@ -304,7 +325,7 @@ const fn of_requests(
     key: Name,
     title: Name,
     unit: Unit,
-    read: fn(&RequestFigures) -> Value,
+    read: fn(&RequestFigures) -> Option<Value>,
 ) -> Figure {
     let figure = figure(key, title, unit, Read::Requests(read)).summary(InSummary::WhereKnown);
     Figure { brief: true, rare: true, ..figure }

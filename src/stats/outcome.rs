@@ -185,7 +185,7 @@ pub struct Figures {
     /// Seconds from one opening of a connection to the next on the same port and reuse key; steady.
     /// Empty for the figures of clients.
     pub reuse_interval: Quantiles,
-    /// Requests over connections that are kept; `None` where no client makes any.
+    /// Requests over connections that are kept, or what is tried again; `None` where no client does either.
     pub requests: Option<RequestFigures>,
 }
 
@@ -193,8 +193,14 @@ pub struct Figures {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RequestFigures {
+    /// Does any client keep connections for them? Else each is an attempt for a connection of its own.
+    pub pooled: bool,
+    /// Is any tried again when it fails?
+    pub retries: bool,
     /// Requests that were made, all replications together, steady.
     pub made: u64,
+    /// Tries after the first one, likewise.
+    pub retried: u64,
     /// Requests that were answered, likewise.
     pub served: u64,
     /// Requests that failed, likewise: refused a port, never answered, or waited too long.

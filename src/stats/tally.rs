@@ -51,6 +51,8 @@ pub struct ClientTally {
 pub struct RequestTally {
     /// Requests that were made in the steady state.
     pub made: u64,
+    /// Tries of the steady state after the first one.
+    pub retried: u64,
     /// Requests of the steady state that were answered.
     pub served: u64,
     /// Requests of the steady state that failed.
@@ -67,6 +69,7 @@ impl RequestTally {
 
     fn merge(&mut self, other: &Self) {
         self.made += other.made;
+        self.retried += other.retried;
         self.served += other.served;
         self.failed += other.failed;
         self.idle += other.idle;

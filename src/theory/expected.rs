@@ -80,8 +80,9 @@ impl Expected {
     #[must_use]
     pub fn of(world: &World, host_index: usize, start: Start, duration: SimDuration) -> Self {
         let host = &world.hosts[host_index];
-        if host.clients.iter().any(|client| client.pool.is_some()) {
-            // How many connections requests need is no closed form of what is written.
+        let asks = |client: &Client| client.pool.is_some() || client.retries.is_some();
+        if host.clients.iter().any(asks) {
+            // How many connections requests and retries need is no closed form of what is written.
             return Self::default();
         }
         let Some(load) = Load::of(world, host) else { return Self::default() };

@@ -196,6 +196,12 @@ fn refuse(world: &World, host: &Host) -> Result<(), String> {
 }
 
 fn refuse_client(client: &Client) -> Result<(), String> {
+    if client.retries.is_some() {
+        return Err(format!(
+            "client `{}` tries again what fails, which is not run on a kernel: take `retries` out",
+            client.name
+        ));
+    }
     if client.pool.is_some() {
         return Err(format!(
             "client `{}` makes requests over connections that it keeps, and no kernel decides when it opens one: \

@@ -64,6 +64,14 @@ pub(super) const KEYS: &[Key] = &[
         ..CLIENT
     },
     Key {
+        name: "retries",
+        is: Is::Table(Place::Retries),
+        usual: Usual::Is("none: what fails is not tried again"),
+        doc: "what it does with attempts, or requests, that fail",
+        example: "{ attempts = 3, backoff = \"100 ms\" }",
+        ..CLIENT
+    },
+    Key {
         name: "closes",
         is: Is::Shares(|| [names(ENDINGS), names(TURNED)].concat()),
         usual: Usual::Value("\"client\""),

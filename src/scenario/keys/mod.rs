@@ -12,6 +12,7 @@ mod client;
 mod host;
 mod kinds;
 mod pool;
+mod retries;
 mod tables;
 mod words;
 
@@ -59,6 +60,8 @@ pub(crate) enum Place {
     Law,
     /// `pool = { ... }`.
     Pool,
+    /// `retries = { ... }`.
+    Retries,
     /// `search_cost = { ... }`.
     SearchCost,
     /// `binds = { ... }`.
@@ -182,6 +185,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .chain(host::KEYS)
         .chain(client::KEYS)
         .chain(pool::KEYS)
+        .chain(retries::KEYS)
         .chain(kinds::KEYS)
         .chain(tables::INLINE)
 }
@@ -220,12 +224,6 @@ const NOT_MODELLED: &[(&[&str], &str, &str)] = &[
         "take [[change]] out, and put what holds after it into a scenario of its own",
     ),
     (
-        &["retries", "retry", "backoff"],
-        "retries are not modelled yet",
-        "take it out; the nearest thing is arrivals = { process = \"closed-loop\", ... }, whose workers try again after \
-         they think",
-    ),
-    (
         &["nf_conntrack_max", "conntrack_max"],
         "connection tracking is not modelled yet",
         "take it out: a full table refuses some that would find a port",
@@ -245,6 +243,11 @@ pub(crate) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         "rate" | "rps" => "arrivals",
         "range" | "port_range" => "ports",
         "keep_alive" | "keepalive" => "pool",
+        "retry" => "retries",
+        "max_attempts" | "tries" => "attempts",
+        "delay" | "initial_backoff" => "backoff",
+        "multiplier" => "factor",
+        "max_delay" => "max_backoff",
         "max_idle_connections"
         | "max_idle_conns"
         | "max_idle_conns_per_host"
@@ -302,6 +305,7 @@ impl Place {
             Self::Law => "in a `lifetime = { ... }` or `think = { ... }`",
             Self::Bounds => "in [expect]",
             Self::Pool => "in a client's `pool = { ... }`",
+            Self::Retries => "in a client's `retries = { ... }`",
             Self::SearchCost | Self::OwnPorts => return None,
         })
     }

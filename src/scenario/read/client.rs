@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::host::ReadHost;
 use super::parts::Parts;
 use super::pool::{ReadPool, pool};
+use super::retries::retries;
 use super::shares::{closes, weights};
 use super::socket::Socket;
 use super::stationary::Start;
@@ -159,7 +160,9 @@ impl<'a> Reader<'a> {
         };
         let pool = read.map(|read| read.map(|read| read.keeps));
         let (arrivals, lifetime, closes) = (None, None, None);
-        let lacking = Parts { targets, arrivals, lifetime, closes, second_fin, socket, pool };
+        let retries = self.fields.maybe("retries", |node| retries(self.walk, node));
+        let lacking =
+            Parts { targets, arrivals, lifetime, closes, second_fin, socket, pool, retries };
         let mut parts = self.with_demand(demand, lacking, host);
         if let Some(ending) = usual.filter(|_| self.find("closes").is_none()) {
             parts.closes = parts.closes.map(|_| vec![(ending, 1.0)]);

@@ -1,7 +1,7 @@
 //! A client in parts, while it is being read.
 
 use crate::model::{
-    Arrivals, Binds, Client, Distribution, Ending, KeepAlive, SocketOptions, Target,
+    Arrivals, Binds, Client, Distribution, Ending, KeepAlive, Retries, SocketOptions, Target,
 };
 
 /// The fields of a client, each of which may have been wrong.
@@ -15,6 +15,8 @@ pub(crate) struct Parts {
     pub socket: Option<(Binds, SocketOptions)>,
     /// `None` in it for a client without requests.
     pub pool: Option<Option<KeepAlive>>,
+    /// `None` in it for a client that does not try again.
+    pub retries: Option<Option<Retries>>,
 }
 
 impl Parts {
@@ -31,6 +33,7 @@ impl Parts {
             binds,
             socket,
             pool: self.pool?,
+            retries: self.retries?,
         })
     }
 }

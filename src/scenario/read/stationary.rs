@@ -36,6 +36,10 @@ impl Start<'_> {
             let reason = "connections that are kept are not laid out in advance";
             self.refuse("pool", "keeps connections", reason);
         }
+        if client.retries.as_ref().is_some_and(Option::is_some) {
+            let reason = "what is tried again is not laid out in advance";
+            self.refuse("retries", "tries again", reason);
+        }
         self.check_endings(client);
         let silent = client.targets.iter().flatten().find_map(|target| {
             let destination = self.destinations[target.destination].as_ref();
