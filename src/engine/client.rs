@@ -10,7 +10,8 @@ use super::random::Purpose;
 use super::sample::{Exponential, Sampler, exponential, unit};
 use super::target::Targets;
 use crate::model::{
-    Arrivals, Attempt, Client, Distribution, Ending, Remote, Spacing, TraceAttempt, Tuple,
+    Arrivals, Attempt, Client, Distribution, Ending, Place, Rates, Remote, Spacing, TraceAttempt,
+    Tuple,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -225,6 +226,9 @@ impl Source {
         let law = match *arrivals {
             Arrivals::Poisson { rate_per_s } => OpenLaw::Poisson { mean_gap: second / rate_per_s },
             Arrivals::Constant { rate_per_s } => OpenLaw::Constant { gap: second / rate_per_s },
+            Arrivals::Moving { ref rates, spacing } => {
+                OpenLaw::Moving { rates: Arc::clone(rates), place: Place::default(), spacing }
+            }
             Arrivals::Batches { every, size, spacing } => {
                 OpenLaw::Batches { every, size, left: size, spacing }
             }
@@ -240,9 +244,13 @@ impl Source {
             }
         };
         let mut open = OpenArrivals { law, rng, next: 0, count: 0 };
-        if let OpenLaw::Poisson { mean_gap } = law {
-            let gap = exponential(&mut open.rng) * mean_gap;
-            open.advance_by(gap);
+        match &open.law {
+            OpenLaw::Poisson { mean_gap } => {
+                let gap = exponential(&mut open.rng) * mean_gap;
+                open.advance_by(gap);
+            }
+            OpenLaw::Moving { .. } => open.advance_moving(),
+            _ => {}
         }
         Self::Open(open)
     }
@@ -269,11 +277,12 @@ struct OpenArrivals {
     count: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum OpenLaw {
     Poisson { mean_gap: f64 },
     Constant { gap: f64 },
     Batches { every: SimDuration, size: u32, left: u32, spacing: Spacing },
+    Moving { rates: Arc<Rates>, place: Place, spacing: Spacing },
 }
 
 impl OpenArrivals {
@@ -294,11 +303,27 @@ impl OpenArrivals {
                     self.count += 1;
                 }
             }
+            OpenLaw::Moving { .. } => batch.iter_mut().for_each(|attempt| {
+                attempt.at = self.at();
+                self.advance_moving();
+            }),
             OpenLaw::Batches { .. } => batch.iter_mut().for_each(|attempt| {
                 attempt.at = self.at();
                 self.advance_batches();
             }),
         }
+    }
+
+    /// Goes to the moment of the next attempt at a rate that moves; to the far future when there is none.
+    fn advance_moving(&mut self) {
+        let OpenLaw::Moving { rates, place, spacing } = &mut self.law else { return };
+        let more = match spacing {
+            Spacing::Constant => 1.0,
+            Spacing::Poisson => exponential(&mut self.rng),
+        };
+        let secs = rates.advance(place, more);
+        // `as` saturates.
+        self.next = (secs * NANOS_PER_SECOND as f64 * PARTS) as u64;
     }
 
     fn advance_batches(&mut self) {

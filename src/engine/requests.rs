@@ -127,6 +127,8 @@ struct Pool {
     /// Those with requests and room for more; only with several streams.
     roomy: Vec<u32>,
     queue: VecDeque<(u32, u32)>,
+    /// Those in the queue for whom no connection is being opened; only where they may take another's.
+    undialed: VecDeque<(u32, u32)>,
     /// Is there an [`Event::Idle`], a [`Event::ServerIdle`] to come?
     timed: [bool; 2],
 }
@@ -363,6 +365,15 @@ impl Requests {
             entry.waits = true;
             let ticket = (request, entry.generation);
             self.pools[pool as usize].queue.push_back(ticket);
+            if late && !may_open {
+                let requests = &self.requests;
+                let entry = &mut self.pools[pool as usize];
+                // Those that were served meanwhile are put away now and then.
+                if entry.undialed.len() > 2 * entry.queue.len() + 64 {
+                    entry.undialed.retain(|&ticket| waits(requests, ticket));
+                }
+                entry.undialed.push_back(ticket);
+            }
             let timeouts = in_queue.filter(|_| !may_open).into_iter().chain(in_all);
             if let Some(timeout) = timeouts.min() {
                 let (request, generation) = ticket;
@@ -621,11 +632,11 @@ impl Requests {
                 return;
             }
             if late {
-                // Those at the head may have connections under way; one more for who has none.
-                let dialing = self.dials(pool);
-                let waiting: Vec<u32> = self.waiting(pool).collect();
-                let Some(&request) = waiting.get(dialing) else { return };
-                self.dial(pool, request);
+                // Those at the head may have connections under way: one more for who has none.
+                let Some(ticket) = self.pools[pool as usize].undialed.pop_front() else { return };
+                if self.is_waiting(ticket) {
+                    self.dial(pool, ticket.0);
+                }
             } else {
                 self.next_waiting(pool);
                 self.dial(pool, request);
@@ -633,22 +644,8 @@ impl Requests {
         }
     }
 
-    /// Connections of a pool that are being opened.
-    fn dials(&self, pool: u32) -> usize {
-        let dialing = |entry: &&Connection| {
-            entry.pool == pool && matches!(entry.doing, Doing::Dialing { .. })
-        };
-        self.connections.iter().filter(dialing).count()
-    }
-
-    fn waiting(&self, pool: u32) -> impl Iterator<Item = u32> + '_ {
-        let queue = self.pools[pool as usize].queue.iter();
-        queue.filter(|ticket| self.is_waiting(**ticket)).map(|ticket| ticket.0)
-    }
-
     fn is_waiting(&self, (request, generation): (u32, u32)) -> bool {
-        let entry = &self.requests[request as usize];
-        entry.generation == generation && entry.waits
+        waits(&self.requests, (request, generation))
     }
 
     /// The request that has waited longest.
@@ -1018,6 +1015,7 @@ impl Requests {
                 open: 0,
                 roomy: Vec::new(),
                 queue: VecDeque::new(),
+                undialed: VecDeque::new(),
                 timed: [false; 2],
             });
         }
@@ -1027,6 +1025,11 @@ impl Requests {
 
 fn is_idle(connections: &[Connection], stamp: Stamp) -> bool {
     connections[stamp.connection as usize].epoch == stamp.epoch
+}
+
+fn waits(requests: &[Request], (request, generation): (u32, u32)) -> bool {
+    let entry = &requests[request as usize];
+    entry.generation == generation && entry.waits
 }
 
 /// The whole second below.

@@ -12,6 +12,7 @@ mod limit;
 mod numbering;
 mod pools;
 mod range;
+mod rates;
 mod retries;
 mod selection;
 mod server_waits;
@@ -32,6 +33,7 @@ pub use limit::{
 };
 pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
+pub use rates::{Place, Rates};
 pub use retries::Retries;
 pub use selection::{Choice, Sight, below, mix};
 pub use settings::{Replications, RunSettings, Start};

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::keep_alive::{KeepAlive, ServerKeeps};
+use super::rates::Rates;
 use super::retries::Retries;
 use super::tcp::{SearchCost, SocketOptions, TcpSettings};
 use super::timer::TimerGrid;
@@ -235,6 +236,13 @@ pub enum Arrivals {
     Constant {
         /// Attempts a second.
         rate_per_s: f64,
+    },
+    /// A rate that moves, known in advance.
+    Moving {
+        /// The rates.
+        rates: Arc<Rates>,
+        /// Are attempts evenly spaced for it, or independent?
+        spacing: Spacing,
     },
     /// Several at once, the first batch at the start of the run.
     Batches {

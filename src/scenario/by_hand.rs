@@ -331,6 +331,20 @@ fn arrivals(arrivals: &Arrivals) -> String {
                 "{{ process = \"batches\", every = {every}, size = {size}, spacing = {spacing} }}"
             )
         }
+        Arrivals::Moving { rates, spacing } => {
+            let points = rates.points.iter().map(|(at, rate)| {
+                format!(
+                    "{{ at = {}, rate = \"{rate} / s\" }}",
+                    span(SimDuration::from_secs_f64(*at))
+                )
+            });
+            let points = points.collect::<Vec<_>>().join(", ");
+            let repeat = time_or(rates.repeat.map(SimDuration::from_secs_f64), "never");
+            let (ramps, spacing) = (rates.ramps, word(SPACINGS, spacing));
+            format!(
+                "{{ process = \"rates\", rates = [{points}], ramps = {ramps}, repeat = {repeat}, spacing = {spacing} }}"
+            )
+        }
         Arrivals::ClosedLoop { workers, think } => {
             format!("{{ process = \"closed-loop\", workers = {workers}, think = {} }}", law(think))
         }

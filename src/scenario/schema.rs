@@ -144,6 +144,7 @@ fn value(is: &Is) -> Value {
         Is::Arrivals => to("arrivals"),
         Is::Law => to("law"),
         Is::Samples => json!({ "type": "array", "items": to("time"), "minItems": 1 }),
+        Is::Rates => json!({ "type": "array", "items": table(Place::Rates), "minItems": 1 }),
         Is::Range => to("range"),
         Is::Ports => to("ports"),
         Is::Listeners => {

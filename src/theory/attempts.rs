@@ -24,7 +24,9 @@ pub fn rate_per_s(arrivals: &Arrivals) -> Option<f64> {
         Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => Some(*rate_per_s),
         Arrivals::Batches { every, size, .. } => Some(f64::from(*size) / every.as_secs_f64()),
         Arrivals::Trace(attempts) => Some(recorded_rate_per_s(attempts)),
-        Arrivals::ClosedLoop { .. } | Arrivals::RecordedLoop { .. } => None,
+        Arrivals::Moving { .. } | Arrivals::ClosedLoop { .. } | Arrivals::RecordedLoop { .. } => {
+            None
+        }
     }
 }
 
@@ -75,6 +77,7 @@ fn unrefused_rate(client: &Client, busy_s: f64, duration_s: f64) -> f64 {
             let end = SimTime::START + SimDuration::from_secs_f64(duration_s);
             attempts.partition_point(|attempt| attempt.at < end) as f64 / duration_s
         }
+        Arrivals::Moving { rates, .. } => rates.mean_until(duration_s),
         Arrivals::RecordedLoop { requests, .. } => requests.len() as f64 / duration_s,
         open => rate_per_s(open).expect("open arrivals have a rate"),
     }

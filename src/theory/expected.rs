@@ -80,9 +80,14 @@ impl Expected {
     #[must_use]
     pub fn of(world: &World, host_index: usize, start: Start, duration: SimDuration) -> Self {
         let host = &world.hosts[host_index];
-        let asks = |client: &Client| client.pool.is_some() || client.retries.is_some();
+        let asks = |client: &Client| {
+            client.pool.is_some()
+                || client.retries.is_some()
+                || matches!(client.arrivals, Arrivals::Moving { .. })
+        };
         if host.clients.iter().any(asks) {
-            // How many connections requests and retries need is no closed form of what is written.
+            // How many connections requests and retries need, and what a rate that moves leaves behind, is no
+            // closed form of what is written.
             return Self::default();
         }
         let Some(load) = Load::of(world, host) else { return Self::default() };

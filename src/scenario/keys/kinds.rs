@@ -59,6 +59,14 @@ pub(crate) static ARRIVALS: Kinds = Kinds {
             ..KIND
         },
         Kind {
+            name: "rates",
+            keys: &["rates", "file", "ramps", "repeat", "spacing"],
+            either: Some(["rates", "file"]),
+            doc: "at a rate that changes over time: steps, ramps, a curve of a day",
+            example: "{ process = \"rates\", rates = [{ at = \"0 s\", rate = \"600 / s\" }, { at = \"5 min\", rate = \"900 / s\" }] }",
+            ..KIND
+        },
+        Kind {
             name: "closed-loop",
             keys: &["workers", "think"],
             doc: "each worker thinks, connects, closes",
@@ -139,7 +147,17 @@ const ARRIVAL: Key =
     Key { at: Place::Arrivals, is: Is::SomeTime, usual: Usual::Needed, changes: true, ..KEY };
 const LAW: Key = Key { at: Place::Law, ..ARRIVAL };
 
+const OF_RATES: Key = Key { at: Place::Rates, usual: Usual::Needed, changes: true, ..KEY };
+
 pub(super) const KEYS: &[Key] = &[
+    Key { name: "at", is: Is::Time, doc: "from when on", example: "\"5 min\"", ..OF_RATES },
+    Key {
+        name: "rate",
+        is: Is::Rate,
+        doc: "how many in which time",
+        example: "\"900 / s\"",
+        ..OF_RATES
+    },
     Key { name: "process", is: Is::Tag(&ARRIVALS), doc: "which process they follow", ..ARRIVAL },
     Key {
         name: "rate",
@@ -160,8 +178,31 @@ pub(super) const KEYS: &[Key] = &[
         name: "spacing",
         is: Is::Word(|| names(SPACINGS)),
         usual: Usual::Value("\"constant\""),
-        doc: "whether batches come evenly or at random",
+        doc: "whether batches come evenly or at random; of rates, whether attempts do (then usual: at random)",
         example: "\"poisson\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "rates",
+        is: Is::Rates,
+        doc: "the rate from each of these times on; the first is \"0 s\"",
+        example: "[{ at = \"0 s\", rate = \"600 / s\" }, { at = \"5 min\", rate = \"900 / s\" }]",
+        ..ARRIVAL
+    },
+    Key {
+        name: "ramps",
+        is: Is::Flag,
+        usual: Usual::Value("false"),
+        doc: "whether the rate moves evenly from one to the next",
+        example: "true",
+        ..ARRIVAL
+    },
+    Key {
+        name: "repeat",
+        is: Is::SomeTimeOr("never"),
+        usual: Usual::Value("\"never\""),
+        doc: "after how long the rates begin again",
+        example: "\"24 h\"",
         ..ARRIVAL
     },
     Key {

@@ -56,6 +56,8 @@ pub(crate) enum Place {
     Client,
     /// `arrivals = { ... }`.
     Arrivals,
+    /// One of the rates of `arrivals = { process = "rates", ... }`.
+    Rates,
     /// A law of durations: `lifetime = { ... }`.
     Law,
     /// `pool = { ... }`.
@@ -109,6 +111,8 @@ pub(crate) enum Is {
     Law,
     /// Times in a list.
     Samples,
+    /// Rates in a list, each with the time from which on it holds.
+    Rates,
     /// A range of ports.
     Range,
     /// Ports and ranges of ports.
@@ -306,7 +310,7 @@ impl Place {
             Self::Bounds => "in [expect]",
             Self::Pool => "in a client's `pool = { ... }`",
             Self::Retries => "in a client's `retries = { ... }`",
-            Self::SearchCost | Self::OwnPorts => return None,
+            Self::SearchCost | Self::OwnPorts | Self::Rates => return None,
         })
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node, key: &str) -> Option<De
         "poisson" => rate(process).map(|rate_per_s| Arrivals::Poisson { rate_per_s }),
         "constant" => rate(process).map(|rate_per_s| Arrivals::Constant { rate_per_s }),
         "batches" => batches(process),
+        "rates" => super::rates::moving(process),
         _ => closed_loop(process),
     };
     arrivals.map(Demand::Drawn)

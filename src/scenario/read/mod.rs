@@ -15,6 +15,7 @@ pub(super) mod host;
 mod parts;
 mod pool;
 mod ports;
+mod rates;
 mod retries;
 mod run;
 mod shares;

@@ -39,6 +39,7 @@ fn values(is: &Is) -> String {
         Is::Arrivals => "see below".to_owned(),
         Is::Law => "time, or a distribution: see below".to_owned(),
         Is::Samples => "list of times".to_owned(),
+        Is::Rates => "list of `{ at = ..., rate = ... }`".to_owned(),
         Is::Range => "range of ports".to_owned(),
         Is::Ports => "list of ports and ranges".to_owned(),
         Is::Listeners => "list of ports and ranges, or such lists by address".to_owned(),
