@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portsim::replicate::{Unwatched, replicate};
-use portsim::report::{Summary, expectations, timeline};
+use portsim::report::{Summary, Verdict, expectations, timeline};
 use portsim::scenario::{load, parse};
 use portsim::stats::{FIGURES, Figure, InSummary, Metric, Unit};
 
@@ -26,7 +26,7 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 fn the_scenarios_in_the_readme_are_scenarios() {
     let readme = read("README.md");
     let scenarios = blocks(&readme, "toml");
-    assert_eq!(scenarios.len(), 2);
+    assert_eq!(scenarios.len(), 3);
     for text in scenarios {
         let problems =
             parse("readme", "README.md", text, &[]).map_err(|problems| problems.render(false));
@@ -52,6 +52,51 @@ fn the_results_that_are_kept_come_out_again_byte_for_byte() {
             assert!(timeline::to_csv(&outcome.timeline) == kept, "timeline.csv differs; {advice}");
         }
     }
+}
+
+/// Goal: every incident comes out as `docs/incidents.md` says, and the reported number holds.
+/// To remake it: `REMAKE=1 cargo test --test documents incidents`.
+#[test]
+fn the_incidents_come_out_as_their_document_says() {
+    let folder = root().join("scenarios/incidents");
+    let entries = fs::read_dir(&folder).expect("scenarios/incidents can be read");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    paths.sort();
+    assert!(paths.len() >= 25, "{}", paths.len());
+    let mut text = String::from(
+        "# Incidents, reported and simulated\n\n\
+         Made from the files of `scenarios/incidents/` (`portsim run scenarios/incidents` shows the same): what people\n\
+         reported, what the simulation says, and what had to be assumed.\n",
+    );
+    let mut broken = Vec::new();
+    for path in paths {
+        let scenario = load(&path, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+        let outcome =
+            replicate(&scenario.world, &scenario.settings, &Unwatched).expect("not stopped");
+        let checked = expectations::check(&scenario, &outcome);
+        let name = &scenario.name;
+        assert!(!checked.is_empty(), "{name} expects nothing");
+        let wrong = checked.iter().filter(|one| one.verdict != Verdict::Held);
+        broken.extend(wrong.map(|one| format!("{name}: {}", one.in_words())));
+        let simulated: Vec<String> = checked.iter().map(expectations::Checked::simulated).collect();
+        let file = fs::read_to_string(&path).expect("it was read a moment ago");
+        let assumed = file.lines().next().and_then(|line| line.strip_prefix("# "));
+        let (reported, source) = (scenario.reported.as_deref(), scenario.source.as_deref());
+        text += &format!(
+            "\n## {}\n\n`{name}.toml`, <{}>\n\n- Reported: {}.\n- Simulated: {}.\n- {}\n",
+            scenario.title,
+            source.unwrap_or_else(|| panic!("{name} has no source")),
+            reported.unwrap_or_else(|| panic!("{name} reports nothing")),
+            simulated.join("; "),
+            assumed.unwrap_or_else(|| panic!("{name} opens without what it assumes")),
+        );
+    }
+    assert!(broken.is_empty(), "what was reported does not come out:\n{}", broken.join("\n"));
+    if std::env::var_os("REMAKE").is_some() {
+        fs::write(root().join("docs/incidents.md"), &text).unwrap();
+    }
+    assert!(read("docs/incidents.md") == text, "remake docs/incidents.md with REMAKE=1");
 }
 
 /// Goal: the list of figures is the table that everything else walks.

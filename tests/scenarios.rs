@@ -11,15 +11,17 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 21] = [
     "bind-first",
     "half-closed",
+    "keep-alive",
     "knee",
     "linux-default",
     "long-lived",
     "loopback",
     "macos",
     "many-destinations",
+    "metastable",
     "replay",
     "reserved",
     "saw-tooth",

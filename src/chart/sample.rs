@@ -184,6 +184,8 @@ impl Sample {
             name: self.name.to_owned(),
             title: "A crawler that opens a connection for every page".to_owned(),
             asks: None,
+            reported: None,
+            source: None,
             world: World { hosts: vec![host], destinations: Vec::new() },
             settings: RunSettings {
                 replications: Replications::Fixed(self.replications),

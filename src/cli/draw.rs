@@ -41,7 +41,8 @@ pub fn charts(
     for (limit, charts) in
         limits.iter().zip(&charts).filter(|(limit, _)| limit.name == tightest.name)
     {
-        charts.write("", folder)?;
+        // Of several hosts, `pressure` has all side by side.
+        charts.write("", !each, folder)?;
         if each && args.draws(Chart::Pressure) {
             folder.write_picture("pressure", &chart::hosts(scenario, outcome))?;
         }
@@ -57,7 +58,7 @@ pub fn charts(
     }
     let names = host_files::names(limits.iter().map(|limit| limit.name.as_str()));
     for (name, charts) in names.iter().zip(&charts).filter(|_| each) {
-        charts.write(&format!("-{name}"), folder)?;
+        charts.write(&format!("-{name}"), true, folder)?;
     }
     Ok(())
 }
@@ -83,8 +84,9 @@ impl HostCharts {
         Self { pressure, ports }
     }
 
-    fn write(&self, suffix: &str, folder: &mut Folder) -> Result<(), WriteError> {
-        for (name, picture) in [("pressure", &self.pressure), ("ports", &self.ports)] {
+    fn write(&self, suffix: &str, pressure: bool, folder: &mut Folder) -> Result<(), WriteError> {
+        let pressure = self.pressure.as_ref().filter(|_| pressure);
+        for (name, picture) in [("pressure", pressure), ("ports", self.ports.as_ref())] {
             if let Some(picture) = picture {
                 folder.write_picture(&format!("{name}{suffix}"), picture)?;
             }

@@ -328,6 +328,10 @@ impl RunSession<'_> {
                     finished.iter().map(|(s, f)| (*s, &f.outcome, &f.checked[..])).collect();
                 terminal.print("\n");
                 terminal.print(&table::of_scenarios(&rows, terminal::width()));
+                let incidents = table::of_incidents(&rows, terminal::width());
+                if !incidents.is_empty() {
+                    terminal.print(&format!("\n{incidents}"));
+                }
             }
             Format::Json => {
                 let summaries: Vec<Summary> =

@@ -130,6 +130,25 @@ pub fn of_scenarios(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) ->
     finish(table)
 }
 
+/// Of incidents that really happened: what was reported, what came out, whether the one keeps to the other.
+/// Nothing where there is none.
+pub fn of_incidents(runs: &[(&Scenario, &Outcome, &[Checked])], width: usize) -> String {
+    let mut text = String::new();
+    for (scenario, _, checked) in runs {
+        let Some(reported) = &scenario.reported else { continue };
+        let simulated: Vec<String> = checked.iter().map(Checked::simulated).collect();
+        let verdict = worst(checked);
+        text += &format!("{}: {verdict}\n", tame(&scenario.name));
+        for (what, said) in [("reported", reported.clone()), ("simulated", simulated.join("; "))] {
+            text += &format!(
+                "{}\n",
+                super::terminal::wrap(&tame(&format!("  {what:<9}  {said}")), width, 13)
+            );
+        }
+    }
+    text
+}
+
 /// Titles that [`of_scenarios`] must know again.
 const SCENARIO: &str = "scenario";
 const TIGHTEST: &str = "tightest";

@@ -123,6 +123,22 @@ impl Checked {
         format!("{scope}{} {wanted}; {}", metric.name(), self.came_out())
     }
 
+    /// What came out alone: `whole: peak_in_use 28,232 ports`.
+    #[must_use]
+    pub fn simulated(&self) -> String {
+        let Expectation { scope, metric, .. } = &self.expectation;
+        let scope = match scope {
+            Scope::Whole => String::new(),
+            named => format!("{} ", scope_key(named)),
+        };
+        let found = match self.measured {
+            None if metric.figure.unit == Unit::Time => "never".to_owned(),
+            None => "nothing".to_owned(),
+            Some(Reading { value, .. }) => shown(*metric, value),
+        };
+        format!("{scope}{} {found}", metric.name())
+    }
+
     fn came_out(&self) -> String {
         let metric = self.expectation.metric;
         match self.measured {

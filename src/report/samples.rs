@@ -92,6 +92,8 @@ fn scenario() -> Scenario {
         name: "crawler".into(),
         title: "A crawler that opens a connection for every page".into(),
         asks: None,
+        reported: None,
+        source: None,
         world: World {
             hosts: vec![Host {
                 ports: PortRange::IANA_DYNAMIC,

@@ -44,7 +44,7 @@ fn requests(limit: &LimitFigures) -> String {
     let Some(requests) = &limit.figures.requests else { return String::new() };
     let tried = match (requests.made + requests.retried) as f64 / requests.made.max(1) as f64 {
         tries if requests.retries => {
-            let share = percent(requests.failed as f64 / requests.made.max(1) as f64);
+            let share = percent(requests.failed_share());
             format!(" Each is tried {} times on average, and {share} give up.", amount(tries))
         }
         _ => String::new(),
@@ -53,7 +53,7 @@ fn requests(limit: &LimitFigures) -> String {
         return tried;
     }
     let opened = amount(requests.connections_per_request.mean);
-    let failed = match requests.failed as f64 / requests.made.max(1) as f64 {
+    let failed = match requests.failed_share() {
         0.0 => String::new(),
         share => format!(", and {} of requests fail", percent(share)),
     };
@@ -115,7 +115,11 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
         String::new()
     };
     format!(
-        "It holds: at most {} of {} in use{whose} ({}{busiest}){}{}.",
+        "{} at most {} of {} in use{whose} ({}{busiest}){}{}.",
+        match &limit.figures.requests {
+            Some(requests) if requests.failed > 0 => "The ports hold:",
+            _ => "It holds:",
+        },
         count(fullest.peak_in_use),
         ceiling(fullest.of_one_machine, limit),
         percent(fullest.share),

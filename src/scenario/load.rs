@@ -74,6 +74,8 @@ pub fn parse(
         name: name.to_owned(),
         title: whole.title.unwrap_or_else(|| name.to_owned()),
         asks: whole.asks,
+        reported: whole.reported,
+        source: whole.source,
         world,
         settings: whole.settings,
         expectations: whole.expectations,

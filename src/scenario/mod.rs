@@ -49,6 +49,10 @@ pub struct Scenario {
     pub title: String,
     /// The question it answers, if the file says.
     pub asks: Option<String>,
+    /// Of an incident that really happened, what was reported.
+    pub reported: Option<String>,
+    /// Where that was reported.
+    pub source: Option<String>,
     /// What is simulated.
     pub world: World,
     /// How it is run.

@@ -66,8 +66,8 @@ pub struct LimitFigures {
 }
 
 impl Outcome {
-    /// The limit that decides: the one with the highest blocking ratio; where none blocks, the one
-    /// that came closest to its capacity. `None` where there is no host.
+    /// The limit that decides: the one with the highest blocking ratio; where none blocks, the one whose
+    /// requests fail most often, and then the one that came closest to its capacity. `None` where there is no host.
     #[must_use]
     pub fn tightest(&self) -> Option<&LimitFigures> {
         // Of equals the first in the scenario; `max_by` would take the last.
@@ -76,7 +76,11 @@ impl Outcome {
             let ever = |limit: &LimitFigures| limit.figures.first_blocked.is_some();
             let share = |limit| self.fullest(limit).share;
             let fullest = share(a).total_cmp(&share(b));
-            ratio(a).total_cmp(&ratio(b)).then(ever(a).cmp(&ever(b))).then(fullest)
+            let failed = |limit: &LimitFigures| {
+                limit.figures.requests.as_ref().map_or(0.0, RequestFigures::failed_share)
+            };
+            let failed = failed(a).total_cmp(&failed(b));
+            ratio(a).total_cmp(&ratio(b)).then(ever(a).cmp(&ever(b))).then(failed).then(fullest)
         })
     }
 }
@@ -211,6 +215,14 @@ pub struct RequestFigures {
     pub mean_idle: Estimate,
     /// Seconds that an answered request waited for its connection; steady.
     pub waiting: Quantiles,
+}
+
+impl RequestFigures {
+    /// Requests that failed, as a share of those made, 0 to 1.
+    #[must_use]
+    pub fn failed_share(&self) -> f64 {
+        self.failed as f64 / self.made.max(1) as f64
+    }
 }
 
 /// A mean over replications with its 95 % interval (Student's t).

@@ -21,6 +21,18 @@ pub(super) const TOP: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "reported",
+        doc: "of an incident that really happened, what was reported; its number stands in `[expect]`",
+        example: "\"28,232 distinct ports, mostly in TIME-WAIT\"",
+        ..KEY
+    },
+    Key {
+        name: "source",
+        doc: "where that was reported",
+        example: "\"https://github.com/istio/istio/issues/44008\"",
+        ..KEY
+    },
+    Key {
         name: "run",
         is: Is::Table(Place::Run),
         doc: "for how long, from which start, how often",

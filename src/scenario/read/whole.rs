@@ -28,6 +28,8 @@ pub(crate) const SMALLEST: &str = "the smallest scenario:
 pub(crate) struct Whole {
     pub title: Option<String>,
     pub asks: Option<String>,
+    pub reported: Option<String>,
+    pub source: Option<String>,
     pub world: Option<World>,
     pub settings: RunSettings,
     pub expectations: Vec<Expectation>,
@@ -38,6 +40,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     top_level(walk, root);
     let top = Fields::new(walk, root, Place::Top);
     let (title, asks) = (top.text("title"), top.text("asks"));
+    let (reported, source) = (top.text("reported"), top.text("source"));
     let mut run = run::run(walk, root.get("run").map(|entry| &entry.node));
     let hosts = family(walk, root, "host");
     let destinations = family(walk, root, "destination");
@@ -50,7 +53,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
             checks::Tables { hosts, clients, stationary: run.stationary, told: walk.count() > 0 };
         checks::world(walk, world, &run.settings, tables);
     }
-    Whole { title, asks, world, settings: run.settings, expectations }
+    Whole { title, asks, reported, source, world, settings: run.settings, expectations }
 }
 
 /// Reports what is at the top and should not be.
