@@ -15,8 +15,9 @@ use crate::model::{
     most_connections, reachable_ports,
 };
 use crate::stats::{
-    ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap, Sample,
-    SearchTime, TimelineSum, Window, figures, no_quantiles, probe_quantiles, reuse_quantiles,
+    ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap,
+    RequestBins, Sample, SearchTime, TimelineSum, Window, figures, no_quantiles, probe_quantiles,
+    reuse_quantiles,
 };
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -133,6 +134,7 @@ struct HostSums {
     reuse: LogLinear,
     /// How long the requests of each client waited.
     waited: Vec<LogLinear>,
+    requests: RequestBins,
 }
 
 impl Sums {
@@ -142,6 +144,7 @@ impl Sums {
             probes: LogLinear::default(),
             reuse: LogLinear::default(),
             waited: Vec::new(),
+            requests: RequestBins::default(),
         };
         Self {
             whole: TimelineSum::new(window, Ground::together(grounds).capacity),
@@ -156,6 +159,7 @@ impl Sums {
             sums.timeline.add(&[&tally.bins]);
             sums.probes.merge(&tally.limit.probes);
             sums.reuse.merge(&tally.limit.reuse);
+            sums.requests.merge(&tally.requests);
             sums.waited.resize_with(tally.clients.len(), LogLinear::default);
             for (sum, client) in sums.waited.iter_mut().zip(&tally.clients) {
                 sum.merge(&client.requests.waited);
@@ -248,7 +252,7 @@ impl<'a> Runner<'a> {
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
         let mut all_waited = LogLinear::default();
         for (index, host) in self.world.hosts.iter().enumerate() {
-            let HostSums { timeline, probes, reuse, waited } = &sums.hosts[index];
+            let HostSums { timeline, probes, reuse, waited, requests } = &sums.hosts[index];
             let mut waited_here = LogLinear::default();
             waited.iter().for_each(|one| waited_here.merge(one));
             all_waited.merge(&waited_here);
@@ -274,6 +278,7 @@ impl<'a> Runner<'a> {
                     self.settings.duration,
                 ),
                 timeline: timeline.timeline(),
+                requests: requests.rows(window, finished.len() as u32),
             });
             for (number, client) in host.clients.iter().enumerate() {
                 let ground = client_ground(self.world, host, client);

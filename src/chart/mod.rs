@@ -20,6 +20,7 @@ mod hosts;
 mod ports;
 mod pressure;
 mod raster;
+mod requests;
 mod reuse;
 #[cfg(test)]
 mod sample;
@@ -40,6 +41,7 @@ pub use demand::demand;
 pub use hosts::hosts;
 pub use ports::ports;
 pub use pressure::pressure;
+pub use requests::requests;
 pub use reuse::reuse;
 pub use search::search;
 

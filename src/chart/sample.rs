@@ -223,6 +223,7 @@ impl Sample {
             whole: figures.clone(),
             clients: Vec::new(),
             limits: vec![LimitFigures {
+                requests: Vec::new(),
                 name: "crawler".to_owned(),
                 machines: 1,
                 is_linux: true,

@@ -59,6 +59,7 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         whole: blank(),
         clients: Vec::new(),
         limits: vec![LimitFigures {
+            requests: Vec::new(),
             name: "host".to_owned(),
             machines: 1,
             is_linux: true,

@@ -46,6 +46,11 @@ pub fn charts(
         if each && args.draws(Chart::Pressure) {
             folder.write_picture("pressure", &chart::hosts(scenario, outcome))?;
         }
+        if args.draws(Chart::Requests)
+            && let Some(picture) = chart::requests(scenario, outcome)
+        {
+            folder.write_picture("requests", &picture)?;
+        }
         if args.draws(Chart::Reuse) {
             folder.write_picture("reuse", &chart::reuse(scenario, outcome, limit))?;
         }

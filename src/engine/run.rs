@@ -83,6 +83,7 @@ fn run_machine<L: Limit>(
         pools: plan.pools() as usize,
         bits: machine.bits(),
         stages: !job.timers().is_of_plain_connections(),
+        pooled: host.clients.iter().map(|client| client.pool.is_some()).collect(),
     };
     let memory = std::mem::take(&mut workspace.last_taken);
     let mut observer = (Statistics::new(size, window, tally, memory), observer);

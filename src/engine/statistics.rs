@@ -36,10 +36,12 @@ pub struct Statistics<'a> {
     several: bool,
     /// May an answer come later than the opening, or the second FIN later than the first?
     stages: bool,
+    /// Which clients keep connections for their requests?
+    pooled: Vec<bool>,
 }
 
 /// What the statistics of a machine are laid out for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Size {
     /// Clients of the host.
     pub clients: usize,
@@ -49,6 +51,8 @@ pub struct Size {
     pub bits: u32,
     /// May an answer come later than the opening, or the second FIN later than the first?
     pub stages: bool,
+    /// Which clients keep connections for their requests?
+    pub pooled: Vec<bool>,
 }
 
 impl<'a> Statistics<'a> {
@@ -70,6 +74,7 @@ impl<'a> Statistics<'a> {
             release_cursor: BinCursor::default(),
             several: size.clients > 1,
             stages: size.stages,
+            pooled: size.pooled,
         }
     }
 
@@ -102,6 +107,7 @@ impl<'a> Statistics<'a> {
         let end = SimTime::from_nanos(self.window.end());
         for (state, tally) in self.clients.iter().zip(&mut self.tally.clients) {
             tally.requests.idle += idled(self.window, state.idle, end);
+            self.tally.requests.idle(self.window, state.idle.0, [state.idle.1, end]);
             let peak = if self.several { state.peak_in_use } else { self.peak_in_use };
             tally.peak_in_use = tally.peak_in_use.max(peak);
             if state.blocked_since != SimTime::FAR_FUTURE {
@@ -230,10 +236,14 @@ impl Observer for Statistics<'_> {
     fn asked(&mut self, at: SimTime, client: u16) {
         let steady = u64::from(self.window.is_steady(at));
         self.tally.clients[usize::from(client)].requests.made += steady;
+        if self.pooled[usize::from(client)] {
+            self.tally.requests.made(self.window, at);
+        }
     }
 
     #[inline(always)]
     fn served(&mut self, served: &Served) {
+        self.tally.requests.served(self.window, served.at);
         if self.window.is_steady(served.asked) {
             let tally = &mut self.tally.clients[usize::from(served.client)].requests;
             tally.served += 1;
@@ -250,6 +260,9 @@ impl Observer for Statistics<'_> {
     fn failed(&mut self, failed: &Failed) {
         let steady = u64::from(self.window.is_steady(failed.asked));
         self.tally.clients[usize::from(failed.client)].requests.failed += steady;
+        if self.pooled[usize::from(failed.client)] {
+            self.tally.requests.failed(self.window, failed.at);
+        }
     }
 
     #[inline(always)]
@@ -257,6 +270,7 @@ impl Observer for Statistics<'_> {
         let state = &mut self.clients[usize::from(client)];
         let tally = &mut self.tally.clients[usize::from(client)].requests;
         tally.idle += idled(self.window, state.idle, at);
+        self.tally.requests.idle(self.window, state.idle.0, [state.idle.1, at]);
         state.idle = (state.idle.0.wrapping_add_signed(change), at);
     }
 

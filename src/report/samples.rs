@@ -35,6 +35,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
             },
         }],
         limits: vec![LimitFigures {
+            requests: Vec::new(),
             name: "crawler".into(),
             machines: 1,
             is_linux: true,

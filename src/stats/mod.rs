@@ -9,6 +9,7 @@ mod metric;
 mod outcome;
 mod port_map;
 mod refusals;
+mod request_bins;
 mod search_time;
 mod subject;
 mod tally;
@@ -28,6 +29,7 @@ pub use outcome::{
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};
+pub use request_bins::{RequestBins, RequestRow};
 pub use search_time::search_seconds;
 pub use subject::{Subject, SubjectKind};
 pub use tally::{

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::request_bins::RequestRow;
 use crate::model::Refusal;
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -63,6 +64,8 @@ pub struct LimitFigures {
     pub theory: Expected,
     /// Its ports by state over time, all its machines together.
     pub timeline: Timeline,
+    /// Its requests over time, likewise; empty where it makes none.
+    pub requests: Vec<RequestRow>,
 }
 
 impl Outcome {

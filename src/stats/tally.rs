@@ -4,6 +4,7 @@
 //! order, by any number of threads, and come out the same to the bit.
 
 use super::log_linear::LogLinear;
+use super::request_bins::RequestBins;
 use super::window::Window;
 use crate::model::Refusal;
 use crate::units::SimTime;
@@ -17,6 +18,8 @@ pub struct HostTally {
     pub limit: LimitTally,
     /// Everything over time.
     pub bins: Bins,
+    /// Requests over time.
+    pub requests: RequestBins,
 }
 
 /// What one client did.
@@ -168,6 +171,7 @@ impl HostTally {
             clients: vec![ClientTally::default(); clients],
             limit: LimitTally::default(),
             bins: Bins::new(window),
+            requests: RequestBins::default(),
         }
     }
 
@@ -183,6 +187,7 @@ impl HostTally {
         sum.probes.merge(&more.probes);
         sum.reuse.merge(&more.reuse);
         self.bins.merge(&other.bins);
+        self.requests.merge(&other.requests);
     }
 }
 

@@ -23,7 +23,7 @@ Examples:
   portsim run scenarios/ --out results --jobs 8
   portsim run crawler.toml --format json | jq .whole.blocking_ratio.mean
 
-Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports and \
+Results go to OUT/NAME/: summary.json, timeline.csv, run.json and the charts pressure, ports, requests and \
 reuse (.svg and .png). The charts show the tightest host; of several, each also has its own: \
 timeline-HOST.csv, pressure-HOST and ports-HOST. Several scenarios together also give \
 OUT/summary.csv and OUT/blocking.svg. \
@@ -64,7 +64,7 @@ pub struct RunArgs {
         value_name = "NAME,...",
         value_enum,
         value_delimiter = ',',
-        default_values_t = [Chart::Pressure, Chart::Ports]
+        default_values_t = [Chart::Pressure, Chart::Ports, Chart::Requests]
     )]
     pub charts: Vec<Chart>,
     /// Draw no charts.
@@ -94,6 +94,8 @@ pub enum Chart {
     Pressure,
     /// Port by port over time
     Ports,
+    /// Requests made, answered and failed over time, where a client makes any
+    Requests,
     /// How soon a port is used again
     Reuse,
     /// How many ports an attempt looks at
