@@ -65,6 +65,17 @@ fn requests(c: &mut Criterion) {
     group.finish();
 }
 
+/// What does an attempt cost whose refusals are tried again?
+fn retries(c: &mut Criterion) {
+    const SECS: u64 = 1_000;
+    let mut group = c.benchmark_group("attempts that are tried again");
+    group.sample_size(20);
+    let world = workloads::retries();
+    group.throughput(Throughput::Elements(attempts(&world, SECS)));
+    group.bench_function("three times", |b| b.iter(|| attempts(&world, SECS)));
+    group.finish();
+}
+
 /// What do many hosts with many destinations cost, one after the other?
 fn many_hosts(c: &mut Criterion) {
     const SECS: u64 = 120;
@@ -84,5 +95,5 @@ fn many_hosts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, one_host, shared_ports, requests, many_hosts);
+criterion_group!(benches, one_host, shared_ports, requests, retries, many_hosts);
 criterion_main!(benches);

@@ -172,3 +172,25 @@ fn a_deadline_a_budget_and_a_stop_end_retries() {
     assert_eq!(made("attempts = 9, backoff = \"1 s\", stop_after = 1"), (1, 0));
     assert_eq!(made("attempts = 2, backoff = \"0 s\", stop_after = 7"), (4, 3));
 }
+
+#[test]
+fn a_connection_with_streams_carries_no_more_than_the_server_allows() {
+    let text = r#"[run]
+        duration = "100 s"
+        replications = 1
+        [destination.server]
+        requests_per_connection = 4
+        [client.it]
+        requests = { process = "poisson", rate = "200 / s" }
+        service = "50 ms"
+        pool = { streams = 3 }"#;
+    let outcome = parse("it", "it.toml", text, &[]).expect("it is sound").run().expect("it runs");
+    let requests = outcome.clients[0].figures.requests.as_ref().expect("it makes requests");
+    let most = requests.made.div_ceil(4);
+    assert!(
+        (most..most + 8).contains(&outcome.whole.attempts),
+        "{} for {}",
+        outcome.whole.attempts,
+        requests.made
+    );
+}

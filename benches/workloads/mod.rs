@@ -11,9 +11,10 @@
 //! * W3: 1,000 hosts of 28,232 ports, each towards 100 destinations, 400/s a host, lognormal
 //!   lifetimes of mean 1 s: 24.4 million ports held at once.
 //! * Requests: 2,000 a second of 80 ms on average over a pool, all connections kept or two of them.
+//! * Retries: W1 at twice its rate, each attempt made up to three times.
 
 use portsim::model::{
-    Binds, Client, Destination, Distribution, Host, KeepAlive, PortRange, Replications,
+    Binds, Client, Destination, Distribution, Host, KeepAlive, PortRange, Replications, Retries,
     RunSettings, Start, TimerGrid, World,
 };
 use portsim::units::SimDuration;
@@ -67,6 +68,22 @@ pub fn requests(keeps: u32) -> World {
     let mut world = world(1, PortRange::IANA_DYNAMIC, 1, 2_000.0, service);
     world.hosts[0].time_wait = SimDuration::from_secs(1);
     world.hosts[0].clients[0].pool = Some(pool);
+    world
+}
+
+/// W1 at twice its rate, whose refused attempts are tried twice again.
+pub fn retries() -> World {
+    let mut world = world(1, PortRange::IANA_DYNAMIC, 1, 600.0, exponential());
+    world.hosts[0].clients[0].retries = Some(Retries {
+        attempts: 3,
+        backoff: SimDuration::from_millis(100),
+        factor: 2.0,
+        max_backoff: None,
+        jitter: 0.5,
+        deadline: None,
+        budget: None,
+        stop_after: None,
+    });
     world
 }
 

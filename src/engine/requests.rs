@@ -512,6 +512,10 @@ impl Requests {
             self.refill(pool, observer);
         } else {
             entry.doing = Doing::Returning;
+            let roomy = &mut self.pools[entry.pool as usize].roomy;
+            if let Some(at) = roomy.iter().position(|&known| known == connection) {
+                roomy.remove(at);
+            }
             if lag.is_zero() {
                 self.back(connection, observer);
             } else {
@@ -545,6 +549,9 @@ impl Requests {
 
     /// A connection with several requests has lost one: who waits gets its room.
     fn make_room(&mut self, connection: u32) {
+        if !self.has_room(connection) {
+            return;
+        }
         let pool = self.connections[connection as usize].pool;
         match self.next_waiting(pool) {
             Some(request) => self.serve(connection, request),
@@ -723,20 +730,30 @@ impl Requests {
             None => self.events.push(answered, Event::Answered { connection, request }),
             Some(at) => self.events.push(at, Event::Aborted { connection, request }),
         }
-        let streams = self.keeper(client).keeps.streams;
-        if streams > 1 {
+        if self.keeper(client).keeps.streams > 1 {
+            let has_room = self.has_room(connection);
             let roomy = &mut self.pools[pool as usize].roomy;
-            match (roomy.iter().position(|&known| known == connection), carries < streams) {
+            match (roomy.iter().position(|&known| known == connection), has_room) {
                 (None, true) => roomy.push(connection),
                 (Some(at), false) => drop(roomy.remove(at)),
                 _ => {}
             }
-            if carries < streams
-                && let Some(request) = self.next_waiting(pool)
-            {
+            if has_room && let Some(request) = self.next_waiting(pool) {
                 self.serve(connection, request);
             }
         }
+    }
+
+    /// Can a connection that carries some requests take one more? No more at a time than it has streams, nor in
+    /// all than it may carry.
+    fn has_room(&self, connection: u32) -> bool {
+        let entry = &self.connections[connection as usize];
+        let Doing::Busy(carries) = entry.doing else { return false };
+        let pool = &self.pools[entry.pool as usize];
+        let keeps = &self.keeper(pool.client).keeps;
+        let most = [pool.server.requests_per_connection, keeps.requests_per_connection];
+        let most = most.into_iter().flatten().min();
+        carries < keeps.streams && most.is_none_or(|most| entry.carried + carries < most)
     }
 
     /// Puts a request on an idle connection, or on one that has room, if there is any.

@@ -1,6 +1,8 @@
 //! Checks that need the whole world: can it be run, and would that ever end?
 
-use crate::model::{Arrivals, Binds, Client, Host, PoolPlan, RunSettings, SelectionKind, World};
+use crate::model::{
+    Arrivals, Binds, Client, Distribution, Host, PoolPlan, RunSettings, SelectionKind, World,
+};
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::source::Span;
 use crate::scenario::text::suggest::shown;
@@ -177,6 +179,13 @@ fn amount_of_work(
     settings: &RunSettings,
     clients: &[Entry],
 ) {
+    for client in host.clients.iter().filter(|client| asks_at_one_instant(client)) {
+        let message = format!("client `{}` would make requests without end", shown(&client.name));
+        let problem = Problem::at(place_of(clients, &client.name, Some("requests")), message)
+            .label("its workers neither think nor wait for an answer")
+            .help("write a `service` or a `think` that takes some time: \"1 ms\"");
+        walk.report(problem);
+    }
     let made = attempts(world, host, settings.duration.as_secs_f64());
     for (client, attempts) in host.clients.iter().zip(made) {
         let attempts = attempts * f64::from(host.count);
@@ -200,6 +209,14 @@ fn amount_of_work(
         });
         walk.report(problem);
     }
+}
+
+/// Do its workers make one request after the other in no time at all?
+fn asks_at_one_instant(client: &Client) -> bool {
+    let none = |law: &Distribution| law.mean_s() == Some(0.0);
+    let Arrivals::ClosedLoop { think, .. } = &client.arrivals else { return false };
+    let at_once = client.pool.as_ref().is_some_and(|pool| pool.turnaround.is_zero());
+    at_once && none(think) && none(&client.lifetime)
 }
 
 /// Where `key` of the table `name` stands; the table itself where it does not say.
