@@ -100,6 +100,13 @@ fn finding(outcome: &Outcome) -> String {
     let dry = outcome.limits.iter().filter(|limit| limit.figures.first_blocked.is_some()).count();
     let all = outcome.limits.len();
     match (dry, outcome.tightest()) {
+        (0, Some(worst)) if failing(worst) > 0.0 => {
+            let share = percent(failing(worst));
+            format!(
+                "The ports of all {all} hosts hold; {share} of the requests of {} fail",
+                worst.name
+            )
+        }
         (0, _) | (_, None) => format!("All {all} hosts hold"),
         (_, Some(worst)) => {
             let some = if dry == all { "All".to_owned() } else { count(dry as u64) };
@@ -108,6 +115,11 @@ fn finding(outcome: &Outcome) -> String {
             capital(&format!("{some} of {all} hosts {verb} dry; {} refuses {share}", worst.name))
         }
     }
+}
+
+/// The share of requests that fail though no port is refused.
+fn failing(limit: &LimitFigures) -> f64 {
+    limit.figures.requests.as_ref().map_or(0.0, |requests| requests.failed_share())
 }
 
 /// What becomes of one host, in few words.

@@ -9,7 +9,7 @@ use super::style::{
     BLOCKED, ESTABLISHED, GREY, INK, MEDIUM, PLOT_LEFT, PLOT_RIGHT, RIM, SMALL, line, sheer,
 };
 use super::verdict::facts;
-use crate::numbers::percent;
+use crate::numbers::{amount, percent};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome, RequestRow};
 
@@ -159,9 +159,9 @@ fn finding(limits: &[&LimitFigures]) -> String {
 
 fn finding_of(limit: &LimitFigures) -> String {
     let Some(requests) = &limit.figures.requests else { return String::new() };
-    let opened = crate::numbers::amount(requests.connections_per_request.mean);
+    let opened = amount(requests.connections_per_request.mean);
     match requests.failed_share() {
-        0.0 => format!("none fails, {opened} connections each"),
-        share => format!("{} fail, {opened} connections each", percent(share)),
+        0.0 => format!("none fails, each opens {opened}"),
+        share => format!("{} fail, each opens {opened}", percent(share)),
     }
 }

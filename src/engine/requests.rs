@@ -579,8 +579,8 @@ impl Requests {
         {
             return self.serve(connection, request);
         }
-        let is_last = |this: &Self| this.pools[pool as usize].idle.len();
-        let full = counts == Counts::Idle && most.is_some_and(|most| is_last(self) >= most);
+        let idle_now = |this: &Self| this.pools[pool as usize].idle.len();
+        let full = counts == Counts::Idle && most.is_some_and(|most| idle_now(self) >= most);
         let overflow = self.keeper(client).keeps.overflow;
         if full && (overflow == Overflow::Returning || most == Some(0)) {
             let ending = self.connections[connection as usize].ending;
@@ -589,7 +589,7 @@ impl Requests {
         }
         self.rest(connection, observer);
         let too_many = |this: &Self| match counts {
-            Counts::Idle => most.is_some_and(|most| is_last(this) > most),
+            Counts::Idle => most.is_some_and(|most| idle_now(this) > most),
             Counts::All => most.is_some_and(|most| this.pools[pool as usize].open > most),
         };
         while too_many(self) {

@@ -39,25 +39,24 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     prefix + &text + &requests(limit)
 }
 
-/// How many connections requests open, and how many requests fail.
+/// How many connections requests open, how often what fails is tried, and how many fail for good.
 fn requests(limit: &LimitFigures) -> String {
     let Some(requests) = &limit.figures.requests else { return String::new() };
-    let tried = match (requests.made + requests.retried) as f64 / requests.made.max(1) as f64 {
-        tries if requests.retries => {
-            let share = percent(requests.failed_share());
-            format!(" Each is tried {} times on average, and {share} give up.", amount(tries))
-        }
-        _ => String::new(),
-    };
-    if !requests.pooled {
-        return tried;
+    let mut said = String::new();
+    if requests.pooled {
+        let opened = requests.connections_per_request.mean;
+        let noun = if opened == 1.0 { "connection" } else { "connections" };
+        said += &format!(" A request opens {} {noun} on average.", amount(opened));
     }
-    let opened = amount(requests.connections_per_request.mean);
-    let failed = match requests.failed_share() {
-        0.0 => String::new(),
-        share => format!(", and {} of requests fail", percent(share)),
-    };
-    format!(" A request opens {opened} connections on average{failed}.{tried}")
+    if requests.retries {
+        let tries = (requests.made + requests.retried) as f64 / requests.made.max(1) as f64;
+        said += &format!(" What fails is tried again: {} tries each on average.", amount(tries));
+    }
+    if requests.failed > 0 {
+        let what = if requests.pooled { "requests" } else { "first attempts" };
+        said += &format!(" {} of {what} fail for good.", percent(requests.failed_share()));
+    }
+    said
 }
 
 fn interrupted(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
