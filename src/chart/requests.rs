@@ -21,6 +21,9 @@ const BETWEEN: f64 = 30.0;
 const GUTTER: f64 = 34.0;
 /// Hosts that are drawn.
 const MOST: usize = 4;
+/// How dark areas are: what fails stands out from what is answered in a grey print too.
+const ANSWERED_SHADE: f64 = 0.25;
+const FAILED_SHADE: f64 = 0.75;
 /// Points of a curve.
 const POINTS: usize = 240;
 
@@ -74,7 +77,7 @@ pub fn requests(scenario: &Scenario, outcome: &Outcome) -> Option<Picture> {
             of_idle.y_axis(canvas, &first_only(number, count_ticks(idle)));
             let curve = curve(rows, |row| row.idle);
             let floor: Vec<(f64, f64)> = curve.iter().map(|&(at, _)| (at, 0.0)).collect();
-            area_between(canvas, &of_idle, &floor, &curve, sheer(GREY, 0.35, 0.0));
+            area_between(canvas, &of_idle, &floor, &curve, sheer(GREY, ANSWERED_SHADE, 0.0));
             outline(canvas, &of_idle, &curve, line(GREY, 1.0));
             of_idle.x_axis(canvas, &sparse, &format!("time ({unit})"));
         }
@@ -120,25 +123,25 @@ fn draw_rates(canvas: &mut Canvas<'_>, panel: &Panel, rows: &[RequestRow]) {
     let served = curve(rows, |row| row.served);
     let failed = curve(rows, |row| row.failed);
     let floor: Vec<(f64, f64)> = served.iter().map(|&(at, _)| (at, 0.0)).collect();
-    area_between(canvas, panel, &floor, &served, sheer(ESTABLISHED, 0.35, 0.0));
+    area_between(canvas, panel, &floor, &served, sheer(ESTABLISHED, ANSWERED_SHADE, 0.0));
     outline(canvas, panel, &served, line(ESTABLISHED, 1.2));
     if rows.iter().any(|row| row.failed > 0.0) {
-        area_between(canvas, panel, &floor, &failed, sheer(BLOCKED, 0.35, 0.0));
+        area_between(canvas, panel, &floor, &failed, sheer(BLOCKED, FAILED_SHADE, 0.0));
         outline(canvas, panel, &failed, line(BLOCKED, 1.4));
     }
     outline(canvas, panel, &curve(rows, |row| row.made), line(INK, 1.2));
 }
 
 fn keys() -> [LegendKey; 4] {
-    let band = |text: &str, colour| LegendKey {
+    let band = |text: &str, colour, shade| LegendKey {
         text: text.to_owned(),
-        sign: Sign::Band(sheer(colour, 0.35, 0.0), line(colour, 1.2)),
+        sign: Sign::Band(sheer(colour, shade, 0.0), line(colour, 1.2)),
     };
     [
         LegendKey { text: "requests made".to_owned(), sign: Sign::Line(line(INK, 1.2)) },
-        band("answered", ESTABLISHED),
-        band("failed", BLOCKED),
-        band("idle connections", GREY),
+        band("answered", ESTABLISHED, ANSWERED_SHADE),
+        band("failed", BLOCKED, FAILED_SHADE),
+        band("idle connections", GREY, ANSWERED_SHADE),
     ]
 }
 
