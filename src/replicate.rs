@@ -16,8 +16,8 @@ use crate::model::{
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap,
-    RequestBins, Sample, SearchTime, TimelineSum, Window, figures, no_quantiles, probe_quantiles,
-    reuse_quantiles,
+    RequestBins, Sample, SearchTime, StretchTally, TimelineSum, Window, figures, no_quantiles,
+    probe_quantiles, reuse_quantiles, stretches,
 };
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -109,6 +109,19 @@ struct Replication {
     whole: Sample,
     /// For each host: its limit, and its clients.
     hosts: Vec<(Sample, Vec<Sample>)>,
+    /// For each host: what happened from each change to the next.
+    stretches: Vec<Vec<StretchTally>>,
+}
+
+impl Replication {
+    /// What happened from each change to the next on all hosts.
+    fn all_stretches(&self) -> Vec<StretchTally> {
+        let mut sums = self.stretches.first().cloned().unwrap_or_default();
+        for host in self.stretches.iter().skip(1) {
+            sums.iter_mut().zip(host).for_each(|(sum, more)| sum.merge(more));
+        }
+        sums
+    }
 }
 
 struct Runner<'a> {
@@ -171,12 +184,8 @@ impl Sums {
 impl<'a> Runner<'a> {
     fn new(world: &'a World, settings: &'a RunSettings, watch: &'a dyn Watch) -> Self {
         let window = Window::of_hosts(settings.warm_up, settings.duration, world.hosts.len());
-        let grounds: Vec<Ground> = world
-            .hosts
-            .iter()
-            .enumerate()
-            .map(|(index, host)| ground(world, index, host))
-            .collect();
+        let grounds: Vec<Ground> =
+            (0..world.hosts.len()).map(|index| ground(world, index)).collect();
         let sums = Mutex::new(Sums::new(window, &grounds));
         Self { world, settings, watch, window, grounds, sums }
     }
@@ -186,7 +195,8 @@ impl<'a> Runner<'a> {
         if self.watch.stopped() {
             return None;
         }
-        let machines: f64 = self.world.hosts.iter().map(|host| f64::from(host.count)).sum();
+        let hosts = 0..self.world.hosts.len();
+        let machines: f64 = hosts.map(|host| f64::from(self.world.machines(host))).sum();
         let mut tallies = Vec::with_capacity(self.world.hosts.len());
         for host in 0..self.world.hosts.len() {
             tallies.push(self.host(host, index, share / machines)?);
@@ -200,12 +210,13 @@ impl<'a> Runner<'a> {
             })
             .collect();
         let limits: Vec<Sample> = hosts.iter().map(|host| host.0).collect();
-        Some(Replication { whole: Sample::together(&limits), hosts })
+        let stretches = tallies.into_iter().map(|tally| tally.stretches).collect();
+        Some(Replication { whole: Sample::together(&limits), hosts, stretches })
     }
 
     /// All machines of one host in one replication, in parallel.
     fn host(&self, host: usize, replication: u32, share: f64) -> Option<HostTally> {
-        let model = &self.world.hosts[host];
+        let (model, count) = (&self.world.hosts[host], self.world.machines(host));
         let empty = || HostTally::new(model.clients.len(), self.window);
         let add = |part: Option<(HostTally, Workspace)>, machine: u32| {
             let (mut tally, mut workspace) = part?;
@@ -227,7 +238,7 @@ impl<'a> Runner<'a> {
         };
         let begin = || Some((empty(), Workspace::default()));
         let tally = |part: Option<(HostTally, Workspace)>| part.map(|(tally, _)| tally);
-        if model.count == 1 {
+        if count == 1 {
             return tally(add(begin(), 0));
         }
         let merge = |a: Option<HostTally>, b: Option<HostTally>| {
@@ -235,7 +246,7 @@ impl<'a> Runner<'a> {
             a.merge(&b);
             Some(a)
         };
-        let machines = (0..model.count).into_par_iter();
+        let machines = (0..count).into_par_iter();
         machines.fold(begin, add).map(tally).reduce(|| Some(empty()), merge)
     }
 
@@ -247,6 +258,11 @@ impl<'a> Runner<'a> {
         }
         let sums = self.sums.into_inner().expect("no thread panics while it adds");
         let window = self.window;
+        let changes = &self.world.changes;
+        let told = |of: &dyn Fn(&Replication) -> Vec<StretchTally>| {
+            let each: Vec<Vec<StretchTally>> = finished.iter().map(|done| of(done)).collect();
+            stretches(changes, SimTime::from_nanos(window.end()), &each)
+        };
         let steady_s = self.settings.duration.as_secs_f64() - self.settings.warm_up.as_secs_f64();
         let (mut clients, mut limits) = (Vec::new(), Vec::new());
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
@@ -262,10 +278,11 @@ impl<'a> Runner<'a> {
             let samples: Vec<Sample> = finished.iter().map(|done| done.hosts[index].0).collect();
             let (probes, reuse) = (probe_quantiles(probes), reuse_quantiles(reuse, window));
             let figures_of_limit = figures(&samples, ground, window, probes, reuse, &waited_here);
-            let runs = f64::from(finished.len() as u32) * f64::from(host.count);
+            let machines = self.world.machines(index);
+            let runs = f64::from(finished.len() as u32) * f64::from(machines);
             limits.push(LimitFigures {
                 name: host.name.clone(),
-                machines: host.count,
+                machines,
                 is_linux: host.is_linux(),
                 search: host
                     .search_cost
@@ -279,9 +296,10 @@ impl<'a> Runner<'a> {
                 ),
                 timeline: timeline.timeline(),
                 requests: requests.rows(window, finished.len() as u32),
+                stretches: told(&|done| done.stretches[index].clone()),
             });
             for (number, client) in host.clients.iter().enumerate() {
-                let ground = client_ground(self.world, host, client);
+                let ground = client_ground(self.world, index, number);
                 let samples: Vec<Sample> =
                     finished.iter().map(|done| done.hosts[index].1[number]).collect();
                 clients.push(ClientFigures {
@@ -319,6 +337,7 @@ impl<'a> Runner<'a> {
             clients,
             limits,
             timeline: sums.whole.timeline(),
+            stretches: told(&Replication::all_stretches),
         })
     }
 }
@@ -344,21 +363,35 @@ impl Observer for Reporter<'_> {
     }
 }
 
-/// What one host can carry.
-fn ground(world: &World, index: usize, host: &Host) -> Ground {
-    let asks = |client: &Client| [client.pool.is_some(), client.retries.is_some()];
-    let each = host.clients.iter().map(asks);
-    let asks = each.fold([false; 2], |sum, one| [0, 1].map(|which| sum[which] || one[which]));
-    Ground { asks, ..ground_towards(host, EndpointNumbers::of(world, index).count()) }
+/// What one host can carry at any time.
+fn ground(world: &World, index: usize) -> Ground {
+    most(world, |world| {
+        let host = &world.hosts[index];
+        let asks = |client: &Client| [client.pool.is_some(), client.retries.is_some()];
+        let each = host.clients.iter().map(asks);
+        let asks = each.fold([false; 2], |sum, one| [0, 1].map(|which| sum[which] || one[which]));
+        Ground { asks, ..ground_towards(host, EndpointNumbers::of(world, index).count()) }
+    })
 }
 
-/// What one client of `host` could have, were it alone there.
-fn client_ground(world: &World, host: &Host, client: &Client) -> Ground {
-    let reaches = |index: usize| client.targets.iter().any(|target| target.destination == index);
-    let destinations = world.destinations.iter().enumerate().filter(|(index, _)| reaches(*index));
-    let endpoints = destinations.map(|(_, destination)| destination.endpoints).sum();
-    let asks = [client.pool.is_some(), client.retries.is_some()];
-    Ground { asks, ..ground_towards(&alone(host, client), endpoints) }
+/// What one client could have at any time, were it alone on its host.
+fn client_ground(world: &World, host: usize, client: usize) -> Ground {
+    most(world, |world| {
+        let host = &world.hosts[host];
+        let client = &host.clients[client];
+        let reaches =
+            |index: usize| client.targets.iter().any(|target| target.destination == index);
+        let destinations =
+            world.destinations.iter().enumerate().filter(|(index, _)| reaches(*index));
+        let endpoints = destinations.map(|(_, destination)| destination.endpoints).sum();
+        let asks = [client.pool.is_some(), client.retries.is_some()];
+        Ground { asks, ..ground_towards(&alone(host, client), endpoints) }
+    })
+}
+
+/// The most of what `of` says of a world that changes.
+fn most(world: &World, of: impl Fn(&World) -> Ground) -> Ground {
+    world.stretches().map(of).reduce(Ground::or_more).expect("there is a world")
 }
 
 /// `host` with nothing on it but where `client` takes its ports from.
@@ -419,11 +452,12 @@ pub fn port_map(
         Some(destination) => format!("first address to {}", destination.name),
         None => "whole host".to_owned(),
     };
-    let plan = PoolPlan::of(model, EndpointNumbers::of(world, host).count());
-    let mut mapper = PortMapper::new(model, plan, key, settings.duration, columns, rows);
     let window = Window::of_hosts(settings.warm_up, settings.duration, world.hosts.len());
     let mut tally = HostTally::new(model.clients.len(), window);
     let job = Job { world, settings, host, machine: 0, replication: 0, timer_phase: None };
+    let room = world.with_room_for(host);
+    let room = &room.hosts[0];
+    let mut mapper = PortMapper::new(room, job.plan(), key, settings.duration, columns, rows);
     // The mapper never gives up.
     let _ = run(job, &mut Workspace::default(), &mut tally, &mut mapper);
     mapper.map()

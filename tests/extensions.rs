@@ -10,7 +10,7 @@ use portsim::engine::{
     Batch, Became, Calendar, Clients, Demand, Job, Machine, Observer, Opening, Run,
 };
 use portsim::model::{
-    Arrivals, Attempt, ConnectionId, Distribution, Fate, Holder, Limit, Mark, Marks, PoolId,
+    Arrivals, Attempt, ConnectionId, Distribution, Fate, Holder, Host, Limit, Mark, Marks, PoolId,
     PortRange, PortSpace, Refusal, Refused, Reshape, RunSettings, Taken, Timers, World,
 };
 use portsim::theory::erlang_b;
@@ -274,12 +274,8 @@ impl Limit for Lowest {
 }
 
 impl Reshape for Lowest {
-    fn reshape(&mut self, to: &World, _: SimTime) {
-        self.range = to.hosts[0].ports;
-    }
-
-    fn renew(&self, ticket: Holder) -> Holder {
-        ticket
+    fn reshape(&mut self, host: &Host, _: Timers, _: &[Holder], _: SimTime) {
+        self.range = host.ports;
     }
 }
 
@@ -287,8 +283,8 @@ impl Reshape for Lowest {
 fn a_range_may_change_in_mid_run_and_what_is_held_stays_held() {
     let mut before = attempts(20, 20.0, SimDuration::from_secs(1));
     before.hosts[0].ports = PortRange::new(40_000, 40_019).unwrap();
-    let mut later = before.clone();
-    later.hosts[0].ports = PortRange::new(50_000, 50_039).unwrap();
+    let mut later = before.hosts[0].clone();
+    later.ports = PortRange::new(50_000, 50_039).unwrap();
     let settings = settings(100.0, 1);
     let job = job(&before, &settings);
     let limit = Lowest { range: before.hosts[0].ports, held: Vec::new() };

@@ -113,5 +113,5 @@ fn world(
         ..Host::linux("host")
     };
     let destination = Destination { endpoints, ..Destination::new("destination") };
-    World { hosts: vec![host], destinations: vec![destination] }
+    World { destinations: vec![destination], ..World::of(host) }
 }

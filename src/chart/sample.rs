@@ -186,7 +186,7 @@ impl Sample {
             asks: None,
             reported: None,
             source: None,
-            world: World { hosts: vec![host], destinations: Vec::new() },
+            world: World { destinations: Vec::new(), ..World::of(host) },
             settings: RunSettings {
                 replications: Replications::Fixed(self.replications),
                 ..RunSettings::of(SimDuration::from_secs_f64(self.duration))
@@ -220,10 +220,12 @@ impl Sample {
             partial: false,
             duration: SimDuration::from_secs_f64(self.duration),
             warm_up: SimDuration::ZERO,
+            stretches: Vec::new(),
             whole: figures.clone(),
             clients: Vec::new(),
             limits: vec![LimitFigures {
                 requests: Vec::new(),
+                stretches: Vec::new(),
                 name: "crawler".to_owned(),
                 machines: 1,
                 is_linux: true,

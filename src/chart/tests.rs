@@ -56,10 +56,12 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         partial: false,
         duration,
         warm_up: SimDuration::ZERO,
+        stretches: Vec::new(),
         whole: blank(),
         clients: Vec::new(),
         limits: vec![LimitFigures {
             requests: Vec::new(),
+            stretches: Vec::new(),
             name: "host".to_owned(),
             machines: 1,
             is_linux: true,

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use portsim::numbers::{plural, span};
 use portsim::report::sheet::{Detail, Sheet};
-use portsim::report::{Checked, Verdict, notes, verdict, warnings};
+use portsim::report::{Checked, Verdict, changes, notes, verdict, warnings};
 use portsim::scenario::Scenario;
 use portsim::stats::Outcome;
 
@@ -22,6 +22,10 @@ pub fn full(
     let told = wrap(&tame(&verdict::sentence(scenario, outcome)), width, 0);
     text.push_str(&format!("{}\n\n", styled(style_of(outcome), told)));
     text.push_str(&table::of_sheet(&Sheet::new(outcome, detail), width));
+    let changes = changes::rows(outcome);
+    if !changes.is_empty() {
+        text.push_str(&format!("\n{}", table::of_rows(&changes::head(outcome), &changes, width)));
+    }
     let runs = plural(outcome.replications.into(), "replication", "replications");
     let steady = if !outcome.warm_up.is_zero() {
         format!("; steady figures leave out the first {}", outcome.warm_up)

@@ -130,15 +130,6 @@ impl<T: Copy + Ord> Calendar<T> {
         }
     }
 
-    /// Changes what is waiting in its place, in no order.
-    pub fn change_each(&mut self, mut change: impl FnMut(&mut T)) {
-        let near = self.days.iter_mut().flatten().chain(&mut self.today[self.next..]);
-        near.for_each(|entry| change(&mut entry.1));
-        let mut far = std::mem::take(&mut self.far).into_vec();
-        far.iter_mut().for_each(|entry| change(&mut entry.0.2));
-        self.far = far.into();
-    }
-
     /// When the next entry is due.
     #[must_use]
     pub fn next_due(&mut self) -> Option<SimTime> {

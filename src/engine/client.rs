@@ -6,6 +6,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::batch::{BATCH, Batch};
 use super::calendar::Calendar;
+use super::endpoints::EndpointNumbers;
 use super::random::Purpose;
 use super::sample::{Exponential, Sampler, exponential, unit};
 use super::target::Targets;
@@ -29,6 +30,8 @@ pub struct ClientStream {
     /// Attempts drawn and not yet made.
     batch: Batch,
     made: usize,
+    /// Before this all is known; what follows a change is drawn after it.
+    until: SimTime,
 }
 
 /// Where arrival times come from.
@@ -41,27 +44,51 @@ enum Source {
 }
 
 impl ClientStream {
-    /// Client number `number` of the machine of `job`.
-    pub fn new(number: u16, job: super::Job<'_>, client: &Client) -> Self {
+    /// Client number `number` of the machine of `job`, as it is `until` then.
+    pub fn new(
+        number: u16,
+        job: super::Job<'_>,
+        numbers: &EndpointNumbers,
+        client: &Client,
+        until: SimTime,
+    ) -> Self {
         let streams = job.streams();
         let arrivals = streams.of_client(&client.name, Purpose::Arrivals);
         let destinations = streams.of_client(&client.name, Purpose::Destinations);
         Self {
             number,
-            arrivals: Source::new(&client.arrivals, arrivals),
+            arrivals: Source::new(&client.arrivals, job.is_there(), arrivals),
             lifetime: Sampler::new(&client.lifetime),
             lifetimes: streams.of_client(&client.name, Purpose::Lifetimes),
-            second_fin: (client.second_fin != Distribution::Constant(SimDuration::ZERO)).then(
-                || {
-                    let rng = streams.of_client(&client.name, Purpose::SecondFins);
-                    (Sampler::new(&client.second_fin), rng)
-                },
-            ),
+            second_fin: second_fin(job, client),
             endings: Endings::new(client, streams.of_client(&client.name, Purpose::Endings)),
-            targets: Targets::new(job.world, job.host, client, destinations),
+            targets: Targets::new(job, numbers, client, destinations),
             batch: Batch::default(),
             made: 0,
+            until,
         }
+    }
+
+    /// Goes on from `at` as `client` of the machine of `job`, as that is `until` then. Tells how many workers
+    /// begin.
+    pub fn reshape(
+        &mut self,
+        job: super::Job<'_>,
+        numbers: &EndpointNumbers,
+        client: &Client,
+        [at, until]: [SimTime; 2],
+    ) -> u32 {
+        debug_assert_eq!(self.made, self.batch.attempts.len(), "nothing is drawn beyond a change");
+        self.until = until;
+        let more = self.arrivals.reshape(&client.arrivals, job.is_there(), at);
+        self.lifetime = Sampler::new(&client.lifetime);
+        self.endings.reshape(client);
+        self.targets.reshape(job, numbers, client);
+        match &mut self.second_fin {
+            Some((law, _)) => *law = Sampler::new(&client.second_fin),
+            new => *new = second_fin(job, client),
+        }
+        more
     }
 
     /// Does it have to be told what becomes of its attempts?
@@ -72,8 +99,8 @@ impl ClientStream {
     /// How many workers it has.
     pub fn workers(&self) -> u32 {
         match &self.arrivals {
-            Source::Workers(workers) => workers.count,
-            Source::Loop(recorded) => recorded.workers,
+            Source::Workers(workers) => workers.crew.count,
+            Source::Loop(recorded) => recorded.crew.count,
             Source::Open(_) | Source::Trace { .. } => 0,
         }
     }
@@ -100,6 +127,16 @@ impl ClientStream {
             _ => self.think(),
         };
         Some((attempt, second_fin.unwrap_or(SimDuration::ZERO), think))
+    }
+
+    /// Does the worker leave that would ask again, because there are fewer now?
+    pub fn one_leaves(&mut self) -> bool {
+        match &mut self.arrivals {
+            Source::Workers(Workers { crew, .. }) | Source::Loop(RecordedLoop { crew, .. }) => {
+                crew.one_leaves()
+            }
+            Source::Open(_) | Source::Trace { .. } => false,
+        }
     }
 
     /// How long a worker waits that was refused and thinks for `think`: else it would try again at the same
@@ -154,8 +191,14 @@ impl ClientStream {
         self.draw(false);
     }
 
+    /// How many attempts may be drawn of which it is not known when they are made.
+    fn ahead(&self) -> usize {
+        if self.until < SimTime::FAR_FUTURE { 1 } else { BATCH }
+    }
+
     /// Draws the next attempts; those of workers `ahead` of the time at which they are made.
     fn draw(&mut self, ahead: bool) {
+        let (until, most_ahead) = (self.until, self.ahead());
         let Batch { attempts: batch, second_fins, .. } = &mut self.batch;
         self.made = 0;
         batch.clear();
@@ -170,20 +213,19 @@ impl ClientStream {
         };
         match &mut self.arrivals {
             Source::Open(open) => {
-                batch.resize(BATCH, blank);
-                open.fill(batch);
+                open.fill_until(until, batch, blank);
             }
-            Source::Workers(_) if ahead => batch.resize(BATCH, blank),
+            Source::Workers(_) if ahead => batch.resize(most_ahead, blank),
             // A worker's next attempt may depend on this one, so there is no more than one.
             Source::Workers(workers) => {
-                batch.extend(workers.next().map(|at| Attempt { at, ..blank }));
+                batch.extend(workers.next(until).map(|at| Attempt { at, ..blank }));
             }
             Source::Trace { attempts, made } => {
-                let next = attempts[*made..].iter().take(BATCH);
+                let next = attempts[*made..].iter().take(BATCH).take_while(|next| next.at < until);
                 batch.extend(next.map(|recorded| Attempt { at: recorded.at, ..blank }));
             }
             Source::Loop(recorded) => {
-                batch.resize(recorded.left().len().min(BATCH), blank);
+                batch.resize(recorded.left().len().min(most_ahead), blank);
             }
         }
         let lifetimes = batch.iter_mut().map(|attempt| &mut attempt.lifetime);
@@ -220,39 +262,62 @@ impl ClientStream {
     }
 }
 
+/// The law of the times between the two FINs of `client`, and its random numbers; none where it is always zero.
+fn second_fin(job: super::Job<'_>, client: &Client) -> Option<(Sampler, Xoshiro256PlusPlus)> {
+    if client.second_fin == Distribution::Constant(SimDuration::ZERO) {
+        return None;
+    }
+    let rng = job.streams().of_client(&client.name, Purpose::SecondFins);
+    Some((Sampler::new(&client.second_fin), rng))
+}
+
 impl Source {
-    fn new(arrivals: &Arrivals, rng: Xoshiro256PlusPlus) -> Self {
-        let second = NANOS_PER_SECOND as f64;
-        let law = match *arrivals {
-            Arrivals::Poisson { rate_per_s } => OpenLaw::Poisson { mean_gap: second / rate_per_s },
-            Arrivals::Constant { rate_per_s } => OpenLaw::Constant { gap: second / rate_per_s },
-            Arrivals::Moving { ref rates, spacing } => {
-                OpenLaw::Moving { rates: Arc::clone(rates), place: Place::default(), spacing }
+    /// Where the attempts of `arrivals` come from, on a machine that `is_there` or is yet to come.
+    fn new(arrivals: &Arrivals, is_there: bool, rng: Xoshiro256PlusPlus) -> Self {
+        match arrivals {
+            Arrivals::Trace(attempts) => {
+                let made = if is_there { 0 } else { attempts.len() };
+                Self::Trace { attempts: Arc::clone(attempts), made }
             }
-            Arrivals::Batches { every, size, spacing } => {
-                OpenLaw::Batches { every, size, left: size, spacing }
-            }
-            Arrivals::Trace(ref attempts) => {
-                return Self::Trace { attempts: Arc::clone(attempts), made: 0 };
-            }
-            Arrivals::RecordedLoop { workers, ref requests, ref thinks } => {
+            Arrivals::RecordedLoop { workers, requests, thinks } => {
                 let (requests, thinks) = (Arc::clone(requests), Arc::clone(thinks));
-                return Self::Loop(RecordedLoop { workers, requests, thinks, drawn: 0, asked: 0 });
+                let crew = Crew::of(*workers, is_there);
+                Self::Loop(RecordedLoop { crew, requests, thinks, drawn: 0, asked: 0 })
             }
-            Arrivals::ClosedLoop { workers, ref think } => {
-                return Self::Workers(Workers::new(workers, Sampler::new(think), rng));
+            Arrivals::ClosedLoop { workers, think } => {
+                Self::Workers(Workers::new(*workers, is_there, Sampler::new(think), rng))
             }
-        };
-        let mut open = OpenArrivals { law, rng, next: 0, count: 0 };
-        match &open.law {
-            OpenLaw::Poisson { mean_gap } => {
-                let gap = exponential(&mut open.rng) * mean_gap;
-                open.advance_by(gap);
-            }
-            OpenLaw::Moving { .. } => open.advance_moving(),
-            _ => {}
+            open => Self::Open(OpenArrivals::new(OpenLaw::of(open), is_there, rng)),
         }
-        Self::Open(open)
+    }
+
+    /// Goes on with `arrivals` from `at`. Tells how many workers begin.
+    ///
+    /// # Panics
+    /// When these are arrivals of another kind: of workers, of a record, or neither.
+    fn reshape(&mut self, arrivals: &Arrivals, is_there: bool, at: SimTime) -> u32 {
+        match (self, arrivals) {
+            (Self::Open(open), arrivals) => {
+                open.reshape(OpenLaw::of(arrivals), is_there, at);
+                0
+            }
+            (Self::Workers(now), Arrivals::ClosedLoop { workers, think }) => {
+                now.think = Sampler::new(think);
+                now.crew.become_crew_of(*workers, is_there)
+            }
+            (Self::Loop(now), Arrivals::RecordedLoop { workers, .. }) => {
+                now.crew.become_crew_of(*workers, is_there)
+            }
+            (Self::Trace { attempts, made }, _) => {
+                // What is recorded of the time before is over, were it made or not.
+                *made = attempts.partition_point(|attempt| attempt.at < at);
+                if !is_there {
+                    *made = attempts.len();
+                }
+                0
+            }
+            (now, arrivals) => panic!("{now:?} cannot become {arrivals:?}"),
+        }
     }
 
     /// Is it a record that says of every attempt where it went?
@@ -273,11 +338,15 @@ struct OpenArrivals {
     rng: Xoshiro256PlusPlus,
     /// The next arrival, in parts of a nanosecond: with whole ones, rounding would shift high rates.
     next: u64,
-    /// Arrivals so far.
+    /// Arrivals so far, since `origin`.
     count: u64,
+    /// From when on evenly spaced ones are counted, in nanoseconds.
+    origin: f64,
+    /// Are there any at all now?
+    is_there: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum OpenLaw {
     Poisson { mean_gap: f64 },
     Constant { gap: f64 },
@@ -285,7 +354,123 @@ enum OpenLaw {
     Moving { rates: Arc<Rates>, place: Place, spacing: Spacing },
 }
 
+impl OpenLaw {
+    /// The law of `arrivals`.
+    ///
+    /// # Panics
+    /// When they depend on something else than time.
+    fn of(arrivals: &Arrivals) -> Self {
+        let second = NANOS_PER_SECOND as f64;
+        match *arrivals {
+            Arrivals::Poisson { rate_per_s } => Self::Poisson { mean_gap: second / rate_per_s },
+            Arrivals::Constant { rate_per_s } => Self::Constant { gap: second / rate_per_s },
+            Arrivals::Moving { ref rates, spacing } => {
+                Self::Moving { rates: Arc::clone(rates), place: Place::default(), spacing }
+            }
+            Arrivals::Batches { every, size, spacing } => {
+                Self::Batches { every, size, left: size, spacing }
+            }
+            ref other => panic!("{other:?} are no open arrivals"),
+        }
+    }
+
+    /// Is it the same law, however far it has come?
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Moving { rates, spacing, .. }, Self::Moving { rates: a, spacing: b, .. }) => {
+                (rates, spacing) == (a, b)
+            }
+            (
+                Self::Batches { every, size, spacing, .. },
+                Self::Batches { every: a, size: b, spacing: c, .. },
+            ) => (every, size, spacing) == (a, b, c),
+            _ => self == other,
+        }
+    }
+
+    /// How much of its own time passes from one arrival, or batch, to the next in the mean, in nanoseconds;
+    /// where that is one number.
+    fn gap(&self) -> Option<f64> {
+        match *self {
+            Self::Poisson { mean_gap: gap } | Self::Constant { gap } => Some(gap),
+            Self::Batches { every, .. } => Some(every.as_nanos() as f64),
+            Self::Moving { .. } => None,
+        }
+    }
+}
+
 impl OpenArrivals {
+    fn new(law: OpenLaw, is_there: bool, rng: Xoshiro256PlusPlus) -> Self {
+        let mut new = Self { law, rng, next: 0, count: 0, origin: 0.0, is_there };
+        new.begin(SimTime::START);
+        new
+    }
+
+    /// Lets it begin at `at`, as it does at the start of a run.
+    fn begin(&mut self, at: SimTime) {
+        (self.count, self.origin) = (0, at.as_nanos() as f64);
+        self.next = at.as_nanos() << PART_BITS;
+        match &mut self.law {
+            OpenLaw::Poisson { mean_gap } => {
+                let gap = exponential(&mut self.rng) * *mean_gap;
+                self.advance_by(gap);
+            }
+            OpenLaw::Moving { rates, place, .. } => {
+                *place = rates.place_at(at.since(SimTime::START).as_secs_f64());
+                self.advance_moving();
+            }
+            OpenLaw::Constant { .. } | OpenLaw::Batches { .. } => {}
+        }
+    }
+
+    /// Goes on with `law` from `at`: what is left of the time to the next arrival stretches or shrinks as the gaps
+    /// do, where both laws are of one kind. Else it begins anew.
+    fn reshape(&mut self, law: OpenLaw, is_there: bool, at: SimTime) {
+        let was_there = std::mem::replace(&mut self.is_there, is_there);
+        if was_there && self.law.says_the_same_as(&law) {
+            return;
+        }
+        let next_at = self.next_at();
+        let before = std::mem::replace(&mut self.law, law);
+        let of_a_kind = std::mem::discriminant(&before) == std::mem::discriminant(&self.law);
+        let (Some(from), Some(to)) = (before.gap(), self.law.gap()) else { return self.begin(at) };
+        if !was_there || !of_a_kind {
+            return self.begin(at);
+        }
+        let left = (next_at - at.as_nanos() as f64) * (to / from);
+        (self.count, self.origin) = (0, at.as_nanos() as f64 + left);
+        self.next = at.as_nanos() << PART_BITS;
+        self.advance_by(left);
+    }
+
+    /// When the next arrival is, in nanoseconds.
+    fn next_at(&self) -> f64 {
+        match self.law {
+            OpenLaw::Constant { gap } => self.origin + self.count as f64 * gap,
+            _ => self.next as f64 / PARTS,
+        }
+    }
+
+    /// Puts the next arrivals before `until` into `batch`, a batch at most.
+    fn fill_until(&mut self, until: SimTime, batch: &mut Vec<Attempt>, blank: Attempt) {
+        if !self.is_there {
+            return;
+        }
+        batch.resize(BATCH, blank);
+        if until == SimTime::FAR_FUTURE {
+            return self.fill(batch);
+        }
+        let before = self.clone();
+        self.fill(batch);
+        let made = batch.partition_point(|attempt| attempt.at < until);
+        if made < batch.len() {
+            // Nothing of what comes after is drawn yet, but for the first one.
+            *self = before;
+            batch.truncate(made);
+            self.fill(batch);
+        }
+    }
+
     fn fill(&mut self, batch: &mut [Attempt]) {
         match self.law {
             OpenLaw::Poisson { mean_gap } => {
@@ -299,7 +484,8 @@ impl OpenArrivals {
             OpenLaw::Constant { gap } => {
                 for attempt in batch {
                     // From the start each time, so that errors do not add up.
-                    attempt.at = SimTime::from_nanos((self.count as f64 * gap + 0.5) as u64);
+                    let at = self.origin + self.count as f64 * gap;
+                    attempt.at = SimTime::from_nanos((at + 0.5) as u64);
                     self.count += 1;
                 }
             }
@@ -361,10 +547,41 @@ impl OpenArrivals {
 const PART_BITS: u32 = 5;
 const PARTS: f64 = (1_u64 << PART_BITS) as f64;
 
+/// How many workers a client has.
+#[derive(Clone, Copy, Debug)]
+struct Crew {
+    count: u32,
+    /// How many more there still are: each leaves when it would ask again.
+    leaving: u32,
+}
+
+impl Crew {
+    /// So many, on a machine that `is_there` or is yet to come.
+    const fn of(workers: u32, is_there: bool) -> Self {
+        Self { count: if is_there { workers } else { 0 }, leaving: 0 }
+    }
+
+    /// Lets it be that many from now on. Tells how many begin.
+    fn become_crew_of(&mut self, workers: u32, is_there: bool) -> u32 {
+        let before = std::mem::replace(&mut self.count, Self::of(workers, is_there).count);
+        let more = self.count.saturating_sub(before);
+        let stay = more.min(self.leaving);
+        self.leaving = self.leaving - stay + before.saturating_sub(self.count);
+        more - stay
+    }
+
+    /// Does the worker leave that would ask again?
+    fn one_leaves(&mut self) -> bool {
+        let leaves = self.leaving > 0;
+        self.leaving -= u32::from(leaves);
+        leaves
+    }
+}
+
 /// Workers that make recorded requests.
 #[derive(Clone, Debug)]
 struct RecordedLoop {
-    workers: u32,
+    crew: Crew,
     requests: Arc<[TraceAttempt]>,
     thinks: Arc<[SimDuration]>,
     /// Requests that were drawn, and that were asked for.
@@ -387,19 +604,19 @@ impl RecordedLoop {
 /// The workers of a closed loop that are thinking.
 #[derive(Clone, Debug)]
 struct Workers {
-    count: u32,
+    crew: Crew,
     think: Sampler,
     rng: Xoshiro256PlusPlus,
     ready: Calendar<()>,
 }
 
 impl Workers {
-    fn new(workers: u32, think: Sampler, rng: Xoshiro256PlusPlus) -> Self {
+    fn new(workers: u32, is_there: bool, think: Sampler, rng: Xoshiro256PlusPlus) -> Self {
         let mut probe = rng.clone();
         let typical = (0..16).map(|_| think.sample(&mut probe) / 16).sum::<u64>();
         let ahead = SimDuration::from_nanos(typical.saturating_mul(2));
         let ready = Calendar::new(u64::from(workers), ahead);
-        Self { count: workers, think, rng, ready }
+        Self { crew: Crew::of(workers, is_there), think, rng, ready }
     }
 
     fn draw(&mut self) -> SimDuration {
@@ -412,48 +629,53 @@ impl Workers {
         self.ready.push(ready, ());
     }
 
-    fn next(&mut self) -> Option<SimTime> {
-        let due = self.ready.next_due()?;
-        self.ready.pop_due(due).map(|entry| entry.0)
+    /// When the next one asks, if that is before `until`.
+    fn next(&mut self, until: SimTime) -> Option<SimTime> {
+        loop {
+            let due = self.ready.next_due().filter(|&due| due < until)?;
+            let (at, ()) = self.ready.pop_due(due)?;
+            if !self.crew.one_leaves() {
+                return Some(at);
+            }
+        }
     }
 }
 
-/// Who closes: always the same, or a mix.
+/// Who closes: always the same, or a mix, with the share up to each.
 #[derive(Clone, Debug)]
-enum Endings {
-    Always(Ending),
-    Mix { upto: Vec<(f64, Ending)>, rng: Xoshiro256PlusPlus },
+struct Endings {
+    upto: Vec<(f64, Ending)>,
+    rng: Xoshiro256PlusPlus,
 }
 
 impl Endings {
     fn new(client: &Client, rng: Xoshiro256PlusPlus) -> Self {
-        if let [(ending, _)] = client.closes[..] {
-            return Self::Always(ending);
-        }
+        let mut new = Self { upto: Vec::new(), rng };
+        new.reshape(client);
+        new
+    }
+
+    /// Goes on as those of `client`.
+    fn reshape(&mut self, client: &Client) {
         let total: f64 = client.closes.iter().map(|close| close.1).sum();
         let mut sum = 0.0;
         let upto = client.closes.iter().map(|&(ending, weight)| {
             sum += weight / total;
             (sum, ending)
         });
-        Self::Mix { upto: upto.collect(), rng }
+        self.upto = upto.collect();
     }
 
     /// The ending, if it is always the same.
     fn only(&self) -> Option<Ending> {
-        match self {
-            Self::Always(ending) => Some(*ending),
-            Self::Mix { .. } => None,
-        }
+        if let [(_, only)] = self.upto[..] { Some(only) } else { None }
     }
 
     fn fill(&mut self, batch: &mut [Attempt]) {
-        if let Self::Mix { upto, rng } = self {
-            for attempt in batch {
-                let place = unit(rng);
-                let found = upto.iter().find(|entry| place < entry.0).or(upto.last());
-                attempt.ending = found.expect("a client has an ending").1;
-            }
+        for attempt in batch {
+            let place = unit(&mut self.rng);
+            let found = self.upto.iter().find(|entry| place < entry.0).or(self.upto.last());
+            attempt.ending = found.expect("a client has an ending").1;
         }
     }
 }

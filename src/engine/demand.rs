@@ -11,6 +11,7 @@ use std::collections::binary_heap::PeekMut;
 
 use super::batch::{BATCH, Batch, Became};
 use super::client::ClientStream;
+use super::endpoints::EndpointNumbers;
 use super::observe::{Observer, Unobserved};
 use super::requests::{Action, Requests};
 use crate::model::Attempt;
@@ -49,6 +50,8 @@ pub trait Demand {
 #[derive(Clone, Debug)]
 pub struct Clients {
     clients: Vec<ClientStream>,
+    /// The endpoints that they connect to at any time.
+    numbers: EndpointNumbers,
     /// Requests over connections that are kept, where some client makes such.
     requests: Option<Box<Requests>>,
     has_workers: bool,
@@ -68,26 +71,66 @@ impl Clients {
     /// When the host has more than 65,536 clients.
     #[must_use]
     pub fn new(job: super::Job<'_>) -> Self {
+        let numbers = job.numbers();
+        let until = job.world.changes.first().map_or(SimTime::FAR_FUTURE, |change| change.at);
         let clients = job.host().clients.iter().enumerate().map(|(number, client)| {
             let number = u16::try_from(number).expect("at most 65,536 clients on a host");
-            ClientStream::new(number, job, client)
+            ClientStream::new(number, job, &numbers, client, until)
         });
         let mut clients: Vec<ClientStream> = clients.collect();
-        let mut requests = Requests::new(job).map(Box::new);
+        let mut requests = Requests::new(job, &numbers).map(Box::new);
         for (number, stream) in clients.iter_mut().enumerate() {
             match requests.as_mut().filter(|requests| requests.keeps(number as u16)) {
-                Some(requests) => requests.begin(number as u16, stream),
+                Some(requests) => {
+                    for _ in 0..stream.workers() {
+                        requests.begin(number as u16, SimTime::START, stream);
+                    }
+                }
                 None => stream.begin(),
             }
         }
         let has_workers = clients.iter().any(ClientStream::listens);
         let has_second_fins = clients.iter().any(ClientStream::has_second_fins);
         let (heads, last) = (BinaryHeap::new(), None);
-        let mut new = Self { clients, requests, has_workers, has_second_fins, heads, last };
-        if new.clients.len() > 1 || new.requests.is_some() {
-            (0..new.clients.len()).for_each(|client| new.wait(client as u16));
-        }
+        let mut new =
+            Self { clients, numbers, requests, has_workers, has_second_fins, heads, last };
+        new.all_wait();
         new
+    }
+
+    /// Goes on from `at` as the clients of the machine of `job`, which they are `until` then. What was asked
+    /// before stays asked; random numbers go on where they are.
+    pub(super) fn reshape(
+        &mut self,
+        job: super::Job<'_>,
+        [at, until]: [SimTime; 2],
+        observer: &mut impl Observer,
+    ) {
+        for (number, client) in job.host().clients.iter().enumerate() {
+            let stream = &mut self.clients[number];
+            let more = stream.reshape(job, &self.numbers, client, [at, until]);
+            let number = number as u16;
+            for _ in 0..more {
+                match self.requests.as_mut().filter(|requests| requests.keeps(number)) {
+                    Some(requests) => requests.begin(number, at, stream),
+                    None => stream.worker_free(at, false),
+                }
+            }
+        }
+        if let Some(requests) = &mut self.requests {
+            requests.reshape(job, &self.numbers, at, observer);
+        }
+        self.has_second_fins = self.clients.iter().any(ClientStream::has_second_fins);
+        self.last = None;
+        self.all_wait();
+    }
+
+    /// Lets all clients wait for their next attempts, where there are several.
+    fn all_wait(&mut self) {
+        self.heads.clear();
+        if self.clients.len() > 1 || self.requests.is_some() {
+            (0..self.clients.len()).for_each(|client| self.wait(client as u16));
+        }
     }
 
     /// Puts a batch of attempts of clients that do not listen into `into`.

@@ -2,10 +2,12 @@
 
 use rand::Rng;
 
+use super::endpoints::EndpointNumbers;
 use super::random::{Purpose, Streams};
 use super::sample::unit;
-use super::target::EndpointNumbers;
-use crate::model::{Client, Distribution, Ending, Host, PoolPlan, RunSettings, Timers, World};
+use crate::model::{
+    Change, Client, Distribution, Ending, Host, PoolPlan, RunSettings, Timers, World,
+};
 use crate::stats::Window;
 use crate::units::SimDuration;
 
@@ -33,10 +35,33 @@ impl<'a> Job<'a> {
         &self.world.hosts[self.host]
     }
 
-    /// The pools of the machine.
+    /// The pools that the machine has at any time.
     #[must_use]
     pub fn plan(&self) -> PoolPlan {
-        PoolPlan::of(self.host(), EndpointNumbers::of(self.world, self.host).count())
+        if self.world.changes.is_empty() {
+            return PoolPlan::of(self.host(), self.numbers().count());
+        }
+        let room = self.world.with_room_for(self.host);
+        let plan = PoolPlan::of(&room.hosts[0], EndpointNumbers::of(&room, 0).count());
+        if self.world.reshapes(self.host) { plan.that_may_change() } else { plan }
+    }
+
+    /// The endpoints that the clients of the machine connect to at any time.
+    pub(super) fn numbers(&self) -> EndpointNumbers {
+        match self.world.changes[..] {
+            [] => EndpointNumbers::of(self.world, self.host),
+            _ => EndpointNumbers::of(&self.world.with_room_for(self.host), 0),
+        }
+    }
+
+    /// The same machine after a change.
+    pub(super) fn after(self, change: &'a Change) -> Self {
+        Self { world: &change.world, ..self }
+    }
+
+    /// Is the machine there?
+    pub(super) fn is_there(&self) -> bool {
+        self.machine < self.host().count
     }
 
     pub(super) fn streams(&self) -> Streams {
@@ -54,8 +79,12 @@ impl<'a> Job<'a> {
         let mut rng = self.streams().of_machine(Purpose::TimerPhase);
         let phase = unit(&mut rng);
         let (coarser, tick) = (rng.next_u64() >> 32, unit(&mut rng));
-        let timers = Timers::new(self.host(), self.timer_phase.unwrap_or(phase), coarser, tick);
-        let plain = has_plain_connections(self.world, self.host(), &timers);
+        let of = |host| Timers::new(host, self.timer_phase.unwrap_or(phase), coarser, tick);
+        let timers = of(self.host());
+        let plain = self.world.stretches().all(|world| {
+            let host = &world.hosts[self.host];
+            has_plain_connections(world, host, &of(host))
+        });
         if plain { timers.of_plain_connections() } else { timers }
     }
 }

@@ -15,8 +15,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::calendar::Calendar;
 use super::observe::{Observer, Opening, Release};
 use crate::model::{
-    Attempt, ConnectionId, Ending, Fate, Life, Limit, Mark, Marks, PoolId, Refused, Remote,
-    Reshape, Step, Taken, Timers, Will, World,
+    Attempt, ConnectionId, Ending, Fate, Host, Life, Limit, Mark, Marks, PoolId, Refused, Remote,
+    Reshape, Step, Taken, Timers, Will,
 };
 use crate::units::{SimDuration, SimTime};
 
@@ -50,6 +50,8 @@ pub struct Machine<L: Limit> {
     connections: Vec<Connection<L::Ticket>>,
     /// Numbers that no connection has.
     vacant: Vec<ConnectionId>,
+    /// What each of those that are followed was to do, where the machine may change: then none is settled.
+    wills: Option<Vec<Will>>,
 }
 
 /// A connection that is followed.
@@ -92,7 +94,23 @@ impl<L: Limit> Machine<L> {
     pub fn new(limit: L, timers: Timers, rng: Xoshiro256PlusPlus, queue: Queue<L>) -> Self {
         let now = SimTime::START;
         let (at_once, connections, vacant) = (Vec::new(), Vec::new(), Vec::new());
-        Self { limit, timers, rng, queue, at_once, now, connections, vacant }
+        let wills = None;
+        Self { limit, timers, rng, queue, at_once, now, connections, vacant, wills }
+    }
+
+    /// The same, and it may be reshaped: every connection is followed to its end.
+    ///
+    /// # Panics
+    /// When its limit follows none.
+    #[must_use]
+    pub fn that_may_change(self) -> Self {
+        assert!(Self::follows(), "what is settled cannot change any more");
+        Self { wills: Some(Vec::new()), ..self }
+    }
+
+    /// From now on connections that are opened live by these timers.
+    pub fn set_timers(&mut self, timers: Timers) {
+        self.timers = timers;
     }
 
     /// The time that has been reached.
@@ -159,7 +177,7 @@ impl<L: Limit> Machine<L> {
         let will = Will { lifetime, second_fin, ending, remote, bound: taken.bound };
         let life = self.timers.life(attempt.at, &will);
         let port = self.limit.port(taken.bit);
-        self.hold((attempt, true), connection, &taken, life, observer);
+        self.hold((attempt, true), connection, &taken, (life, will), observer);
         Ok(Opened { connection, port, probes: taken.probes, closes: life.first_fin })
     }
 
@@ -167,7 +185,10 @@ impl<L: Limit> Machine<L> {
     pub fn stand(&mut self, attempt: &Attempt, life: Life, observer: &mut impl Observer) {
         let connection = self.number();
         if let Ok(taken) = self.limit.take(attempt, connection, &mut self.rng) {
-            self.hold((attempt, false), connection, &taken, life, observer);
+            let &Attempt { lifetime, ending, remote, .. } = attempt;
+            let second_fin = SimDuration::ZERO;
+            let will = Will { lifetime, second_fin, ending, remote, bound: taken.bound };
+            self.hold((attempt, false), connection, &taken, (life, will), observer);
         }
     }
 
@@ -184,6 +205,9 @@ impl<L: Limit> Machine<L> {
         let Connection { opened, remote, bound, .. } = *entry;
         let will = Will { lifetime, second_fin: SimDuration::ZERO, ending, remote, bound };
         entry.life = self.timers.life(opened, &will);
+        if let Some(wills) = &mut self.wills {
+            wills[connection as usize] = will;
+        }
         observer.closed(entry.client, &entry.life);
         // What was scheduled for it belongs to another life.
         entry.generation += 1;
@@ -237,7 +261,7 @@ impl<L: Limit> Machine<L> {
         (attempt, attempted): (&Attempt, bool),
         connection: ConnectionId,
         taken: &Taken<L::Ticket>,
-        life: Life,
+        (life, will): (Life, Will),
         observer: &mut impl Observer,
     ) {
         let &Attempt { at, client, remote, .. } = attempt;
@@ -245,7 +269,8 @@ impl<L: Limit> Machine<L> {
         let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
         // Where the limit has to be told of nothing before the end, nothing can change it any more.
         let first = first_mark(&life, sees, Mark::FirstFin);
-        let settled = !Self::follows() || first == Mark::Over && life.over < SimTime::FAR_FUTURE;
+        let settled = !Self::follows()
+            || first == Mark::Over && life.over < SimTime::FAR_FUTURE && self.wills.is_none();
         if !settled {
             self.vacant.pop();
         }
@@ -289,6 +314,10 @@ impl<L: Limit> Machine<L> {
         if let Some(step) = new.step(connection, due) {
             // Not before all attempts of this instant are made.
             self.schedule(due, Due::Next(step));
+        }
+        if let Some(wills) = &mut self.wills {
+            wills.resize(wills.len().max(connection as usize + 1), will);
+            wills[connection as usize] = will;
         }
         match self.connections.get_mut(connection as usize) {
             Some(entry) => *entry = new,
@@ -366,21 +395,34 @@ impl<L: Limit> Machine<L> {
 }
 
 impl<L: Reshape> Machine<L> {
-    /// From now on the world is `to`, with these timers; what is held stays held, for as long as it was to
-    /// be.
-    pub fn reshape(&mut self, to: &World, timers: Timers) {
+    /// From now on the machine is one of `host`, with these timers; what is held stays held, and what has not
+    /// begun of its life goes by the new timers. What is settled goes on as it was: of a machine that was told
+    /// that it [may change](Machine::that_may_change) nothing is.
+    pub fn reshape(&mut self, host: &Host, timers: Timers) {
         self.timers = timers;
-        self.limit.reshape(to, self.now);
-        let limit = &self.limit;
-        let renew = |due: &mut Due<L::Ticket, L::Step>| {
-            if let Due::Free(ticket) = due {
-                *ticket = limit.renew(*ticket);
+        let mut is_there = vec![true; self.connections.len()];
+        self.vacant.iter().for_each(|&gone| is_there[gone as usize] = false);
+        let mut held = Vec::new();
+        for (number, entry) in self.connections.iter_mut().enumerate().filter(|at| is_there[at.0]) {
+            held.push(entry.ticket);
+            let Some(wills) = &self.wills else { continue };
+            let (before, now) = (entry.life, self.now);
+            let life = before.changed(timers.life(entry.opened, &wills[number]), now);
+            // What is due at this instant happens yet.
+            if life == before || before.at(entry.next) <= now {
+                continue;
             }
-        };
-        self.queue.change_each(renew);
-        self.at_once.iter_mut().for_each(renew);
-        // Those of connections that are gone change with the rest, and nobody asks for them.
-        self.connections.iter_mut().for_each(|one| one.ticket = limit.renew(one.ticket));
+            entry.life = life;
+            // What was scheduled for it belongs to another life.
+            entry.generation += 1;
+            let to_come = Mark::ALL.into_iter().find(|&mark| before.at(mark) > now);
+            let next = first_mark(&life, entry.sees, to_come.unwrap_or(Mark::Over));
+            let due = entry.go_to(next).max(now);
+            if let Some(step) = entry.step(number as ConnectionId, due) {
+                self.queue.push(due, Due::Next(step));
+            }
+        }
+        self.limit.reshape(host, timers, &held, self.now);
     }
 }
 

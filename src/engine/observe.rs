@@ -68,6 +68,11 @@ pub trait Observer {
     #[inline(always)]
     fn batch_made(&mut self) {}
 
+    /// The world has changed; all before `at` has been told, and nothing of `at`.
+    fn changed(&mut self, at: SimTime) {
+        let _ = at;
+    }
+
     /// The clock has reached `now`; called every few thousand attempts. The run is given up on
     /// [`ControlFlow::Break`].
     fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
@@ -237,6 +242,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.batch_made();
     }
 
+    fn changed(&mut self, at: SimTime) {
+        self.0.changed(at);
+        self.1.changed(at);
+    }
+
     fn reached(&mut self, now: SimTime) -> ControlFlow<()> {
         self.0.reached(now)?;
         self.1.reached(now)
@@ -293,6 +303,10 @@ impl<O: Observer> Observer for &mut O {
     #[inline(always)]
     fn batch_made(&mut self) {
         (**self).batch_made();
+    }
+
+    fn changed(&mut self, at: SimTime) {
+        (**self).changed(at);
     }
 
     fn reached(&mut self, now: SimTime) -> ControlFlow<()> {

@@ -11,14 +11,14 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::batch::{Became, Close};
 use super::calendar::Calendar;
 use super::client::ClientStream;
+use super::endpoints::EndpointNumbers;
 use super::idle::{Idle, Stamp};
 use super::observe::{Failed, Failure, Observer, Served};
 use super::random::Purpose;
 use super::sample::unit;
-use super::target::EndpointNumbers;
 use crate::model::{
-    Attempt, Client, ConnectionId, Counts, Ending, IdleCheck, KeepAlive, Notices, Overflow,
-    Retries, ServerKeeps, Take,
+    Attempt, Client, ConnectionId, Counts, Ending, IdleCheck, KeepAlive, Notices, Overflow, Remote,
+    Retries, ServerKeeps, Take, World,
 };
 use crate::units::{NANOS_PER_SECOND, SimDuration, SimTime};
 
@@ -37,7 +37,7 @@ enum Event {
     /// A request on this connection is answered.
     Answered { connection: u32, request: u32 },
     /// A request on this connection is given up.
-    Aborted { connection: u32, request: u32 },
+    Aborted { connection: u32, request: u32, generation: u32 },
     /// A connection can be taken again.
     Back(u32),
     /// An attempt that nobody answers is given up.
@@ -120,7 +120,12 @@ enum Dial {
 #[derive(Clone, Debug)]
 struct Pool {
     client: u16,
+    endpoint: u32,
     server: ServerKeeps,
+    /// Does the server answer nothing now?
+    silent: bool,
+    /// Connections and requests whose answers are due and do not come while it is.
+    unanswered: Vec<(u32, u32)>,
     idle: Idle,
     /// Connections in all, also those that are being opened.
     open: u32,
@@ -139,6 +144,10 @@ struct Keeper {
     keeps: KeepAlive,
     /// Does it keep any? Else each request is for a connection of its own.
     pooled: bool,
+    /// Are idle ones ever taken, or closed, in the order in which they were opened?
+    by_opening: bool,
+    /// Are those of all pools ever limited together?
+    limited_together: bool,
     retries: Option<Retries>,
     rng: Xoshiro256PlusPlus,
     /// Tries again that its budget has saved up.
@@ -159,12 +168,42 @@ struct Keeper {
 
 const NONE: u32 = u32::MAX;
 
+/// What a destination is like.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    /// The number of its first endpoint.
+    first: u32,
+    keeps: ServerKeeps,
+    remote: Remote,
+}
+
+impl Server {
+    /// The destinations of the machine of `job`.
+    fn all(job: super::Job<'_>, numbers: &EndpointNumbers) -> Vec<Self> {
+        let destinations = job.world.destinations.iter().enumerate();
+        let mut servers: Vec<Self> = destinations
+            .filter_map(|(index, destination)| {
+                let (first, keeps) = (numbers.first(index)?, destination.keeps);
+                let remote = Remote::new(destination.answers, destination.loopback);
+                Some(Self { first, keeps, remote })
+            })
+            .collect();
+        servers.sort_by_key(|server| server.first);
+        servers
+    }
+
+    /// The one that `endpoint` belongs to.
+    fn of(servers: &[Self], endpoint: u32) -> Self {
+        servers[servers.partition_point(|server| server.first <= endpoint) - 1]
+    }
+}
+
 /// All pools of one machine.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     keepers: Vec<Option<Keeper>>,
-    /// What servers keep, by the number of the first endpoint of each destination.
-    servers: Vec<(u32, ServerKeeps)>,
+    /// What destinations are like, by the number of the first endpoint of each.
+    servers: Vec<Server>,
     pools: Vec<Pool>,
     connections: Vec<Connection>,
     vacant: Vec<u32>,
@@ -179,20 +218,27 @@ pub(super) struct Requests {
 
 impl Requests {
     /// The pools of the clients on the machine of `job`, if any has one.
-    pub(super) fn new(job: super::Job<'_>) -> Option<Self> {
+    pub(super) fn new(job: super::Job<'_>, numbers: &EndpointNumbers) -> Option<Self> {
         let host = job.host();
         let plain = |client: &Client| client.pool.is_none() && client.retries.is_none();
         if host.clients.iter().all(plain) {
             return None;
         }
-        let numbers = EndpointNumbers::of(job.world, job.host);
-        let keepers = host.clients.iter().map(|client| {
+        let keepers = host.clients.iter().enumerate().map(|(number, client)| {
             if plain(client) {
                 return None;
             }
+            let ever = |what: fn(&KeepAlive) -> bool| {
+                let pool_in = |world: &World| world.hosts[job.host].clients[number].pool.clone();
+                job.world.stretches().filter_map(pool_in).any(|keeps| what(&keeps))
+            };
             Some(Keeper {
                 keeps: client.pool.clone().unwrap_or_default(),
                 pooled: client.pool.is_some(),
+                by_opening: ever(|keeps| {
+                    keeps.take == Take::First || keeps.overflow == Overflow::First
+                }),
+                limited_together: ever(|keeps| keeps.max_idle_total.is_some()),
                 retries: client.retries.clone(),
                 rng: job.streams().of_client(&client.name, Purpose::Retries),
                 saved: 0.0,
@@ -205,14 +251,9 @@ impl Requests {
                 asked: 0,
             })
         });
-        let destinations = job.world.destinations.iter().enumerate();
-        let mut servers: Vec<(u32, ServerKeeps)> = destinations
-            .filter_map(|(index, destination)| Some((numbers.first(index)?, destination.keeps)))
-            .collect();
-        servers.sort_by_key(|server| server.0);
         Some(Self {
             keepers: keepers.collect(),
-            servers,
+            servers: Server::all(job, numbers),
             pools: Vec::new(),
             connections: Vec::new(),
             vacant: Vec::new(),
@@ -231,12 +272,71 @@ impl Requests {
         self.keepers[usize::from(client)].is_some()
     }
 
-    /// Lets the workers of a client begin, each after the time that it thinks.
-    pub(super) fn begin(&mut self, client: u16, stream: &mut ClientStream) {
-        for _ in 0..stream.workers() {
-            let ready = SimTime::START + stream.think();
-            self.events.push(ready, Event::Worker(client));
+    /// Lets a worker of a client begin at `at`, after the time that it thinks.
+    pub(super) fn begin(&mut self, client: u16, at: SimTime, stream: &mut ClientStream) {
+        self.events.push(at + stream.think(), Event::Worker(client));
+    }
+
+    /// Goes on from `at` as the clients of the machine of `job`: what they would not keep any more is closed, and
+    /// what they would not let wait is let go on. Requests that wait for the answer of a server that answers
+    /// again have it after as long as they take.
+    pub(super) fn reshape(
+        &mut self,
+        job: super::Job<'_>,
+        numbers: &EndpointNumbers,
+        at: SimTime,
+        observer: &mut impl Observer,
+    ) {
+        self.now = at;
+        self.servers = Server::all(job, numbers);
+        for (keeper, client) in self.keepers.iter_mut().zip(&job.host().clients) {
+            let Some(keeper) = keeper else { continue };
+            keeper.keeps = client.pool.clone().unwrap_or_default();
+            keeper.retries.clone_from(&client.retries);
         }
+        for request in &mut self.requests {
+            request.attempt.remote =
+                Server::of(&self.servers, request.attempt.tuple.endpoint).remote;
+        }
+        for pool in 0..self.pools.len() as u32 {
+            self.reshape_pool(pool, observer);
+        }
+    }
+
+    fn reshape_pool(&mut self, number: u32, observer: &mut impl Observer) {
+        let pool = &mut self.pools[number as usize];
+        let server = Server::of(&self.servers, pool.endpoint);
+        pool.server = server.keeps;
+        pool.silent = !server.remote.answers();
+        let unanswered =
+            if pool.silent { Vec::new() } else { std::mem::take(&mut pool.unanswered) };
+        let (client, has_idle) = (pool.client, pool.idle.len() > 0);
+        for (connection, request) in unanswered {
+            let Request { attempt, tried, .. } = self.requests[request as usize];
+            let answered = self.now + attempt.lifetime;
+            let given_up = self.keeper(client).keeps.request_timeout.map(|most| tried + most);
+            // One that is given up before has that in the queue.
+            if given_up.is_none_or(|given_up| given_up >= answered) {
+                self.events.push(answered, Event::Answered { connection, request });
+            }
+        }
+        let keeps = &self.keeper(client).keeps;
+        let looked_at = match keeps.idle_check {
+            IdleCheck::Lazy => None,
+            IdleCheck::Sweep => Some(Event::Sweep(number)),
+            IdleCheck::Timer | IdleCheck::WholeSecond => Some(Event::Idle(number)),
+        };
+        let looked_at = looked_at.filter(|_| keeps.idle_timeout.is_some());
+        let looked_at_there = server.keeps.idle_timeout.map(|_| Event::ServerIdle(number));
+        for (which, event) in [looked_at, looked_at_there].into_iter().enumerate() {
+            if let Some(event) = event.filter(|_| has_idle) {
+                self.pools[number as usize].timed[which] = true;
+                self.events.push(self.now, event);
+            }
+        }
+        self.keep_few(number, observer);
+        self.keep_few_in_all(client, observer);
+        self.refill(number, observer);
     }
 
     /// What the machine is to be asked for next.
@@ -259,7 +359,11 @@ impl Requests {
             Event::Answered { connection, request } => {
                 self.answered(connection, request, streams, observer);
             }
-            Event::Aborted { connection, request } => self.aborted(connection, request, observer),
+            Event::Aborted { connection, request, generation } => {
+                if self.requests[request as usize].generation == generation {
+                    self.aborted(connection, request, observer);
+                }
+            }
             Event::Back(connection) => self.back(connection, observer),
             Event::GivenUp(connection) => {
                 self.not_connected(connection, Failure::Unanswered, observer);
@@ -283,7 +387,10 @@ impl Requests {
                 }
             }
             Event::Worker(client) => {
-                self.ask(client, &mut streams[usize::from(client)], observer);
+                let stream = &mut streams[usize::from(client)];
+                if !stream.one_leaves() {
+                    self.ask(client, stream, observer);
+                }
             }
         }
         true
@@ -475,6 +582,10 @@ impl Requests {
         streams: &mut [ClientStream],
         observer: &mut impl Observer,
     ) {
+        let pool = self.connections[connection as usize].pool;
+        if self.pools[pool as usize].silent {
+            return self.no_answer(connection, request);
+        }
         let Request { attempt, number, think, begun, .. } = self.requests[request as usize];
         let client = attempt.client;
         let keeper = self.keepers[usize::from(client)].as_ref().expect("it is one of these");
@@ -533,16 +644,30 @@ impl Requests {
         }
     }
 
+    /// An answer is due from a server that answers nothing now.
+    #[inline(never)]
+    fn no_answer(&mut self, connection: u32, request: u32) {
+        let pool = &mut self.pools[self.connections[connection as usize].pool as usize];
+        pool.unanswered.push((connection, request));
+        let client = pool.client;
+        if let Some(most) = self.keeper(client).keeps.request_timeout {
+            let Request { tried, generation, .. } = self.requests[request as usize];
+            let event = Event::Aborted { connection, request, generation };
+            self.events.push((tried + most).max(self.now), event);
+        }
+    }
+
     /// A request took too long on its connection, which ends with it: the answer would meet no one.
     fn aborted(&mut self, connection: u32, request: u32, observer: &mut impl Observer) {
         self.fail(request, Failure::TimedOut, observer);
+        let pool = self.connections[connection as usize].pool;
+        self.pools[pool as usize].unanswered.retain(|&one| one != (connection, request));
         let entry = &mut self.connections[connection as usize];
         let Doing::Busy(carries) = entry.doing else { unreachable!("it carries a request") };
         if carries > 1 {
             entry.doing = Doing::Busy(carries - 1);
             return self.make_room(connection);
         }
-        let pool = entry.pool;
         self.close(connection, Ending::Reset);
         self.refill(pool, observer);
     }
@@ -579,8 +704,8 @@ impl Requests {
         {
             return self.serve(connection, request);
         }
-        let idle_now = |this: &Self| this.pools[pool as usize].idle.len();
-        let full = counts == Counts::Idle && most.is_some_and(|most| idle_now(self) >= most);
+        let idle = self.pools[pool as usize].idle.len();
+        let full = counts == Counts::Idle && most.is_some_and(|most| idle >= most);
         let overflow = self.keeper(client).keeps.overflow;
         if full && (overflow == Overflow::Returning || most == Some(0)) {
             let ending = self.connections[connection as usize].ending;
@@ -588,11 +713,21 @@ impl Requests {
             return self.refill(pool, observer);
         }
         self.rest(connection, observer);
-        let too_many = |this: &Self| match counts {
-            Counts::Idle => most.is_some_and(|most| idle_now(this) > most),
-            Counts::All => most.is_some_and(|most| this.pools[pool as usize].open > most),
+        self.keep_few(pool, observer);
+        self.keep_few_in_all(client, observer);
+        self.refill(pool, observer);
+    }
+
+    /// Closes idle connections of a pool until they are no more than its client keeps.
+    fn keep_few(&mut self, pool: u32, observer: &mut impl Observer) {
+        let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
+        let Some(most) = keeps.max_idle else { return };
+        let (counts, overflow) = (keeps.counts, keeps.overflow);
+        let too_many = |pool: &Pool| match counts {
+            Counts::Idle => pool.idle.len() > most,
+            Counts::All => pool.open > most,
         };
-        while too_many(self) {
+        while too_many(&self.pools[pool as usize]) {
             let order = match overflow {
                 Overflow::Returning => Take::Last,
                 Overflow::Oldest => Take::Oldest,
@@ -601,8 +736,6 @@ impl Requests {
             let Some(victim) = self.first_idle(pool, order) else { break };
             self.close_idle(victim, observer);
         }
-        self.keep_few_in_all(client, observer);
-        self.refill(pool, observer);
     }
 
     /// Closes the longest idle connections of all pools of a client until they are no more than it keeps.
@@ -724,11 +857,11 @@ impl Requests {
         let asked = &mut self.requests[request as usize];
         (asked.begun, asked.waits) = (self.now, false);
         let answered = self.now + asked.attempt.lifetime;
-        let (client, since) = (asked.attempt.client, asked.tried);
+        let (client, since, generation) = (asked.attempt.client, asked.tried, asked.generation);
         let given_up = self.keeper(client).keeps.request_timeout.map(|timeout| since + timeout);
         match given_up.filter(|&given_up| given_up < answered) {
             None => self.events.push(answered, Event::Answered { connection, request }),
-            Some(at) => self.events.push(at, Event::Aborted { connection, request }),
+            Some(at) => self.events.push(at, Event::Aborted { connection, request, generation }),
         }
         if self.keeper(client).keeps.streams > 1 {
             let has_room = self.has_room(connection);
@@ -805,10 +938,9 @@ impl Requests {
         let client = pool.client;
         let keeper = self.keepers[usize::from(client)].as_mut().expect("it is one of these");
         let keeps = &keeper.keeps;
-        let ordered = keeps.take == Take::First || keeps.overflow == Overflow::First;
-        pool.idle.put(stamp, opened, ordered);
+        pool.idle.put(stamp, opened, keeper.by_opening);
         keeper.idle += 1;
-        if keeps.max_idle_total.is_some() {
+        if keeper.limited_together {
             keeper.by_return.push_back(stamp);
         }
         if let Some(timeout) = keeps.idle_timeout.filter(|_| !pool.timed[0]) {
@@ -953,7 +1085,7 @@ impl Requests {
     fn check_idle(&mut self, pool: u32, observer: &mut impl Observer) {
         self.pools[pool as usize].timed[0] = false;
         let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
-        let (timeout, check) = (keeps.idle_timeout.expect("it is timed"), keeps.idle_check);
+        let (Some(timeout), check) = (keeps.idle_timeout, keeps.idle_check) else { return };
         while let Some(connection) = self.first_idle(pool, Take::Oldest) {
             let since = self.connections[connection as usize].since;
             let from = if check == IdleCheck::WholeSecond { whole_second(since) } else { since };
@@ -970,7 +1102,7 @@ impl Requests {
         self.pools[pool as usize].timed[0] = false;
         self.expire(pool, IdleCheck::Sweep, observer);
         let keeps = &self.keeper(self.pools[pool as usize].client).keeps;
-        let timeout = keeps.idle_timeout.expect("it is timed");
+        let Some(timeout) = keeps.idle_timeout else { return };
         if self.pools[pool as usize].idle.len() > 0 {
             self.pools[pool as usize].timed[0] = true;
             self.events.push(self.now + timeout, Event::Sweep(pool));
@@ -980,7 +1112,7 @@ impl Requests {
     /// The server closes what has been idle for its own time-out.
     fn check_server_idle(&mut self, pool: u32, observer: &mut impl Observer) {
         self.pools[pool as usize].timed[1] = false;
-        let timeout = self.pools[pool as usize].server.idle_timeout.expect("it is timed");
+        let Some(timeout) = self.pools[pool as usize].server.idle_timeout else { return };
         let notices = self.keeper(self.pools[pool as usize].client).keeps.notices;
         if notices == Notices::OnUse {
             return self.close_unnoticed(pool, timeout);
@@ -1024,10 +1156,13 @@ impl Requests {
         let known = &mut keeper.pools[endpoint as usize];
         if *known == NONE {
             *known = self.pools.len() as u32;
-            let after = self.servers.partition_point(|server| server.0 <= endpoint);
+            let server = Server::of(&self.servers, endpoint);
             self.pools.push(Pool {
                 client,
-                server: self.servers[after - 1].1,
+                endpoint,
+                server: server.keeps,
+                silent: !server.remote.answers(),
+                unanswered: Vec::new(),
                 idle: Idle::default(),
                 open: 0,
                 roomy: Vec::new(),

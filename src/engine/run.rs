@@ -12,7 +12,7 @@ use super::stationary;
 use super::statistics::{Size, Statistics};
 use super::uncounted::LastTaken;
 use crate::engine::Calendar;
-use crate::model::{Limit, PortSpace, Sockets, Start};
+use crate::model::{Host, Limit, PortSpace, Sockets, Start, Timers};
 use crate::stats::HostTally;
 use crate::units::{SimDuration, SimTime};
 
@@ -41,14 +41,21 @@ pub fn run(
     let mut rng = job.streams().of_machine(Purpose::Selection);
     let (timers, from) = (job.timers(), SimTime::START + job.settings.warm_up);
     if plan.is_shared() {
-        let ports = Sockets::new(host, plan, timers, from, &mut rng);
+        let room = job.world.reshapes(job.host).then(|| job.world.with_room_for(job.host));
+        let room = room.as_ref().map(|room| &room.hosts[0]);
+        let ports = Sockets::in_room(room, host, plan, timers, from, &mut rng);
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.shared.take()));
-        let queue = run_machine(job, machine, workspace, tally, observer)?;
+        let queue = if room.is_some() {
+            let machine = machine.that_may_change();
+            run_machine(job, machine, Machine::reshape, workspace, tally, observer)?
+        } else {
+            run_machine(job, machine, only_timers, workspace, tally, observer)?
+        };
         workspace.shared = Some(queue);
     } else {
         let ports = PortSpace::new(host, plan, from, &mut rng);
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.independent.take()));
-        let queue = run_machine(job, machine, workspace, tally, observer)?;
+        let queue = run_machine(job, machine, only_timers, workspace, tally, observer)?;
         workspace.independent = Some(queue);
     }
     ControlFlow::Continue(())
@@ -57,7 +64,7 @@ pub fn run(
 /// [`run`] with a limit of one's own in place of the ports that the machine has.
 ///
 /// Streams and timers are those of [`run`], so that both see the same demand. Pools of the limit are numbered
-/// below those of [`Job::plan`].
+/// below those of [`Job::plan`]. It is not told of changes of the world; clients and timers change.
 pub fn run_with<L: Limit>(
     job: Job<'_>,
     limit: L,
@@ -66,13 +73,20 @@ pub fn run_with<L: Limit>(
 ) -> ControlFlow<()> {
     let rng = job.streams().of_machine(Purpose::Selection);
     let machine = Machine::new(limit, job.timers(), rng, queue(job, None));
-    run_machine(job, machine, &mut Workspace::default(), tally, observer).map_continue(drop)
+    let workspace = &mut Workspace::default();
+    run_machine(job, machine, only_timers, workspace, tally, observer).map_continue(drop)
+}
+
+/// How a machine changes whose ports stay as they are.
+fn only_timers<L: Limit>(machine: &mut Machine<L>, _: &Host, timers: Timers) {
+    machine.set_timers(timers);
 }
 
 #[inline(always)]
 fn run_machine<L: Limit>(
     job: Job<'_>,
     mut machine: Machine<L>,
+    reshape: impl Fn(&mut Machine<L>, &Host, Timers),
     workspace: &mut Workspace,
     tally: &mut HostTally,
     observer: &mut impl Observer,
@@ -84,20 +98,28 @@ fn run_machine<L: Limit>(
         bits: machine.bits(),
         stages: !job.timers().is_of_plain_connections(),
         pooled: host.clients.iter().map(|client| client.pool.is_some()).collect(),
+        changes: !job.world.changes.is_empty(),
     };
     let memory = std::mem::take(&mut workspace.last_taken);
     let mut observer = (Statistics::new(size, window, tally, memory), observer);
     if job.settings.start == Start::Stationary {
         let mut rng = job.streams().of_machine(Purpose::Start);
-        for (attempt, life) in stationary::draw(job.world, job.host, plan, &job.timers(), &mut rng)
-        {
+        for (attempt, life) in stationary::draw(job, plan, &mut rng) {
             machine.stand(&attempt, life, &mut observer);
             observer.batch_made();
         }
     }
     let end = SimTime::from_nanos(window.end());
-    let clients = Clients::new(job);
-    let mut run = Run::new(machine, clients);
+    let mut run = Run::new(machine, Clients::new(job));
+    let changes = &job.world.changes;
+    for (number, change) in changes.iter().enumerate() {
+        run.until(change.at, &mut observer)?;
+        let until = changes.get(number + 1).map_or(SimTime::FAR_FUTURE, |next| next.at);
+        let changed = job.after(change);
+        reshape(&mut run.machine, changed.host(), changed.timers());
+        run.demand.reshape(changed, [change.at, until], &mut observer);
+        observer.changed(change.at);
+    }
     run.until(end, &mut observer)?;
     let exhausted = run.machine.exhausted_until(end);
     let queue = run.machine.finish(&mut observer);

@@ -19,6 +19,7 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::job::Job;
 use super::sample::{Sampler, unit};
 use super::target::pool_shares;
 use crate::model::{
@@ -28,26 +29,21 @@ use crate::model::{
 use crate::theory::{HoldLaw, rate_per_s, starts_steady};
 use crate::units::{SimDuration, SimTime};
 
-/// Draws what one machine of `world.hosts[host]` holds at a random moment: attempts made at the start, and
+/// Draws what the machine of `job` holds at a random moment: attempts made at the start, and
 /// what is left of the life of each.
 ///
 /// # Panics
 /// When its steady state is not known.
-pub fn draw(
-    world: &World,
-    host: usize,
-    plan: PoolPlan,
-    timers: &Timers,
-    rng: &mut Xoshiro256PlusPlus,
-) -> Vec<(Attempt, Life)> {
-    let host_model = &world.hosts[host];
+pub fn draw(job: Job<'_>, plan: PoolPlan, rng: &mut Xoshiro256PlusPlus) -> Vec<(Attempt, Life)> {
+    let (world, host_model, timers) = (job.world, job.host(), &job.timers());
+    let numbers = job.numbers();
     assert!(starts_steady(world, host_model), "no steady state is known of {}", host_model.name);
     let usable = host_model.usable_ports();
     let holders = Holders::new(host_model, timers.time_wait());
     // Each pool is a loss system of its own: the sum of its clients' loads, cut at its ports.
     let mut loads = vec![vec![0.0; holders.clients.len()]; plan.pools() as usize];
     for (client, phases) in holders.clients.iter().enumerate() {
-        for (pool, share) in pool_shares(world, host, client, plan) {
+        for (pool, share) in pool_shares(world, job.host, &numbers, client, plan) {
             loads[pool.0 as usize][client] += phases.load() * share;
         }
     }

@@ -4,7 +4,7 @@
 use super::observe::{Failed, Observer, Opening, Release, Served};
 use super::uncounted::{Begun, Ended, LastTaken, Lived, Uncounted};
 use crate::model::{Life, PoolId, Refused};
-use crate::stats::{BinCursor, HostTally, Window};
+use crate::stats::{BinCursor, HostTally, StretchTally, Window};
 use crate::units::SimTime;
 
 /// What is known of one client while it runs.
@@ -38,6 +38,11 @@ pub struct Statistics<'a> {
     stages: bool,
     /// Which clients keep connections for their requests?
     pooled: Vec<bool>,
+    /// The last refusal, or failure of a request, since the last change; far future where there is none.
+    last_trouble: SimTime,
+    /// Where the world changes: the stretch between two changes that is going on, and what had been counted when
+    /// it began.
+    stretch: Option<(usize, StretchTally)>,
 }
 
 /// What the statistics of a machine are laid out for.
@@ -53,6 +58,8 @@ pub struct Size {
     pub stages: bool,
     /// Which clients keep connections for their requests?
     pub pooled: Vec<bool>,
+    /// Does the world change while the run goes on?
+    pub changes: bool,
 }
 
 impl<'a> Statistics<'a> {
@@ -62,9 +69,12 @@ impl<'a> Statistics<'a> {
         let (blocked_since, idle) = (SimTime::FAR_FUTURE, (0, SimTime::START));
         let client = ClientState { in_use: 0, peak_in_use: 0, blocked_since, idle };
         let places = size.pools * size.bits as usize;
+        let stretch = size.changes.then(|| (0, counted(tally)));
         Self {
             window,
             tally,
+            last_trouble: SimTime::FAR_FUTURE,
+            stretch,
             uncounted: Uncounted::new(window, places, size.stages, memory),
             blocked_since: vec![SimTime::FAR_FUTURE; size.pools],
             clients: vec![client; size.clients],
@@ -94,9 +104,28 @@ impl<'a> Statistics<'a> {
         }
     }
 
+    /// Enters what has happened since the last change.
+    fn end_stretch(&mut self) {
+        let Some((number, before)) = self.stretch else { return };
+        self.uncounted.count(self.tally);
+        let now = counted(self.tally);
+        let since =
+            |now: [u64; 2], before: [u64; 2]| [0, 1].map(|which| now[which] - before[which]);
+        let done = StretchTally {
+            attempts: since(now.attempts, before.attempts),
+            requests: since(now.requests, before.requests),
+            last_trouble: std::mem::replace(&mut self.last_trouble, SimTime::FAR_FUTURE),
+        };
+        let all = &mut self.tally.stretches;
+        all.resize_with(all.len().max(number + 1), StretchTally::default);
+        all[number].merge(&done);
+        self.stretch = Some((number + 1, now));
+    }
+
     /// Closes the books at the end of the run and leaves their memory; `exhausted` are the nanoseconds that
     /// pools had no port left, summed over the pools.
     pub fn close(mut self, exhausted: u128) -> LastTaken {
+        self.end_stretch();
         self.uncounted.count(self.tally);
         let limit = &mut self.tally.limit;
         limit.full += exhausted;
@@ -217,6 +246,7 @@ impl Observer for Statistics<'_> {
             tally.blocked += 1;
             tally.refused[refused.refusal as usize] += 1;
         }
+        self.last_trouble = at;
         self.tally.bins.block(at.as_nanos());
         let since = &mut self.blocked_since[refused.pool.0 as usize];
         if *since == SimTime::FAR_FUTURE {
@@ -258,6 +288,7 @@ impl Observer for Statistics<'_> {
     }
 
     fn failed(&mut self, failed: &Failed) {
+        self.last_trouble = failed.at;
         let steady = u64::from(self.window.is_steady(failed.asked));
         self.tally.clients[usize::from(failed.client)].requests.failed += steady;
         if self.pooled[usize::from(failed.client)] {
@@ -274,9 +305,25 @@ impl Observer for Statistics<'_> {
         state.idle = (state.idle.0.wrapping_add_signed(change), at);
     }
 
+    fn changed(&mut self, _: SimTime) {
+        self.end_stretch();
+    }
+
     fn batch_made(&mut self) {
         self.uncounted.count_if_due(self.tally);
     }
+}
+
+/// What `tally` has counted so far of that which stretches tell.
+fn counted(tally: &HostTally) -> StretchTally {
+    let mut sum = StretchTally::default();
+    for client in &tally.clients {
+        sum.attempts[0] += client.opened + client.blocked;
+        sum.attempts[1] += client.blocked;
+        sum.requests[0] += client.requests.made;
+        sum.requests[1] += client.requests.failed;
+    }
+    sum
 }
 
 /// Nanoseconds of the steady state until `to`, times as many connections as have been idle since.

@@ -3,50 +3,8 @@
 use rand::Rng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::endpoints::EndpointNumbers;
 use crate::model::{Attempt, Client, EndpointPick, PoolId, PoolPlan, Remote, Tuple, World, below};
-
-/// Endpoints of the destinations that the clients of one host use, numbered through.
-#[derive(Clone, Debug)]
-pub struct EndpointNumbers {
-    /// For each destination of the world the number of its first endpoint, if it is used.
-    first: Vec<Option<u32>>,
-    /// Endpoints in all.
-    count: u32,
-}
-
-impl EndpointNumbers {
-    /// Numbers the endpoints that `world.hosts[host]` connects to.
-    ///
-    /// # Panics
-    /// When there are 2^32 or more.
-    #[must_use]
-    pub fn of(world: &World, host: usize) -> Self {
-        let clients = &world.hosts[host].clients;
-        let mut count = 0_u32;
-        let first = world.destinations.iter().enumerate().map(|(index, destination)| {
-            let used = clients.iter().flat_map(|c| &c.targets).any(|t| t.destination == index);
-            used.then(|| {
-                let first = count;
-                count =
-                    count.checked_add(destination.endpoints).expect("fewer than 2^32 endpoints");
-                first
-            })
-        });
-        Self { first: first.collect(), count }
-    }
-
-    /// The number of the first endpoint of a destination, if it is used.
-    #[must_use]
-    pub fn first(&self, destination: usize) -> Option<u32> {
-        self.first[destination]
-    }
-
-    /// Endpoints in all.
-    #[must_use]
-    pub const fn count(&self) -> u32 {
-        self.count
-    }
-}
 
 /// How one client's connections are spread.
 #[derive(Clone, Debug)]
@@ -79,14 +37,19 @@ struct Endpoints {
 }
 
 impl Targets {
-    /// The targets of `client` on `world.hosts[host]`.
+    /// The targets of `client` on the machine of `job`.
     #[must_use]
-    pub fn new(world: &World, host: usize, client: &Client, rng: Xoshiro256PlusPlus) -> Self {
-        let numbers = EndpointNumbers::of(world, host);
+    pub fn new(
+        job: super::Job<'_>,
+        numbers: &EndpointNumbers,
+        client: &Client,
+        rng: Xoshiro256PlusPlus,
+    ) -> Self {
+        let world = job.world;
         let destinations = client.targets.iter().map(|target| {
             let destination = &world.destinations[target.destination];
             Endpoints {
-                first: numbers.first[target.destination].expect("a client's target is used"),
+                first: numbers.first(target.destination).expect("a client's target is used"),
                 count: destination.endpoints,
                 pick: destination.pick,
                 next: 0,
@@ -94,9 +57,9 @@ impl Targets {
             }
         });
         let weights: Vec<f64> = client.targets.iter().map(|target| target.weight).collect();
-        let addresses = world.hosts[host].addresses;
+        let addresses = job.host().addresses;
         let address = if addresses == 1 { Some(0) } else { client.socket.address };
-        let turns = if address.is_none() { numbers.count as usize } else { 0 };
+        let turns = if address.is_none() { numbers.count() as usize } else { 0 };
         Self {
             rng,
             table: alias_table(&weights),
@@ -105,6 +68,19 @@ impl Targets {
             address,
             next_source: vec![0; turns],
         }
+    }
+
+    /// Goes on as `client` of the machine of `job`, with the random numbers and the turns so far.
+    pub fn reshape(&mut self, job: super::Job<'_>, numbers: &EndpointNumbers, client: &Client) {
+        let mut new = Self::new(job, numbers, client, self.rng.clone());
+        for endpoints in &mut new.destinations {
+            let before = self.destinations.iter().find(|before| before.first == endpoints.first);
+            endpoints.next = before.map_or(0, |before| before.next % endpoints.count);
+        }
+        for (next, before) in new.next_source.iter_mut().zip(&self.next_source) {
+            *next = before % new.addresses;
+        }
+        *self = new;
     }
 
     /// The tuple and what the destination is like, if it is always the same.
@@ -183,16 +159,16 @@ impl Targets {
 pub fn pool_shares(
     world: &World,
     host: usize,
+    numbers: &EndpointNumbers,
     client: usize,
     plan: PoolPlan,
 ) -> impl Iterator<Item = (PoolId, f64)> {
-    let numbers = EndpointNumbers::of(world, host);
     let (addresses, client) = (world.hosts[host].addresses, &world.hosts[host].clients[client]);
     let total: f64 = client.targets.iter().map(|target| target.weight).sum();
     let sources = client.socket.address.map_or(0..addresses, |address| address..address + 1);
     let addresses = sources.len() as u32;
     client.targets.iter().flat_map(move |target| {
-        let first = numbers.first[target.destination].expect("a client's target is used");
+        let first = numbers.first(target.destination).expect("a client's target is used");
         let count = world.destinations[target.destination].endpoints;
         let share = target.weight / total / f64::from(count) / f64::from(addresses);
         let sources = sources.clone();

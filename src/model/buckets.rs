@@ -173,6 +173,22 @@ impl Buckets {
         opens
     }
 
+    /// Before 6.18 a port that nobody binds any more stays closed to `connect()` as long as anybody uses it: those
+    /// that were so in `before` still are.
+    pub fn keep_closed(&mut self, before: &Self) {
+        if self.reopen {
+            return;
+        }
+        for bit in 0..self.bits {
+            let only_by_its_past = before.unreserved.is_set(0, bit)
+                && before.bound_users[bit as usize] == 0
+                && !before.for_connect.is_set(0, bit);
+            if only_by_its_past && self.is_used(bit) {
+                self.for_connect.clear(0, bit);
+            }
+        }
+    }
+
     const fn user_place(&self, bit: u32, source: u32) -> usize {
         source as usize * self.bits as usize + bit as usize
     }

@@ -3,11 +3,13 @@
 use super::buckets::{Buckets, Class};
 use super::numbering::PortNumbers;
 use super::selection::Part;
-use super::world::{Binds, Client, Host};
+use super::world::{Binds, Host};
 
 /// How one client asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
+    /// Number of the client on its host.
+    pub client: u16,
     /// The call that chooses the port.
     pub binds: Binds,
     /// What its options make of it among the users of a port.
@@ -27,19 +29,21 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// How `client` of `host` asks.
+    /// How client number `client` of `host` asks, whose range lies within `numbers`.
     #[must_use]
-    pub fn new(host: &Host, client: &Client, numbers: &PortNumbers) -> Self {
+    pub fn new(host: &Host, client: u16, numbers: &PortNumbers) -> Self {
+        let number = client;
+        let client = &host.clients[usize::from(number)];
         let options = &client.socket;
         let part = options.port_range.map(|part| {
             let part = host.ports.narrowed_to(part);
-            let first = u32::from(part.min_ephemeral() - host.ports.min_ephemeral());
-            Part { first, length: part.num_ephemeral() }
+            numbers.part(part)
         });
         let explicit = options.source_ports.ports().iter();
         let ports = explicit.map(|&port| numbers.find(port).expect("explicit ports have numbers"));
         let by_halves = host.is_linux() && client.binds == Binds::Bind && options.reuse_address;
         let mut new = Self {
+            client: number,
             binds: client.binds,
             class: Class::of(options),
             part,
@@ -60,13 +64,17 @@ impl Caller {
             self.ports.iter().for_each(|&bit| reaches[bit as usize] = true);
             return reaches;
         }
-        let whole = Part { first: 0, length: numbers.num_ephemeral() };
-        let Part { first, length } = self.part.unwrap_or(whole);
+        let Part { first, length } = self.part.unwrap_or(numbers.part(host.ports));
         for offset in first..first + length {
-            let port = host.ports.min_ephemeral() + offset as u16;
+            let port = numbers.min_ephemeral() + offset as u16;
             reaches[numbers.bit(port) as usize] = !host.reserved.contains(port);
         }
         reaches
+    }
+
+    /// Goes on with its own ports where `before` stopped.
+    pub fn go_on_from(&mut self, before: &Self) {
+        self.asked = before.asked;
     }
 
     /// Would `other` be given the same ports?

@@ -36,6 +36,15 @@ impl Exhaustion {
         self.spent += u128::from(at.max(self.from).since(since.max(self.from)).as_nanos());
     }
 
+    /// Whether pool number `pool` has `none` left from `at` on.
+    pub fn set(&mut self, pool: usize, none: bool, at: SimTime) {
+        match (self.since[pool] < SimTime::FAR_FUTURE, none) {
+            (false, true) => self.begin(pool, at),
+            (true, false) => self.end(pool, at),
+            _ => {}
+        }
+    }
+
     /// Nanoseconds that pools had no port left until `end`, summed over the pools.
     #[must_use]
     pub fn until(&self, end: SimTime) -> u128 {

@@ -41,7 +41,7 @@ impl Left {
     #[must_use]
     pub fn new(
         plan: PoolPlan,
-        callers: &[Caller],
+        callers: &[&Caller],
         buckets: &Buckets,
         high_bits: u32,
         from: SimTime,
@@ -85,6 +85,27 @@ impl Left {
     #[inline]
     fn half(&self, bit: u32) -> usize {
         usize::from(bit >= self.high_bits)
+    }
+
+    /// Goes on from `before`, with what is held by now.
+    pub fn go_on_from(&mut self, before: Self, tuples: &Bitmaps, buckets: &Buckets, at: SimTime) {
+        self.exhaustion = before.exhaustion;
+        self.exhausted_rows = 0;
+        for (row, held) in self.held.iter_mut().enumerate() {
+            let is_held = |bit: &u32| {
+                self.reached[*bit as usize]
+                    && buckets.for_connect.is_set(0, *bit)
+                    && !tuples.is_set(row, *bit)
+            };
+            let bits = (0..self.bits as u32).filter(is_held);
+            bits.for_each(|bit| held[usize::from(bit >= self.high_bits)] += 1);
+            self.most_held = self.most_held.max(held[0] + held[1]);
+            self.exhausted_rows += u32::from(*held == self.open);
+            self.exhaustion.set(row, *held == self.open, at);
+        }
+        for (source, &left) in self.for_bind.iter().enumerate() {
+            self.exhaustion.set(self.first_bound + source, left == 0, at);
+        }
     }
 
     /// The port of `bit`, which is open to `connect()`, is held towards `row` from `at` on.
@@ -156,6 +177,13 @@ impl Left {
             }
         }
         self.open[half] += 1;
+    }
+
+    /// Does anybody ever bind?
+    #[inline]
+    #[must_use]
+    pub const fn has_bind(&self) -> bool {
+        !self.for_bind.is_empty()
     }
 
     /// Has some client's `bind()` the port of `bit` left on address number `source`?

@@ -6,7 +6,6 @@
 //! instants at which one state gives way to the next.
 
 use super::attempt::Remote;
-use super::limit::Mark;
 use super::tcp::{SynTimeout, TcpSettings, TwReuse};
 use super::timer::{Timer, TimerGrid, TimerWheel};
 use super::{Ending, Host};
@@ -55,6 +54,29 @@ impl Life {
         Self { answered, first_fin: end, bucket: end, second_fin: end, takeable: end, over: end }
     }
 
+    /// What it becomes when the timers of its machine change at `now`: `by_new`, the same connection's life by the
+    /// new ones, but for what has begun. A timer that runs goes on as it was set; whether a TIME-WAIT may be
+    /// taken over, each `connect()` asks anew.
+    #[must_use]
+    pub fn changed(self, by_new: Self, now: SimTime) -> Self {
+        let connecting = now < self.answered;
+        let waits = self.second_fin <= now;
+        let finishes = !waits && self.second_fin < self.over;
+        if connecting {
+            self
+        } else if now < self.first_fin {
+            by_new
+        } else if finishes {
+            // The second FIN comes in time, and the TIME-WAIT after it goes by the new timer.
+            let Self { answered, first_fin, bucket, second_fin, .. } = self;
+            Self { answered, first_fin, bucket, second_fin, ..by_new }
+        } else if waits && now < self.takeable {
+            Self { takeable: by_new.takeable.max(now).min(self.over), ..self }
+        } else {
+            self
+        }
+    }
+
     /// When it comes to `mark`.
     #[must_use]
     pub const fn at(&self, mark: Mark) -> SimTime {
@@ -76,6 +98,36 @@ impl Life {
     #[must_use]
     pub const fn waiting_until(over: SimTime) -> Self {
         Self::waiting(SimTime::START, SimTime::START, SimTime::START, over)
+    }
+}
+
+/// An instant of a [`Life`] that a limit may have to know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Mark {
+    /// [`Life::first_fin`].
+    FirstFin,
+    /// [`Life::bucket`].
+    Bucket,
+    /// [`Life::takeable`].
+    Takeable,
+    /// [`Life::over`].
+    Over,
+}
+
+impl Mark {
+    /// All of them, in the order in which a life comes to them.
+    pub const ALL: [Self; 4] = [Self::FirstFin, Self::Bucket, Self::Takeable, Self::Over];
+
+    /// The one after it; the last has none after it and is its own.
+    #[inline]
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::FirstFin => Self::Bucket,
+            Self::Bucket => Self::Takeable,
+            Self::Takeable | Self::Over => Self::Over,
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::{Attempt, PoolId, World};
+use super::life::Mark;
+use super::{Attempt, Host, PoolId, Timers};
 use crate::units::SimTime;
 
 /// Gives out places and takes them back.
@@ -52,11 +53,9 @@ pub trait Limit {
 
 /// A limit that can change while connections hold places in it.
 pub trait Reshape: Limit {
-    /// The world is `to` from `at` on; what is held stays held.
-    fn reshape(&mut self, to: &World, at: SimTime);
-
-    /// What a place is given back with that was taken before the last change.
-    fn renew(&self, ticket: Self::Ticket) -> Self::Ticket;
+    /// The machine is one of `host` with these timers from `at` on. What is held stays held: the places of `held`, in
+    /// no order, are those of connections that are followed.
+    fn reshape(&mut self, host: &Host, timers: Timers, held: &[Self::Ticket], at: SimTime);
 }
 
 /// Number of a connection that is followed, given again when nothing is left of it.
@@ -137,33 +136,6 @@ pub struct Holder {
     pub bit: u16,
     /// Number of the client on its host.
     pub client: u16,
-}
-
-/// An instant of a [`super::Life`] that a limit may have to know of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Mark {
-    /// [`super::Life::first_fin`].
-    FirstFin,
-    /// [`super::Life::bucket`].
-    Bucket,
-    /// [`super::Life::takeable`].
-    Takeable,
-    /// [`super::Life::over`].
-    Over,
-}
-
-impl Mark {
-    /// The one after it; the last has none after it and is its own.
-    #[inline]
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::FirstFin => Self::Bucket,
-            Self::Bucket => Self::Takeable,
-            Self::Takeable | Self::Over => Self::Over,
-        }
-    }
 }
 
 /// Marks that a limit wants to be told of, beside the end.

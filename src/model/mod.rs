@@ -26,10 +26,9 @@ mod world;
 
 pub use attempt::{Attempt, Remote, Tuple};
 pub use keep_alive::{Counts, IdleCheck, KeepAlive, Notices, Overflow, ServerKeeps, Take};
-pub use life::{Life, Timers, Will};
+pub use life::{Life, Mark, Timers, Will};
 pub use limit::{
-    ConnectionId, Fate, Followed, Holder, Limit, Mark, Marks, Refusal, Refused, Reshape, Step,
-    Taken,
+    ConnectionId, Fate, Followed, Holder, Limit, Marks, Refusal, Refused, Reshape, Step, Taken,
 };
 pub use pools::{PoolId, PoolPlan, most_connections, reachable_ports, shares_ports};
 pub use range::{PortRange, PortSet};
@@ -42,6 +41,6 @@ pub use space::PortSpace;
 pub use tcp::{SearchCost, SocketOptions, SynTimeout, TcpSettings, TwReuse};
 pub use timer::{Timer, TimerGrid, TimerWheel};
 pub use world::{
-    Arrivals, Binds, Client, Destination, Distribution, Ending, EndpointPick, Host, ReuseKey,
-    SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,
+    Arrivals, Binds, Change, Client, Destination, Distribution, Ending, EndpointPick, Host,
+    ReuseKey, SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,
 };

@@ -1,6 +1,6 @@
 //! Which bit stands for which port.
 
-use super::selection::Layout;
+use super::selection::{Layout, Part};
 use super::{Host, PortRange};
 
 /// Which bit stands for which port: the range first, then explicit source ports outside it.
@@ -28,6 +28,25 @@ impl PortNumbers {
     #[must_use]
     pub const fn num_ephemeral(&self) -> u32 {
         self.range.num_ephemeral()
+    }
+
+    /// The lowest port of the range.
+    #[must_use]
+    pub const fn min_ephemeral(&self) -> u16 {
+        self.range.min_ephemeral()
+    }
+
+    /// How its ports are laid out.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// A range inside it, as a part of it.
+    #[must_use]
+    pub const fn part(&self, inside: PortRange) -> Part {
+        let first = (inside.min_ephemeral() - self.range.min_ephemeral()) as u32;
+        Part { first, length: inside.num_ephemeral() }
     }
 
     /// Ports in all.

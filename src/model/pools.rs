@@ -65,6 +65,13 @@ impl PoolPlan {
         Self { addresses, endpoints, connect, bind, key: host.reuse_key, shared }
     }
 
+    /// The same of a machine on which something may change: its ports are kept as if sockets took them from each
+    /// other.
+    #[must_use]
+    pub const fn that_may_change(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
     /// The keys of `connect()` and of `bind()`, for the calls that a client uses.
     fn keys(host: &Host) -> [Option<ReuseKey>; 2] {
         let uses = |bound: bool| host.clients.iter().any(|c| c.binds.is_bound() == bound);

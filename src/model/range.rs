@@ -67,6 +67,12 @@ impl PortRange {
         Self { min, max }
     }
 
+    /// The smallest range that holds this one and `other`.
+    #[must_use]
+    pub fn and_all_between(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
+
     /// Does the range hold `port`?
     #[must_use]
     pub const fn contains(self, port: u16) -> bool {

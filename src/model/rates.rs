@@ -26,6 +26,18 @@ impl Rates {
         self.points.iter().map(|point| point.1).fold(0.0, f64::max)
     }
 
+    /// The place on the curve after `secs` seconds.
+    #[must_use]
+    pub fn place_at(&self, secs: f64) -> Place {
+        let (whole, within) = match self.repeat {
+            Some(whole) => ((secs / whole).floor(), secs % whole),
+            None => (0.0, secs),
+        };
+        let piece = self.points.partition_point(|point| point.0 <= within).saturating_sub(1);
+        let begun = whole * self.repeat.unwrap_or(0.0);
+        Place { piece, into: within - self.points[piece].0, begun }
+    }
+
     /// The mean rate of the first `secs` seconds.
     #[must_use]
     pub fn mean_until(&self, secs: f64) -> f64 {

@@ -21,13 +21,13 @@ use super::bitmap::Bitmaps;
 use super::buckets::{Buckets, Class};
 use super::callers::Caller;
 use super::left::Left;
-use super::life::Timers;
+use super::life::{Mark, Timers};
 use super::limit::{
-    ConnectionId, Fate, Followed, Holder, Limit, Mark, Marks, Refusal, Refused, Taken,
+    ConnectionId, Fate, Followed, Holder, Limit, Marks, Refusal, Refused, Reshape, Taken,
 };
 use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
-use super::selection::{Choice, Selector};
+use super::selection::{Choice, Narrow, Part, Selector};
 use super::server_waits::ServerWaits;
 use super::tcp::TcpSettings;
 use super::view::View;
@@ -40,7 +40,8 @@ pub struct SocketTicket {
     /// The row of its (source address, destination) among the tuples.
     row: u32,
     bit: u16,
-    client: u16,
+    /// The number of the way in which its client asked.
+    caller: u16,
 }
 
 /// The ports of one machine.
@@ -54,9 +55,16 @@ pub struct Sockets {
     bits: u32,
     /// The number of the first pool of `bind()`.
     first_bound: u32,
+    /// The ways in which clients ask, and have asked.
     callers: Vec<Caller>,
+    /// How each client asks now.
+    asks: Vec<u16>,
     /// Those that bind, each way of asking once.
     binders: Vec<usize>,
+    /// What of the range that ports are numbered in is the range now, if not all of it.
+    narrowed: Option<Part>,
+    /// May it change while it runs?
+    may_change: bool,
     /// May a bound socket get a port that another connection has towards the same destination?
     meets_owners: bool,
     /// One row a tuple: ports that nobody has towards it, or that may be taken over.
@@ -87,22 +95,33 @@ impl Sockets {
         from: SimTime,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Self {
-        let numbers = PortNumbers::of(host);
+        Self::in_room(None, host, plan, timers, from, rng)
+    }
+
+    /// The same of a machine that may change, and that `room` has room for at any time.
+    #[must_use]
+    pub fn in_room(
+        room: Option<&Host>,
+        host: &Host,
+        plan: PoolPlan,
+        timers: Timers,
+        from: SimTime,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Self {
+        let numbers = PortNumbers::of(room.unwrap_or(host));
         let (n, bits) = (host.ports.num_ephemeral(), numbers.bits());
-        let reserved: Vec<u32> =
-            host.reserved.inside(host.ports).map(|port| numbers.bit(port)).collect();
-        let (addresses, rows) = (plan.sources() as usize, plan.rows() as usize);
+        let rows = plan.rows() as usize;
+        let clients = (0..=u16::MAX).take(host.clients.len());
         let callers: Vec<Caller> =
-            host.clients.iter().map(|client| Caller::new(host, client, &numbers)).collect();
-        let relaxes = callers.iter().any(|caller| caller.relaxes);
-        let mut buckets =
-            Buckets::new(bits, addresses, &reserved, relaxes, host.tcp.buckets_reopen);
-        squat(host, plan.sources(), &numbers, &mut buckets);
-        let left = Left::new(plan, &callers, &buckets, numbers.high_bits(), from);
-        let binders = binders(&callers);
-        // Where nobody binds, what is closed to connect() stays so: it is closed in every row then.
-        let closed =
-            (0..bits).filter(|&bit| binders.is_empty() && !buckets.for_connect.is_set(0, bit));
+            clients.clone().map(|client| Caller::new(host, client, &numbers)).collect();
+        let now: Vec<&Caller> = callers.iter().collect();
+        let buckets = buckets(host, plan, &numbers, &now);
+        let left = Left::new(plan, &now, &buckets, numbers.high_bits(), from);
+        let binders = binders(&callers, &clients.clone().collect::<Vec<u16>>());
+        let may_change = room.is_some();
+        // Where nobody ever binds, what is closed to connect() stays so: it is closed in every row then.
+        let stays = binders.is_empty() && !may_change;
+        let closed = (0..bits).filter(|&bit| stays && !buckets.for_connect.is_set(0, bit));
         let tuples = Bitmaps::full(rows, bits, &closed.collect::<Vec<u32>>());
         Self {
             plan,
@@ -110,8 +129,12 @@ impl Sockets {
             timers,
             bits,
             first_bound: plan.connect_pools(),
-            meets_owners: callers.iter().any(|one| one.relaxes || one.binds == Binds::Port),
+            meets_owners: may_change
+                || callers.iter().any(|one| one.relaxes || one.binds == Binds::Port),
             binders,
+            asks: clients.collect(),
+            narrowed: narrowed(host, &numbers),
+            may_change,
             callers,
             tuples,
             buckets,
@@ -125,7 +148,19 @@ impl Sockets {
         }
     }
 
-    /// TIME-WAIT buckets on the machine at `now`; none are counted where their number is not limited.
+    /// Does it keep who uses which port, beside who has it towards whom? That matters to those who bind alone.
+    #[inline(always)]
+    const fn keeps_users(&self) -> bool {
+        !self.binders.is_empty() || self.may_change
+    }
+
+    /// Does it count TIME-WAIT buckets?
+    #[inline(always)]
+    const fn counts_waits(&self) -> bool {
+        self.tcp.max_tw_buckets.is_some() || self.may_change
+    }
+
+    /// TIME-WAIT buckets on the machine at `now`; none are counted where their number is never limited.
     #[must_use]
     #[inline]
     pub fn time_waits(&mut self, now: SimTime) -> u32 {
@@ -151,7 +186,7 @@ impl Sockets {
         let view = View {
             free: &self.tuples,
             row: row as usize,
-            mask: (!self.binders.is_empty()).then_some(&self.buckets.for_connect),
+            mask: self.keeps_users().then_some(&self.buckets.for_connect),
             num_ephemeral: self.numbers.num_ephemeral(),
             exhausted: part.is_none().then(|| self.left.exhausted(row)),
         };
@@ -160,7 +195,16 @@ impl Sockets {
                 let by_one = self.tcp.narrow_range_by_one;
                 linux.choose_within(part, by_one, u64::from(row), now, &view, rng)
             }
-            (selector, _) => selector.choose(u64::from(row), now, &view, rng),
+            (selector, _) => {
+                let Some(part) = self.narrowed else {
+                    return selector.choose(u64::from(row), now, &view, rng);
+                };
+                if let Selector::LinuxConnect(linux) = selector {
+                    return linux.choose_within(part, false, u64::from(row), now, &view, rng);
+                }
+                let narrow = Narrow { ports: &view, part, layout: self.numbers.layout() };
+                narrow.of_the_range(selector.choose(u64::from(row), now, &narrow, rng))
+            }
         }
     }
 
@@ -171,8 +215,8 @@ impl Sockets {
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
         let Caller { part, by_halves, relaxes, class, .. } = self.callers[caller];
-        let num_ephemeral = self.numbers.num_ephemeral();
-        let selector = &mut self.bind;
+        let (num_ephemeral, layout) = (self.numbers.num_ephemeral(), self.numbers.layout());
+        let (selector, part) = (&mut self.bind, part.or(self.narrowed));
         let mut search = |free: &Bitmaps| {
             // No tuple is looked at.
             let (row, mask, exhausted) = (source as usize, None, None);
@@ -184,7 +228,12 @@ impl Sockets {
                 (Selector::LinuxBind(linux), None) if by_halves => {
                     linux.choose_by_halves(&view, rng)
                 }
-                (other, _) => other.choose(u64::from(source), SimTime::START, &view, rng),
+                (other, Some(part)) => {
+                    let narrow = Narrow { ports: &view, part, layout };
+                    let choice = other.choose(u64::from(source), SimTime::START, &narrow, rng);
+                    narrow.of_the_range(choice)
+                }
+                (other, None) => other.choose(u64::from(source), SimTime::START, &view, rng),
             }
         };
         let choice = search(&self.buckets.for_bind);
@@ -217,7 +266,7 @@ impl Sockets {
         source: u32,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<(u32, u32), (Refusal, u32)> {
-        let caller = usize::from(attempt.client);
+        let caller = usize::from(self.asks[usize::from(attempt.client)]);
         let (bit, probes) = match self.callers[caller].binds {
             Binds::Connect | Binds::BindNoPort => {
                 let Choice { bit, probes } = self.choose_for_connect(caller, row, attempt.at, rng);
@@ -262,6 +311,9 @@ impl Sockets {
     /// A new user, or one less, of the port of `bit` on `source`.
     #[inline(always)]
     fn recount(&mut self, bit: u32, source: u32, is_new: bool, at: SimTime) {
+        if !self.left.has_bind() {
+            return;
+        }
         // With more users it is not left to more of them, nor with fewer to fewer.
         if self.left.is_for_bind(bit, source) == is_new {
             let may_bind = |one: usize| self.callers[one].may_bind(bit, source, &self.buckets);
@@ -275,15 +327,36 @@ impl Sockets {
 }
 
 /// One of each way in which the clients that bind ask.
-fn binders(callers: &[Caller]) -> Vec<usize> {
+fn binders(callers: &[Caller], asks: &[u16]) -> Vec<usize> {
     let mut binders: Vec<usize> = Vec::new();
-    for (number, caller) in callers.iter().enumerate() {
+    for number in asks.iter().map(|&number| usize::from(number)) {
+        let caller = &callers[number];
         let known = binders.iter().any(|&other| callers[other].asks_like(caller));
         if caller.binds.is_bound() && !known {
             binders.push(number);
         }
     }
     binders
+}
+
+/// What of the range that `numbers` numbers is the range of `host`, if not all of it.
+fn narrowed(host: &Host, numbers: &PortNumbers) -> Option<Part> {
+    let part = numbers.part(host.ports);
+    (part.length < numbers.num_ephemeral()).then_some(part)
+}
+
+/// The buckets of a machine of `host` on which nobody has connected yet.
+fn buckets(host: &Host, plan: PoolPlan, numbers: &PortNumbers, callers: &[&Caller]) -> Buckets {
+    let Part { first, length } = numbers.part(host.ports);
+    let whole = (0..numbers.num_ephemeral()).map(|offset| numbers.min_ephemeral() + offset as u16);
+    let outside = whole.clone().take(first as usize).chain(whole.skip((first + length) as usize));
+    let unsearched = outside.chain(host.reserved.inside(host.ports));
+    let unsearched: Vec<u32> = unsearched.map(|port| numbers.bit(port)).collect();
+    let relaxes = callers.iter().any(|caller| caller.relaxes);
+    let (sources, reopen) = (plan.sources(), host.tcp.buckets_reopen);
+    let mut new = Buckets::new(numbers.bits(), sources as usize, &unsearched, relaxes, reopen);
+    squat(host, sources, numbers, &mut new);
+    new
 }
 
 /// Puts listeners and idle bound sockets in place, which stay for good.
@@ -319,7 +392,8 @@ impl Limit for Sockets {
         let &Attempt { at, tuple, client, .. } = attempt;
         let row = self.plan.row(tuple);
         let source = self.plan.source_of_row(row);
-        let Caller { binds, class, .. } = self.callers[usize::from(client)];
+        let caller = self.asks[usize::from(client)];
+        let Caller { binds, class, .. } = self.callers[usize::from(caller)];
         let bound = binds.is_bound();
         let pool = self.pool(bound, row);
         let (bit, probes) = self
@@ -327,7 +401,7 @@ impl Limit for Sockets {
             .map_err(|(refusal, probes)| Refused { refusal, pool, probes })?;
         let place = self.place(row, bit);
         let old = std::mem::replace(&mut self.owners[place], connection + 1);
-        self.time_waits -= u32::from(old & WAITS != 0 && self.tcp.max_tw_buckets.is_some());
+        self.time_waits -= u32::from(old & WAITS != 0 && self.counts_waits());
         self.time_waits -= u32::from(self.server_waits.end(place as u32));
         if bound && self.buckets.add_bound_user(bit) {
             self.left.closed_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
@@ -338,23 +412,22 @@ impl Limit for Sockets {
                 self.left.taken(row, bit, at);
             }
         }
-        // Who uses a port matters to those who bind alone.
-        if !self.binders.is_empty() {
+        if self.keeps_users() {
             self.buckets.add_user(bit, source, class);
             self.recount(bit, source, true, at);
         }
-        let capped = self.tcp.max_tw_buckets.is_some();
+        let counted = self.counts_waits();
         let server_waits = attempt.ending == Ending::Server && attempt.remote.is_here();
         Ok(Taken {
-            ticket: SocketTicket { row, bit: bit as u16, client },
+            ticket: SocketTicket { row, bit: bit as u16, caller },
             pool,
             bit,
             probes,
             bound,
             replaced: (old & !WAITS).checked_sub(1),
             sees: Marks::NONE
-                .with(Mark::FirstFin, capped && server_waits)
-                .with(Mark::Bucket, capped || self.meets_owners)
+                .with(Mark::FirstFin, counted && server_waits)
+                .with(Mark::Bucket, counted || self.meets_owners)
                 .with(Mark::Takeable, true),
         })
     }
@@ -375,7 +448,7 @@ impl Limit for Sockets {
                     return Fate::Gone;
                 }
                 self.owners[place] |= WAITS;
-                self.time_waits += u32::from(self.tcp.max_tw_buckets.is_some());
+                self.time_waits += u32::from(self.counts_waits());
             }
             Mark::Takeable => self.give_up_tuple(row, bit, at),
             Mark::Over => {}
@@ -388,14 +461,14 @@ impl Limit for Sockets {
         let place = self.place(row, bit);
         if !taken_over {
             let waits = std::mem::replace(&mut self.owners[place], 0) & WAITS != 0;
-            self.time_waits -= u32::from(waits && self.tcp.max_tw_buckets.is_some());
+            self.time_waits -= u32::from(waits && self.counts_waits());
             self.give_up_tuple(row, bit, at);
         }
-        if self.binders.is_empty() {
+        if !self.keeps_users() {
             return;
         }
         let source = self.plan.source_of_row(row);
-        let Caller { class, binds, .. } = self.callers[usize::from(ticket.client)];
+        let Caller { class, binds, .. } = self.callers[usize::from(ticket.caller)];
         if self.buckets.remove_user(bit, source, class, binds.is_bound()) {
             self.left.opened_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
         }
@@ -403,9 +476,9 @@ impl Limit for Sockets {
     }
 
     fn holder(&self, ticket: SocketTicket) -> Holder {
-        let SocketTicket { row, bit, client } = ticket;
-        let bound = self.callers[usize::from(client)].binds.is_bound();
-        Holder { pool: self.pool(bound, row), bit, client }
+        let SocketTicket { row, bit, caller } = ticket;
+        let Caller { client, binds, .. } = self.callers[usize::from(caller)];
+        Holder { pool: self.pool(binds.is_bound(), row), bit, client }
     }
 
     fn port(&self, bit: u32) -> u16 {
@@ -418,6 +491,40 @@ impl Limit for Sockets {
 
     fn exhausted_until(&self, end: SimTime) -> u128 {
         self.left.exhausted_until(end)
+    }
+}
+
+impl Reshape for Sockets {
+    /// A listener that starts has its port at once, whoever else has it: it closes it to everybody who comes.
+    fn reshape(&mut self, host: &Host, timers: Timers, held: &[SocketTicket], at: SimTime) {
+        (self.tcp, self.timers) = (host.tcp, timers);
+        for (client, asks) in (0_u16..).zip(&mut self.asks) {
+            let mut new = Caller::new(host, client, &self.numbers);
+            let before = &self.callers[usize::from(*asks)];
+            new.go_on_from(before);
+            if new != *before {
+                *asks = u16::try_from(self.callers.len()).expect("few clients change so often");
+                self.callers.push(new);
+            }
+        }
+        let now: Vec<&Caller> =
+            self.asks.iter().map(|&caller| &self.callers[usize::from(caller)]).collect();
+        self.narrowed = narrowed(host, &self.numbers);
+        let new = buckets(host, self.plan, &self.numbers, &now);
+        let before = std::mem::replace(&mut self.buckets, new);
+        for ticket in held {
+            let Caller { class, binds, .. } = self.callers[usize::from(ticket.caller)];
+            let (bit, source) = (u32::from(ticket.bit), self.plan.source_of_row(ticket.row));
+            self.buckets.add_user(bit, source, class);
+            if binds.is_bound() {
+                self.buckets.add_bound_user(bit);
+            }
+        }
+        self.buckets.keep_closed(&before);
+        let left = Left::new(self.plan, &now, &self.buckets, self.numbers.high_bits(), at);
+        let before = std::mem::replace(&mut self.left, left);
+        self.left.go_on_from(before, &self.tuples, &self.buckets, at);
+        self.binders = binders(&self.callers, &self.asks);
     }
 }
 

@@ -12,7 +12,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::bitmap::Bitmaps;
 use super::exhaustion::Exhaustion;
-use super::limit::{ConnectionId, Fate, Holder, Limit, Mark, Marks, Refusal, Refused, Taken};
+use super::life::Mark;
+use super::limit::{ConnectionId, Fate, Holder, Limit, Marks, Refusal, Refused, Taken};
 use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
 use super::selection::{FreePorts, Selector};

@@ -2,7 +2,7 @@
 //!
 //! Plain data, checked before it is run: `scenario` makes it out of what a person wrote; a program builds it
 //! by hand out of [`Host::linux`], [`Client::poisson`] and the like, names what differs and leaves the rest
-//! to `..`. Nothing in it changes while a run goes on.
+//! to `..`. What changes while a run goes on is said by further worlds, each from an instant on.
 
 use std::sync::Arc;
 
@@ -21,6 +21,20 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// What clients connect to; [`Target::destination`] is an index into this.
     pub destinations: Vec<Destination>,
+    /// What becomes of it while a run goes on, in the order of time.
+    pub changes: Vec<Change>,
+}
+
+/// A change of the world in the middle of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// From when on; after the start, and never before that of the change before it.
+    pub at: SimTime,
+    /// What changes, as a person would say it: `client.web.arrivals.rate = "900 / s"`.
+    pub what: String,
+    /// The world from then on: the same hosts, clients and destinations in the same order, and no changes
+    /// of its own.
+    pub world: World,
 }
 
 /// `count` identical machines, each with its own ports and its own copy of every client.
@@ -63,7 +77,53 @@ impl World {
     /// One kind of machine, and one server called `server` that its clients connect to.
     #[must_use]
     pub fn of(host: Host) -> Self {
-        Self { hosts: vec![host], destinations: vec![Destination::new("server")] }
+        let destinations = vec![Destination::new("server")];
+        Self { hosts: vec![host], destinations, changes: Vec::new() }
+    }
+
+    /// This world and all that it becomes, in the order of time.
+    pub fn stretches(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.changes.iter().map(|change| &change.world))
+    }
+
+    /// The most machines of a kind that there are at any time.
+    #[must_use]
+    pub fn machines(&self, host: usize) -> u32 {
+        self.stretches().map(|world| world.hosts[host].count).max().unwrap_or(0)
+    }
+
+    /// Does what a port is taken from ever change on host number `host`?
+    #[must_use]
+    pub fn reshapes(&self, host: usize) -> bool {
+        let first = &self.hosts[host];
+        self.changes.iter().any(|change| !change.world.hosts[host].has_ports_of(first))
+    }
+
+    /// A world that has room for everything that becomes of host number `host`: that host alone, with the whole
+    /// span of its ranges, the most source addresses and endpoints that there ever are, and everyone who ever
+    /// asks as a client.
+    #[must_use]
+    pub fn with_room_for(&self, host: usize) -> Self {
+        let mut room = Self {
+            hosts: vec![self.hosts[host].clone()],
+            destinations: self.destinations.clone(),
+            changes: Vec::new(),
+        };
+        let whole = &mut room.hosts[0];
+        for change in &self.changes {
+            let next = &change.world.hosts[host];
+            whole.count = whole.count.max(next.count);
+            whole.addresses = whole.addresses.max(next.addresses);
+            whole.ports = whole.ports.and_all_between(next.ports);
+            let new = next.clients.iter().filter(|client| !whole.clients.contains(client));
+            let new: Vec<Client> = new.cloned().collect();
+            whole.clients.extend(new);
+            let later = &change.world.destinations;
+            for (destination, later) in room.destinations.iter_mut().zip(later) {
+                destination.endpoints = destination.endpoints.max(later.endpoints);
+            }
+        }
+        room
     }
 }
 
@@ -87,6 +147,20 @@ impl Host {
     #[must_use]
     pub const fn is_linux(&self) -> bool {
         self.selection.is_linux()
+    }
+
+    /// Do its clients come by their ports, and keep them, as those of `other` do?
+    fn has_ports_of(&self, other: &Self) -> bool {
+        let settings = |host: &Self| Self {
+            name: String::new(),
+            count: 1,
+            search_cost: None,
+            clients: Vec::new(),
+            ..host.clone()
+        };
+        let asks = |client: &Client| (client.binds, client.socket.clone());
+        settings(self) == settings(other)
+            && self.clients.iter().map(asks).eq(other.clients.iter().map(asks))
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) enum Json {
     Number(f64),
     Text(String),
     Object(InOrder<Json>),
+    List(Vec<Json>),
 }
 
 /// Any of our own types as indented JSON with a line feed at the end.

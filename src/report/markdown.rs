@@ -6,7 +6,7 @@ use crate::names;
 use crate::numbers::plural;
 use crate::report::expectations::Checked;
 use crate::report::sheet::{Detail, Sheet};
-use crate::report::{notes, verdict};
+use crate::report::{changes, notes, verdict};
 use crate::scenario::Scenario;
 use crate::stats::Outcome;
 
@@ -26,6 +26,14 @@ pub fn section(scenario: &Scenario, outcome: &Outcome, checked: &[Checked]) -> S
     for (index, label) in sheet.labels.iter().enumerate() {
         let cells = sheet.columns.iter().map(|column| column.cells[index].as_str());
         row(&mut text, std::iter::once(label.as_str()).chain(cells));
+    }
+    let changes = changes::rows(outcome);
+    if !changes.is_empty() {
+        let head = changes::head(outcome);
+        text.push('\n');
+        row(&mut text, head.iter().copied());
+        row(&mut text, head.iter().map(|_| "---"));
+        changes.iter().for_each(|cells| row(&mut text, cells.iter().map(String::as_str)));
     }
     if !checked.is_empty() {
         text.push('\n');

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "validate")]
 pub mod agreement;
+pub mod changes;
 pub mod csv;
 pub mod expectations;
 pub mod file;

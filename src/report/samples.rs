@@ -23,6 +23,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
         partial: false,
         duration: scenario.settings.duration,
         warm_up: SimDuration::ZERO,
+        stretches: Vec::new(),
         whole: figures.clone(),
         clients: vec![ClientFigures {
             name: "fetcher".into(),
@@ -36,6 +37,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
         }],
         limits: vec![LimitFigures {
             requests: Vec::new(),
+            stretches: Vec::new(),
             name: "crawler".into(),
             machines: 1,
             is_linux: true,
@@ -102,6 +104,7 @@ fn scenario() -> Scenario {
                 ..Host::linux("crawler")
             }],
             destinations: vec![Destination::new("api")],
+            changes: Vec::new(),
         },
         settings: RunSettings::of(SimDuration::from_secs(600)),
         expectations: vec![Expectation {

@@ -6,7 +6,10 @@
 use crate::report::expectations::{self, Checked, Verdict};
 use crate::report::json::{InOrder, Json, pretty};
 use crate::scenario::{Bound, Scenario};
-use crate::stats::{Estimate, FIGURES, Facet, Figure, InSummary, Outcome, Read, Subject, Value};
+use crate::stats::{
+    Estimate, FIGURES, Facet, Figure, InSummary, LimitFigures, Outcome, Read, StretchFigures,
+    Subject, Value,
+};
 
 /// Everything that `summary.json` says.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -22,6 +25,8 @@ pub struct Summary {
     whole: InOrder<Json>,
     clients: InOrder<InOrder<Json>>,
     limits: InOrder<InOrder<Json>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stretches: Vec<Json>,
     expectations: Vec<ExpectationRow>,
 }
 
@@ -58,9 +63,8 @@ impl Summary {
                 let all = std::iter::once(("host".to_owned(), host)).chain(figures).collect();
                 (client.name.as_str(), InOrder(all))
             })),
-            limits: named(
-                outcome.limits.iter().map(|limit| (&*limit.name, section(&limit.subject()))),
-            ),
+            limits: named(outcome.limits.iter().map(|limit| (&*limit.name, of_limit(limit)))),
+            stretches: outcome.stretches.iter().map(stretch).collect(),
             expectations: checked.iter().map(ExpectationRow::from).collect(),
         }
     }
@@ -83,6 +87,35 @@ pub fn many_to_json(summaries: &[Summary]) -> String {
         scenarios: &'a [Summary],
     }
     pretty(&Many { scenarios: summaries })
+}
+
+/// All figures of a limit, and what happened to it from each change to the next, if anything changes.
+fn of_limit(limit: &LimitFigures) -> InOrder<Json> {
+    let InOrder(mut all) = section(&limit.subject());
+    if !limit.stretches.is_empty() {
+        let stretches = limit.stretches.iter().map(stretch).collect();
+        all.push(("stretches".to_owned(), Json::List(stretches)));
+    }
+    InOrder(all)
+}
+
+/// What happened from one change to the next.
+fn stretch(stretch: &StretchFigures) -> Json {
+    let what = stretch.what.clone().map_or(Json::Null, Json::Text);
+    object(
+        [
+            ("from_s", Json::Number(stretch.from.as_secs_f64())),
+            ("to_s", Json::Number(stretch.to.as_secs_f64())),
+            ("what", what),
+            ("attempts", Json::Count(stretch.attempts)),
+            ("blocked", Json::Count(stretch.blocked)),
+            ("blocking_ratio", interval(stretch.blocking_ratio)),
+            ("requests", Json::Count(stretch.requests)),
+            ("failed", Json::Count(stretch.failed)),
+            ("recovered_s", plain(stretch.recovered.map(Value::Moment))),
+        ]
+        .into_iter(),
+    )
 }
 
 /// All figures of the whole, a client or a limit.

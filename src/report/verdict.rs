@@ -1,5 +1,6 @@
 //! The verdict: plain words that say whether the ports last; when not, for how long, why, and what rate holds.
 
+use super::changes;
 use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
 use crate::numbers::{
     amount, count, percent, plural, rate, rate_at_most, span, span_with_interval,
@@ -36,7 +37,7 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     } else {
         runs_dry(scenario, outcome, limit)
     };
-    prefix + &text + &requests(limit)
+    prefix + &text + &requests(limit) + &changes::sentence(outcome)
 }
 
 /// How many connections requests open, how often what fails is tried, and how many fail for good.

@@ -12,15 +12,15 @@ use super::keys::{
 };
 use super::load::parse;
 use super::preset::Preset;
-use super::read::host as read_host;
+use super::read::{host as read_host, out_of_kind};
 use super::text::problem::{Problem, Problems};
 use super::text::walk::Walk;
 use super::written::Text;
 use super::{Scenario, duration};
 use crate::model::{
-    Arrivals, Binds, Client, Destination, Distribution, Host, KeepAlive, PortSet, Replications,
-    Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid, TraceAttempt, TwReuse,
-    World,
+    Arrivals, Binds, Change, Client, Destination, Distribution, Host, KeepAlive, PortSet,
+    Replications, Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid,
+    TraceAttempt, TwReuse, World,
 };
 use crate::units::SimDuration;
 
@@ -81,12 +81,17 @@ fn read(world: &World, settings: &RunSettings) -> Result<Scenario, Problems> {
         return Err(Problems { problems, ..Problems::default() });
     }
     let name = world.hosts.first().map_or("world", |host| &host.name);
-    parse(name, ORIGIN, written(world, settings), &[])
+    let scenario = parse(name, ORIGIN, written(world, settings), &[])?;
+    for change in &world.changes {
+        read(&change.world, settings)?;
+    }
+    Ok(scenario)
 }
 
 /// What is wrong with a world that no text could say.
 fn beyond_text(world: &World) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<String> =
+        world.changes.iter().filter_map(|change| wrong_change(world, change)).collect();
     for client in world.hosts.iter().flat_map(|host| &host.clients) {
         let mut say = |what: String| wrong.push(format!("client `{}` {what}", client.name));
         let known = world.destinations.len();
@@ -113,6 +118,26 @@ fn beyond_text(world: &World) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is wrong with a change beside what is wrong with its world.
+fn wrong_change(world: &World, change: &Change) -> Option<String> {
+    let names = |world: &World| -> Vec<String> {
+        let of_host = |host: &Host| {
+            let clients = host.clients.iter().map(|client| client.name.clone());
+            std::iter::once(host.name.clone()).chain(clients).collect::<Vec<String>>()
+        };
+        let destinations = world.destinations.iter().map(|to| to.name.clone());
+        world.hosts.iter().flat_map(of_host).chain(destinations).collect()
+    };
+    let what = if !change.world.changes.is_empty() {
+        "holds changes of its own".to_owned()
+    } else if names(world) != names(&change.world) {
+        "has other hosts, clients or destinations, or in another order".to_owned()
+    } else {
+        out_of_kind(world, &change.world)?
+    };
+    Some(format!("the change at {}: {what}", change.at))
 }
 
 fn wrong_record<'a>(

@@ -71,9 +71,10 @@ pub(super) fn apply(walk: &Walk, root: &mut Table, overrides: &[Override]) {
 }
 
 /// One part of a dotted key.
-struct Part {
-    name: String,
-    at: Span,
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub name: String,
+    pub at: Span,
 }
 
 /// Splits a dotted key; quotes keep dots together.
@@ -139,7 +140,8 @@ fn value(walk: &Walk, source: usize, shift: usize, text: &str) -> Option<Node> {
     Some(Node { value: Value::Text(text.to_owned()), at })
 }
 
-fn set(walk: &Walk, root: &mut Table, path: &[Part], node: Node) {
+/// Puts `node` at `path` below `root`.
+pub(super) fn set(walk: &Walk, root: &mut Table, path: &[Part], node: Node) {
     if unknown_name(walk, root, path) {
         return;
     }

@@ -174,9 +174,35 @@ fn value(is: &Is) -> Value {
         }
         Is::Table(place) => table(*place),
         Is::Family(place) => json!({ "type": "object", "additionalProperties": table(*place) }),
+        Is::Tables(place) => {
+            json!({ "type": "array", "items": changes(*place), "minItems": 1 })
+        }
         Is::Figures => figures(),
         Is::Bound => json!({ "type": ["number", "string"] }),
     }
+}
+
+/// A table that says what becomes another: of each family the keys that can, of which none is needed.
+fn changes(place: Place) -> Value {
+    let mut whole = table(place);
+    for family in keys::of(place) {
+        let Is::Family(of) = family.is else { continue };
+        let rows = keys::of(of).filter(|key| key.changes);
+        let part = |row: &Key| match row.is {
+            // A part of such a table is enough.
+            Is::Arrivals | Is::Law | Is::Pool | Is::Table(_) => {
+                json!({ "description": described(row) })
+            }
+            _ => property(row),
+        };
+        let properties = rows.map(|row| (row.name.to_owned(), part(row))).collect();
+        let mut one = object(properties, Vec::new());
+        if of == Place::Host {
+            one["patternProperties"] = json!({ SYSCTL: {} });
+        }
+        whole["properties"][family.name]["additionalProperties"] = one;
+    }
+    whole
 }
 
 /// A table that comes in several kinds.

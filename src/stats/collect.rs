@@ -27,6 +27,17 @@ pub struct Ground {
 }
 
 impl Ground {
+    /// The more of this and of `other`, in everything.
+    #[must_use]
+    pub fn or_more(self, other: Self) -> Self {
+        Self {
+            num_ephemeral: self.num_ephemeral.max(other.num_ephemeral),
+            capacity: self.capacity.max(other.capacity),
+            pools: self.pools.max(other.pools),
+            asks: [0, 1].map(|which| self.asks[which] || other.asks[which]),
+        }
+    }
+
     /// Several hosts together.
     #[must_use]
     pub fn together(grounds: &[Self]) -> Self {

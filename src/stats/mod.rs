@@ -11,6 +11,7 @@ mod port_map;
 mod refusals;
 mod request_bins;
 mod search_time;
+mod stretches;
 mod subject;
 mod tally;
 mod window;
@@ -25,12 +26,13 @@ pub use log_linear::LogLinear;
 pub use metric::{Metric, UnknownFigure};
 pub use outcome::{
     ClientFigures, Estimate, Figures, Fullest, LimitFigures, Moments, Outcome, Quantiles,
-    RequestFigures, SearchTime, Spread, Timeline, TimelineRow,
+    RequestFigures, SearchTime, Spread, StretchFigures, Timeline, TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};
 pub use request_bins::{RequestBins, RequestRow};
 pub use search_time::search_seconds;
+pub use stretches::{StretchTally, stretches};
 pub use subject::{Subject, SubjectKind};
 pub use tally::{
     BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,

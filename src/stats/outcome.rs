@@ -30,6 +30,8 @@ pub struct Outcome {
     /// Ports by state over time, everything together; hosts share no port, so where there are
     /// several this is a sum and no one's level.
     pub timeline: Timeline,
+    /// What happened from each change of the world to the next, everything together; empty where nothing changes.
+    pub stretches: Vec<StretchFigures>,
 }
 
 /// Figures of one client, summed over the machines it runs on.
@@ -66,6 +68,8 @@ pub struct LimitFigures {
     pub timeline: Timeline,
     /// Its requests over time, likewise; empty where it makes none.
     pub requests: Vec<RequestRow>,
+    /// What happened to it from each change of the world to the next; empty where nothing changes.
+    pub stretches: Vec<StretchFigures>,
 }
 
 impl Outcome {
@@ -226,6 +230,33 @@ impl RequestFigures {
     pub fn failed_share(&self) -> f64 {
         self.failed as f64 / self.made.max(1) as f64
     }
+}
+
+/// Figures of what happened between two changes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StretchFigures {
+    /// From when on.
+    pub from: SimTime,
+    /// Until when.
+    pub to: SimTime,
+    /// What had changed then; nothing at the start.
+    pub what: Option<String>,
+    /// Attempts to connect, all replications together, steady.
+    pub attempts: u64,
+    /// Attempts refused for want of a port, likewise.
+    pub blocked: u64,
+    /// Refused / attempts, one value a replication, steady.
+    pub blocking_ratio: Estimate,
+    /// Requests that were made, all replications together, steady.
+    pub requests: u64,
+    /// Requests that failed, likewise.
+    pub failed: u64,
+    /// Seconds from the change until nobody is refused any more and no request fails: zero where that never
+    /// happened. Replications in which it still did when the next change came, or the end, are left out, and those
+    /// in which less than a tenth of the stretch was left after it: they may not have got over it. `None` before
+    /// the first change.
+    pub recovered: Option<Moments>,
 }
 
 /// A mean over replications with its 95 % interval (Student's t).

@@ -5,6 +5,7 @@
 
 use super::log_linear::LogLinear;
 use super::request_bins::RequestBins;
+use super::stretches::StretchTally;
 use super::window::Window;
 use crate::model::Refusal;
 use crate::units::SimTime;
@@ -20,6 +21,8 @@ pub struct HostTally {
     pub bins: Bins,
     /// Requests over time.
     pub requests: RequestBins,
+    /// What happened from each change to the next, the start being one; empty where nothing changes.
+    pub stretches: Vec<StretchTally>,
 }
 
 /// What one client did.
@@ -172,6 +175,7 @@ impl HostTally {
             limit: LimitTally::default(),
             bins: Bins::new(window),
             requests: RequestBins::default(),
+            stretches: Vec::new(),
         }
     }
 
@@ -188,6 +192,11 @@ impl HostTally {
         sum.reuse.merge(&more.reuse);
         self.bins.merge(&other.bins);
         self.requests.merge(&other.requests);
+        let most = self.stretches.len().max(other.stretches.len());
+        self.stretches.resize_with(most, StretchTally::default);
+        for (sum, more) in self.stretches.iter_mut().zip(&other.stretches) {
+            sum.merge(more);
+        }
     }
 }
 

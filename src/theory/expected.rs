@@ -85,9 +85,9 @@ impl Expected {
                 || client.retries.is_some()
                 || matches!(client.arrivals, Arrivals::Moving { .. })
         };
-        if host.clients.iter().any(asks) {
-            // How many connections requests and retries need, and what a rate that moves leaves behind, is no
-            // closed form of what is written.
+        if host.clients.iter().any(asks) || !world.changes.is_empty() {
+            // How many connections requests and retries need, and what a rate or a world that changes leaves
+            // behind, is no closed form of what is written.
             return Self::default();
         }
         let Some(load) = Load::of(world, host) else { return Self::default() };

@@ -25,5 +25,6 @@ pub(super) fn host() -> Host {
 /// `host` towards `api` of one endpoint and `cdn` of four.
 pub(super) fn world(host: Host) -> World {
     let destination = |name: &str, endpoints| Destination { endpoints, ..Destination::new(name) };
-    World { hosts: vec![host], destinations: vec![destination("api", 1), destination("cdn", 4)] }
+    let destinations = vec![destination("api", 1), destination("cdn", 4)];
+    World { destinations, ..World::of(host) }
 }

@@ -325,7 +325,7 @@ pub struct Churn {
     pub attempts: Vec<Attempt>,
     /// Who makes the attempts instead, where what becomes of them decides which come next.
     #[serde(skip)]
-    pub workers: Option<Workers>,
+    pub workers: Option<Box<Workers>>,
     /// The CSV file of the attempts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,

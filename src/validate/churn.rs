@@ -144,7 +144,7 @@ fn world(setup: &Setup, churn: &Churn, draw: Draw) -> World {
         loopback: true,
         ..Destination::new("destination")
     };
-    World { hosts: vec![host], destinations: vec![destination] }
+    World { destinations: vec![destination], ..World::of(host) }
 }
 
 /// How long the FIN of `attempt` waits for its ACK: no time where the peer's own FIN carries it.

@@ -70,6 +70,15 @@ fn ready(
     let mut notes = Vec::new();
     refuse(world, host)?;
     let length = settings.duration.min(limit);
+    if let Some(first) = world.changes.first()
+        && first.at < SimTime::START + length
+    {
+        let until = first.at.since(SimTime::START);
+        return Err(format!(
+            "it changes in the middle of the run, and the kernel's part of it cannot: --for '{until}' runs what \
+             comes before"
+        ));
+    }
     if length < settings.duration {
         notes.push(format!(
             "the first {length} of {} are run; --for makes it longer",
@@ -126,7 +135,7 @@ fn ready(
         sources: host.addresses,
         sitting,
         attempts,
-        workers,
+        workers: workers.map(Box::new),
         trace: String::new(),
     };
     let case = Case {

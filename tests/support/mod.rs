@@ -1,6 +1,8 @@
 //! Small worlds for tests, said in a line.
 #![allow(dead_code, reason = "each test file needs a part of it")]
 
+pub mod worlds;
+
 use portsim::model::{
     Arrivals, Client, Destination, Distribution, Ending, Host, PortRange, Replications,
     RunSettings, TimerGrid, World,

@@ -11,7 +11,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::part::{Narrow, Part, walk_in_order};
 use super::rfc6056::walk;
-use super::{Choice, FreePorts, Remainder, below, mix};
+use super::{Choice, FreePorts, Layout, Remainder, below, mix};
 use crate::units::{SimDuration, SimTime};
 
 /// The counters' table has `2^16` entries (`CONFIG_INET_TABLE_PERTURB_ORDER`), all zero here: the
@@ -91,7 +91,7 @@ impl LinuxConnect {
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
         let (slot, offset) = self.start(key, now);
-        let narrow = Narrow { ports, part };
+        let narrow = Narrow { ports, part, layout: Layout::ByParity };
         let (choice, walked, step) = if by_one {
             let (choice, walked) = walk_in_order(&narrow, offset % part.length);
             (choice, walked, 1)
@@ -224,7 +224,7 @@ impl LinuxBind {
         let half = n / 4 * 2;
         let mut looked_at = 0;
         for part in [Part { first: 0, length: half }, Part { first: half, length: n - half }] {
-            let narrow = Narrow { ports, part };
+            let narrow = Narrow { ports, part, layout: Layout::ByParity };
             let choice = narrow.of_the_range(self.choose(&narrow, rng));
             looked_at += choice.probes;
             if choice.bit.is_some() {
@@ -246,7 +246,7 @@ impl LinuxBind {
         ports: &impl FreePorts,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Choice {
-        let narrow = Narrow { ports, part };
+        let narrow = Narrow { ports, part, layout: Layout::ByParity };
         let choice =
             if by_halves { self.choose_by_halves(&narrow, rng) } else { self.choose(&narrow, rng) };
         narrow.of_the_range(choice)
@@ -385,7 +385,8 @@ mod tests {
                 }
                 let row = Row(row);
                 let free = |at| row.is_free(Layout::ByParity.bit(first + at, n));
-                let narrow = Narrow { ports: &row, part: Part { first, length } };
+                let part = Part { first, length };
+                let narrow = Narrow { ports: &row, part, layout: Layout::ByParity };
                 let start = (rng.next_u64() as u32) % length;
                 let order = (0..length).map(|i| (start + i) % length);
                 let steps = order.clone().position(free);

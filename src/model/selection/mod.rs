@@ -14,7 +14,7 @@ mod rfc6056;
 use rand::rngs::Xoshiro256PlusPlus;
 
 pub use linux::{LinuxBind, LinuxConnect, LinuxInOrder, LinuxSharedHint};
-pub use part::Part;
+pub use part::{Narrow, Part};
 pub use rfc6056::Rfc6056;
 
 use super::SelectionKind;

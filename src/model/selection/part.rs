@@ -1,5 +1,5 @@
-//! A part of a range that is split by parity, seen as a range of its own: what IP_LOCAL_PORT_RANGE leaves
-//! of it, or one of the halves that `bind()` with SO_REUSEADDR searches one after the other.
+//! A part of a range, seen as a range of its own: what IP_LOCAL_PORT_RANGE leaves of it, one of the halves that
+//! `bind()` with SO_REUSEADDR searches one after the other, or what the range is for a while when it changes.
 
 use super::{Choice, FreePorts, Layout};
 
@@ -12,20 +12,25 @@ pub struct Part {
     pub length: u32,
 }
 
-/// A part of a range by parity, seen as a range of its own.
-pub(super) struct Narrow<'a, P> {
+/// A part of a range, seen as a range of its own.
+pub struct Narrow<'a, P> {
+    /// The whole range.
     pub ports: &'a P,
+    /// The part.
     pub part: Part,
+    /// How ports are laid out, in the range and in the part.
+    pub layout: Layout,
 }
 
 impl<P: FreePorts> Narrow<'_, P> {
     /// The bit of the whole range that stands for the port of `bit` of the part.
     fn whole(&self, bit: u32) -> u32 {
-        let offset = Layout::ByParity.offset(bit, self.part.length);
-        Layout::ByParity.bit(self.part.first + offset, self.ports.num_ephemeral())
+        let offset = self.layout.offset(bit, self.part.length);
+        self.layout.bit(self.part.first + offset, self.ports.num_ephemeral())
     }
 
     /// A choice in the part as one of the whole range.
+    #[must_use]
     pub fn of_the_range(&self, choice: Choice) -> Choice {
         Choice { bit: choice.bit.map(|bit| self.whole(bit)), ..choice }
     }
@@ -55,7 +60,7 @@ impl<P: FreePorts> FreePorts for Narrow<'_, P> {
         self.part.length
     }
 
-    /// `from..to` lies inside one parity, as all walks ask for it.
+    /// `from..to` lies inside one parity, as all walks by parity ask for it.
     fn first_free(&self, from: u32, to: u32) -> Option<u32> {
         if from >= to {
             return None;

@@ -56,6 +56,8 @@ pub(crate) enum Place {
     Client,
     /// `arrivals = { ... }`.
     Arrivals,
+    /// `[[change]]`.
+    Change,
     /// One of the rates of `arrivals = { process = "rates", ... }`.
     Rates,
     /// A law of durations: `lifetime = { ... }`.
@@ -138,6 +140,8 @@ pub(crate) enum Is {
     Table(Place),
     /// Tables of them, each with a name of its own.
     Family(Place),
+    /// A list of tables of the keys of this place.
+    Tables(Place),
     /// What must come out.
     Figures,
     /// A bound of a figure, in its unit.
@@ -191,6 +195,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .chain(pool::KEYS)
         .chain(retries::KEYS)
         .chain(kinds::KEYS)
+        .chain(tables::CHANGES)
         .chain(tables::INLINE)
 }
 
@@ -221,11 +226,6 @@ const NOT_MODELLED: &[(&[&str], &str, &str)] = &[
         "gateways (NAT, proxies) are not modelled yet",
         "take these tables out; the nearest thing is a [host] with the `addresses` and `ports` of the gateway, whose \
          clients are those behind it",
-    ),
-    (
-        &["change", "changes"],
-        "changes during a run are not modelled yet",
-        "take [[change]] out, and put what holds after it into a scenario of its own",
     ),
     (
         &["nf_conntrack_max", "conntrack_max"],
@@ -310,7 +310,7 @@ impl Place {
             Self::Bounds => "in [expect]",
             Self::Pool => "in a client's `pool = { ... }`",
             Self::Retries => "in a client's `retries = { ... }`",
-            Self::SearchCost | Self::OwnPorts | Self::Rates => return None,
+            Self::SearchCost | Self::OwnPorts | Self::Rates | Self::Change => return None,
         })
     }
 }

@@ -59,6 +59,12 @@ pub(super) const TOP: &[Key] = &[
         doc: "what opens connections",
         ..KEY
     },
+    Key {
+        name: "change",
+        is: Is::Tables(Place::Change),
+        doc: "what becomes another in the middle of a run",
+        ..KEY
+    },
     Key { name: "expect", is: Is::Figures, doc: "what must come out", ..KEY },
     Key {
         name: "duration",
@@ -159,6 +165,47 @@ pub(super) const TOP: &[Key] = &[
         doc: "after how many requests the server closes a kept connection",
         example: "100",
         ..DESTINATION
+    },
+];
+
+const CHANGE: Key = Key { at: Place::Change, ..KEY };
+
+pub(super) const CHANGES: &[Key] = &[
+    Key {
+        name: "at",
+        is: Is::SomeTime,
+        usual: Usual::Needed,
+        doc: "from when on",
+        example: "\"5 min\"",
+        ..CHANGE
+    },
+    Key {
+        name: "title",
+        usual: Usual::Is("the keys with their values"),
+        doc: "what charts and the answer call it",
+        example: "\"the API stops answering\"",
+        ..CHANGE
+    },
+    Key {
+        name: "host",
+        is: Is::Family(Place::Host),
+        doc: "what becomes another on a host",
+        example: "{ proxy = { ports = \"10000-65535\" } }",
+        ..CHANGE
+    },
+    Key {
+        name: "destination",
+        is: Is::Family(Place::Destination),
+        doc: "what becomes another of a destination",
+        example: "{ api = { answers = false } }",
+        ..CHANGE
+    },
+    Key {
+        name: "client",
+        is: Is::Family(Place::Client),
+        doc: "what becomes another of a client",
+        example: "{ fetcher = { lifetime = \"5 s\" } }",
+        ..CHANGE
     },
 ];
 

@@ -30,6 +30,47 @@ pub(crate) struct Tables<'a> {
 
 /// Reports what no single key is to blame for.
 pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: Tables<'_>) {
+    for stretch in world.stretches() {
+        at_one_time(walk, stretch, settings, tables);
+    }
+    if world.changes.is_empty() {
+        return;
+    }
+    for (index, host) in world.hosts.iter().enumerate() {
+        let room = world.with_room_for(index);
+        too_large(walk, &room, &room.hosts[0], tables);
+        changing_start(walk, world, index, host, tables);
+        if host.clients.len() * (world.changes.len() + 1) > MOST_CLIENTS {
+            let message = format!(
+                "{} clients on host `{}` are too many for {} changes",
+                host.clients.len(),
+                shown(&host.name),
+                world.changes.len()
+            );
+            let most = MOST_CLIENTS / (world.changes.len() + 1);
+            let problem = Problem::at(place_of(tables.hosts, &host.name, None), message)
+                .label("too many")
+                .help(format!("with so many changes a host has at most {most}"));
+            walk.report(problem);
+        }
+    }
+}
+
+/// Reports a stationary start of a machine whose ports are to change: then they are kept as sockets keep
+/// them, and no steady state is laid out for that.
+fn changing_start(walk: &Walk, world: &World, index: usize, host: &Host, tables: Tables<'_>) {
+    let Some(start) = tables.stationary.filter(|_| world.reshapes(index)) else { return };
+    let message = format!(
+        "a stationary start of host `{}` is not possible: its ports change in the middle of the run",
+        shown(&host.name)
+    );
+    let problem = Problem::at(start, message)
+        .label("asked for here")
+        .help("write start = \"empty\", with a warm_up if the start should not count");
+    walk.report(problem);
+}
+
+fn at_one_time(walk: &Walk, world: &World, settings: &RunSettings, tables: Tables<'_>) {
     for host in &world.hosts {
         too_large(walk, world, host, tables);
         narrowed(walk, host, tables);

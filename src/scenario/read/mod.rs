@@ -5,6 +5,7 @@
 //! say. What is wrong is reported into one `Walk`, and reading goes on.
 
 mod arrivals;
+mod changes;
 mod checks;
 mod client;
 mod destination;
@@ -28,4 +29,5 @@ mod trace;
 mod trace_lines;
 mod whole;
 
+pub(super) use changes::out_of_kind;
 pub(super) use whole::{SMALLEST, whole};

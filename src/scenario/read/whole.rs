@@ -1,5 +1,6 @@
 //! The whole file: its tables read in an order in which each can refer to those before it.
 
+use super::changes::{self, Later, out_of_kind};
 use super::checks;
 use super::client::{self, Around, ReadClient};
 use super::destination;
@@ -7,7 +8,7 @@ use super::expect::{self, Known};
 use super::fields::Fields;
 use super::host::{self, ReadHost};
 use super::run::{self, Run};
-use crate::model::{Destination, Host, RunSettings, World};
+use crate::model::{Change, Destination, Host, RunSettings, World};
 use crate::scenario::expect::Expectation;
 use crate::scenario::keys::{self, Place};
 use crate::scenario::text::problem::Problem;
@@ -42,18 +43,104 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     let (title, asks) = (top.text("title"), top.text("asks"));
     let (reported, source) = (top.text("reported"), top.text("source"));
     let mut run = run::run(walk, root.get("run").map(|entry| &entry.node));
-    let hosts = family(walk, root, "host");
-    let destinations = family(walk, root, "destination");
-    let clients = family(walk, root, "client");
-    let world = world(walk, &run, hosts, destinations, clients);
-    run.settle(walk, world.as_ref());
-    let expectations = expectations(walk, root, hosts, clients);
+    let tables = Families::of(walk, root);
+    let parts = read_parts(walk, &run, &tables);
+    // As it is at the start; what only a change brings in is not known yet.
+    let first = parts.as_ref().and_then(|parts| parts.assemble(&parts.used));
+    run.settle(walk, first.as_ref());
+    let expectations = expectations(walk, root, tables.hosts, tables.clients);
+    let sound = walk.count() == 0;
+    let later = if sound { changes::later(walk, root, run.settings.duration) } else { Vec::new() };
+    let world = match (parts, &later[..]) {
+        (Some(parts), []) => {
+            parts.warn_of_unused(walk, &parts.used, &tables);
+            first
+        }
+        (Some(parts), later) => changing(walk, &run, parts, &tables, later),
+        (None, _) => None,
+    };
     if let Some(world) = &world {
-        let tables =
-            checks::Tables { hosts, clients, stationary: run.stationary, told: walk.count() > 0 };
+        let told = !sound || walk.count() > 0;
+        let Families { hosts, clients, .. } = tables;
+        let tables = checks::Tables { hosts, clients, stationary: run.stationary, told };
         checks::world(walk, world, &run.settings, tables);
     }
-    Whole { title, asks, reported, source, world, settings: run.settings, expectations }
+    let settings = run.settings;
+    Whole { title, asks, reported, source, world, settings, expectations }
+}
+
+/// The world of `parts` and what it becomes.
+fn changing(
+    walk: &Walk,
+    run: &Run,
+    parts: Parts,
+    tables: &Families<'_>,
+    later: &[Later],
+) -> Option<World> {
+    let before = walk.count();
+    let after: Vec<Parts> = later
+        .iter()
+        .filter_map(|later| read_parts(walk, run, &Families::of(walk, &later.root)))
+        .collect();
+    if walk.count() > before || after.len() < later.len() {
+        return None;
+    }
+    let used = after.iter().fold(parts.used.clone(), |used, part| used.or(&part.used));
+    parts.warn_of_unused(walk, &used, tables);
+    let mut world = parts.assemble(&used)?;
+    for (later, parts) in later.iter().zip(after) {
+        let next = parts.assemble(&used)?;
+        if let Some(why) = out_of_kind(&world, &next) {
+            walk.report(Problem::at(later.span, why).label("with this change"));
+            return None;
+        }
+        world.changes.push(Change { at: later.at, what: later.what.clone(), world: next });
+    }
+    Some(world)
+}
+
+/// The named tables of the file.
+#[derive(Clone, Copy)]
+struct Families<'a> {
+    hosts: &'a [Entry],
+    destinations: &'a [Entry],
+    clients: &'a [Entry],
+}
+
+impl<'a> Families<'a> {
+    fn of(walk: &Walk, root: &'a Table) -> Self {
+        Self {
+            hosts: family(walk, root, "host"),
+            destinations: family(walk, root, "destination"),
+            clients: family(walk, root, "client"),
+        }
+    }
+}
+
+/// What was read of all tables.
+struct Parts {
+    hosts: Vec<Option<ReadHost>>,
+    destinations: Vec<Option<Destination>>,
+    clients: Vec<ReadClient>,
+    used: Used,
+}
+
+/// Which hosts and destinations some client uses.
+#[derive(Clone, Debug)]
+struct Used {
+    hosts: Vec<bool>,
+    destinations: Vec<bool>,
+}
+
+impl Used {
+    /// What either uses.
+    fn or(self, other: &Self) -> Self {
+        let either = |a: Vec<bool>, b: &[bool]| a.iter().zip(b).map(|(a, b)| *a || *b).collect();
+        Self {
+            hosts: either(self.hosts, &other.hosts),
+            destinations: either(self.destinations, &other.destinations),
+        }
+    }
 }
 
 /// Reports what is at the top and should not be.
@@ -106,13 +193,8 @@ fn check_name(walk: &Walk, entry: &Entry, what: &str) {
     walk.report(problem);
 }
 
-fn world(
-    walk: &Walk,
-    run: &Run,
-    hosts: &[Entry],
-    destinations: &[Entry],
-    clients: &[Entry],
-) -> Option<World> {
+fn read_parts(walk: &Walk, run: &Run, tables: &Families<'_>) -> Option<Parts> {
+    let &Families { hosts, destinations, clients } = tables;
     let mut made_hosts: Vec<Option<ReadHost>> =
         hosts.iter().map(|entry| host::host(walk, entry)).collect();
     let mut made_destinations: Vec<Option<Destination>> =
@@ -142,18 +224,15 @@ fn world(
     }
     let read: Vec<ReadClient> =
         clients.iter().map(|entry| client::client(walk, entry, &around)).collect();
-    let mut used_hosts = vec![false; made_hosts.len()];
-    let mut used = vec![false; made_destinations.len()];
+    let mut used = Used {
+        hosts: vec![false; made_hosts.len()],
+        destinations: vec![false; made_destinations.len()],
+    };
     for client in &read {
-        client.host.into_iter().for_each(|index| used_hosts[index] = true);
-        client.named.iter().for_each(|&index| used[index] = true);
+        client.host.into_iter().for_each(|index| used.hosts[index] = true);
+        client.named.iter().for_each(|&index| used.destinations[index] = true);
     }
-    // What refers to nothing known may have meant the host that now looks idle.
-    if read.iter().all(|client| client.host.is_some() && !client.named.is_empty()) {
-        warn_of_unused(walk, hosts, "host", "no client runs on it", &used_hosts);
-        warn_of_unused(walk, destinations, "destination", "no client connects to it", &used);
-    }
-    assemble(made_hosts, made_destinations, read, &used_hosts, &used)
+    Some(Parts { hosts: made_hosts, destinations: made_destinations, clients: read, used })
 }
 
 fn names(entries: &[Entry]) -> Vec<&str> {
@@ -172,35 +251,46 @@ fn place(entry: &Entry) -> Span {
     if entry.node.as_table().is_some() { entry.node.at } else { entry.key_at }
 }
 
-/// Puts clients onto their hosts; hosts and destinations that nobody uses are left out, so that no
-/// figure counts their ports as capacity.
-fn assemble(
-    hosts: Vec<Option<ReadHost>>,
-    destinations: Vec<Option<Destination>>,
-    clients: Vec<ReadClient>,
-    kept_hosts: &[bool],
-    kept: &[bool],
-) -> Option<World> {
-    let mut hosts =
-        hosts.into_iter().map(|read| Some(read?.host)).collect::<Option<Vec<Host>>>()?;
-    let destinations = destinations.into_iter().collect::<Option<Vec<Destination>>>()?;
-    // The new number of each destination once those that nobody uses are gone.
-    let numbers: Vec<usize> = kept
-        .iter()
-        .scan(0, |next, &kept| {
-            let number = *next;
-            *next += usize::from(kept);
-            Some(number)
-        })
-        .collect();
-    for read in clients {
-        let mut client = read.client?;
-        for target in &mut client.targets {
-            target.destination = numbers[target.destination];
+impl Parts {
+    /// Warns of hosts and destinations that are not `used`.
+    fn warn_of_unused(&self, walk: &Walk, used: &Used, tables: &Families<'_>) {
+        // What refers to nothing known may have meant the host that now looks idle.
+        if self.clients.iter().all(|client| client.host.is_some() && !client.named.is_empty()) {
+            let Families { hosts, destinations, .. } = tables;
+            warn_of_unused(walk, hosts, "host", "no client runs on it", &used.hosts);
+            let reason = "no client connects to it";
+            warn_of_unused(walk, destinations, "destination", reason, &used.destinations);
         }
-        hosts[read.host?].clients.push(client);
     }
-    Some(World { hosts: keep(hosts, kept_hosts), destinations: keep(destinations, kept) })
+
+    /// Puts clients onto their hosts; hosts and destinations that are not `used` are left out, so that no
+    /// figure counts their ports as capacity.
+    fn assemble(&self, used: &Used) -> Option<World> {
+        let hosts = self.hosts.iter().map(|read| Some(read.as_ref()?.host.clone()));
+        let mut hosts = hosts.collect::<Option<Vec<Host>>>()?;
+        let destinations = self.destinations.iter().cloned();
+        let destinations = destinations.collect::<Option<Vec<Destination>>>()?;
+        // The new number of each destination once those that nobody uses are gone.
+        let numbers: Vec<usize> = used
+            .destinations
+            .iter()
+            .scan(0, |next, &kept| {
+                let number = *next;
+                *next += usize::from(kept);
+                Some(number)
+            })
+            .collect();
+        for read in &self.clients {
+            let mut client = read.client.clone()?;
+            for target in &mut client.targets {
+                target.destination = numbers[target.destination];
+            }
+            hosts[read.host?].clients.push(client);
+        }
+        let (hosts, destinations) =
+            (keep(hosts, &used.hosts), keep(destinations, &used.destinations));
+        Some(World { hosts, destinations, changes: Vec::new() })
+    }
 }
 
 fn keep<T>(items: Vec<T>, kept: &[bool]) -> Vec<T> {

@@ -52,6 +52,7 @@ fn values(is: &Is) -> String {
         Is::Names => "name, or shares of several".to_owned(),
         Is::Preset => "name of a preset".to_owned(),
         Is::Sysctls => "text".to_owned(),
+        Is::Tables(_) => "list of tables".to_owned(),
         Is::Table(_) | Is::Family(_) | Is::Figures | Is::Bound => "table".to_owned(),
     }
 }
@@ -109,6 +110,20 @@ fn asked(name: &str) -> String {
         "host" => host(&[System::Any]),
         "sysctls" => host(&[System::Sysctl]),
         "systems" => host(&[System::Linux, System::Others]),
+        "change" => table(keys::of(Place::Change)),
+        "changing" => {
+            let of = |(what, place): (&str, Place)| {
+                let names = keys::of(place).filter(|key| key.changes).map(|key| key.name);
+                let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                format!("- of a {what}: {}\n", names.join(", "))
+            };
+            let places = [
+                ("host", Place::Host),
+                ("destination", Place::Destination),
+                ("client", Place::Client),
+            ];
+            places.map(of).concat()
+        }
         "destination" => table(keys::of(Place::Destination)),
         "client" => table(keys::of(Place::Client)),
         "retries" => table(keys::of(Place::Retries)),
@@ -137,7 +152,7 @@ fn the_tables_of_keys_are_those_of_the_reader() {
         count += 1;
     }
     made.push_str(rest);
-    assert_eq!(count, 12);
+    assert_eq!(count, 14);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(FILE, made).expect("docs/scenario.md can be written");
     } else {
