@@ -259,9 +259,16 @@ impl<'a> Runner<'a> {
         let sums = self.sums.into_inner().expect("no thread panics while it adds");
         let window = self.window;
         let changes = &self.world.changes;
-        let told = |of: &dyn Fn(&Replication) -> Vec<StretchTally>| {
+        let all_hosts: Vec<usize> = (0..self.world.hosts.len()).collect();
+        let told = |hosts: &[usize], of: &dyn Fn(&Replication) -> Vec<StretchTally>| {
+            if changes.is_empty() {
+                return Vec::new();
+            }
+            let capacity =
+                |world: &World| hosts.iter().map(|&host| ground_now(world, host).capacity).sum();
+            let capacities: Vec<u64> = self.world.stretches().map(capacity).collect();
             let each: Vec<Vec<StretchTally>> = finished.iter().map(|done| of(done)).collect();
-            stretches(changes, SimTime::from_nanos(window.end()), &each)
+            stretches(changes, &capacities, SimTime::from_nanos(window.end()), &each)
         };
         let steady_s = self.settings.duration.as_secs_f64() - self.settings.warm_up.as_secs_f64();
         let (mut clients, mut limits) = (Vec::new(), Vec::new());
@@ -296,7 +303,7 @@ impl<'a> Runner<'a> {
                 ),
                 timeline: timeline.timeline(),
                 requests: requests.rows(window, finished.len() as u32),
-                stretches: told(&|done| done.stretches[index].clone()),
+                stretches: told(&[index], &|done| done.stretches[index].clone()),
             });
             for (number, client) in host.clients.iter().enumerate() {
                 let ground = client_ground(self.world, index, number);
@@ -337,7 +344,7 @@ impl<'a> Runner<'a> {
             clients,
             limits,
             timeline: sums.whole.timeline(),
-            stretches: told(&Replication::all_stretches),
+            stretches: told(&all_hosts, &Replication::all_stretches),
         })
     }
 }
@@ -365,13 +372,16 @@ impl Observer for Reporter<'_> {
 
 /// What one host can carry at any time.
 fn ground(world: &World, index: usize) -> Ground {
-    most(world, |world| {
-        let host = &world.hosts[index];
-        let asks = |client: &Client| [client.pool.is_some(), client.retries.is_some()];
-        let each = host.clients.iter().map(asks);
-        let asks = each.fold([false; 2], |sum, one| [0, 1].map(|which| sum[which] || one[which]));
-        Ground { asks, ..ground_towards(host, EndpointNumbers::of(world, index).count()) }
-    })
+    most(world, |world| ground_now(world, index))
+}
+
+/// The same of a world as it is.
+fn ground_now(world: &World, index: usize) -> Ground {
+    let host = &world.hosts[index];
+    let asks = |client: &Client| [client.pool.is_some(), client.retries.is_some()];
+    let each = host.clients.iter().map(asks);
+    let asks = each.fold([false; 2], |sum, one| [0, 1].map(|which| sum[which] || one[which]));
+    Ground { asks, ..ground_towards(host, EndpointNumbers::of(world, index).count()) }
 }
 
 /// What one client could have at any time, were it alone on its host.

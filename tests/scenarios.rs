@@ -11,10 +11,12 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 23] = [
+    "api-outage",
     "bind-first",
     "half-closed",
     "keep-alive",
+    "keep-alive-lost",
     "knee",
     "linux-default",
     "long-lived",

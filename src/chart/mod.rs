@@ -10,6 +10,7 @@ mod axis;
 mod bins;
 mod blocking;
 mod canvas;
+mod changes;
 #[cfg(feature = "validate")]
 mod cost;
 #[cfg(feature = "inspect")]

@@ -6,6 +6,7 @@ use super::Picture;
 use super::axis::{Panel, Scale, count_ticks, number_ticks, time_ticks};
 use super::bins::{Bin, bins, coarser, curve};
 use super::canvas::{Align, Canvas, bold, paint, plain, text_width};
+use super::changes;
 use super::frame::{Heading, LegendKey, Sign, legend};
 use super::style::{
     BLOCKED, CLOSING, CONNECTING, ESTABLISHED, GREY, INK, PAPER, PLOT_LEFT, PLOT_RIGHT, Pen, SMALL,
@@ -14,7 +15,7 @@ use super::style::{
 use super::verdict::{ceiling, facts, of_host, of_replications, pressure_finding, whose};
 use crate::numbers::{count, span};
 use crate::scenario::Scenario;
-use crate::stats::{LimitFigures, Moments, Outcome};
+use crate::stats::{LimitFigures, Moments, Outcome, StretchFigures};
 use crate::units::SimDuration;
 
 /// Heights of both panels and of what lies between and beneath them.
@@ -53,10 +54,11 @@ pub fn pressure(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) ->
     let facts = whose(outcome, limit) + &facts(outcome) + &points(&bins, limit);
     let heading = Heading::new(&finding, &scenario.title, &facts);
     let chart = Pressure::new(outcome, limit, bins, heading.height() + 34.0);
-    let height = chart.blocked.bottom + BENEATH;
-    paint(height, &heading.finding(), |canvas| {
+    let beneath = chart.blocked.bottom + BENEATH;
+    paint(beneath + changes::height(&limit.stretches), &heading.finding(), |canvas| {
         heading.draw(canvas);
         chart.draw(canvas);
+        changes::key(canvas, beneath, &limit.stretches);
     })
 }
 
@@ -122,6 +124,8 @@ impl<'a> Pressure<'a> {
         self.draw_blocked(canvas);
         self.blocked.x_axis(canvas, &times, &format!("time since the start ({unit})"));
         self.draw_warm_up(canvas);
+        changes::lines(canvas, &[&self.ports, &self.blocked], &self.limit.stretches);
+        changes::recoveries(canvas, &self.blocked, &self.limit.stretches);
         if let Some(first) = &self.limit.figures.first_blocked {
             self.draw_first_refusal(canvas, first);
         }
@@ -201,7 +205,11 @@ impl<'a> Pressure<'a> {
             panel.says(canvas, "capacity 0: there is no port to be had");
         } else if self.ceiling_in_sight {
             let y = panel.y_of(capacity as f64);
-            canvas.dashes((panel.left, y), (panel.right, y), (9.0, 5.0), line(INK, 1.4));
+            for (from, to, height) in self.ceilings() {
+                let (left, right) = (panel.x_of(from), panel.x_of(to));
+                let y = panel.y_of(height);
+                canvas.dashes((left, y), (right, y), (9.0, 5.0), line(INK, 1.4));
+            }
             let (x, align) = self.side_without_first_refusal();
             let reached = self.hidden_peak.is_some_and(|peak| peak >= capacity as f64);
             let text = ceiling(self.limit) + self.word_on_the_gap(reached);
@@ -209,6 +217,17 @@ impl<'a> Pressure<'a> {
         } else {
             let text = format!("↑ {}, far above", ceiling(self.limit));
             canvas.label(&text, (panel.right, panel.top + 12.0), Align::Right, look);
+        }
+    }
+
+    /// From when to when the ceiling is how high.
+    fn ceilings(&self) -> Vec<(f64, f64, f64)> {
+        let of = |stretch: &StretchFigures| {
+            (stretch.from.as_secs_f64(), stretch.to.as_secs_f64(), stretch.capacity as f64)
+        };
+        match &self.limit.stretches[..] {
+            [] => vec![(0.0, self.length, self.limit.timeline.capacity as f64)],
+            all => all.iter().map(of).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Picture;
 use super::axis::{Panel, Scale, count_ticks, number_ticks, time_ticks};
 use super::canvas::{Align, Canvas, bold, paint, plain};
+use super::changes;
 use super::frame::{Heading, LegendKey, Sign, cut, legend};
 use super::pressure::{area_between, outline};
 use super::style::{
@@ -39,7 +40,8 @@ pub fn requests(scenario: &Scenario, outcome: &Outcome) -> Option<Picture> {
     let facts = facts(outcome);
     let heading = Heading::new(&finding(&limits), &scenario.title, &facts);
     let top = heading.height() + 30.0;
-    let height = top + ABOVE + HEIGHT + BETWEEN + IDLE_HEIGHT + 52.0;
+    let beneath = top + ABOVE + HEIGHT + BETWEEN + IDLE_HEIGHT + 52.0;
+    let height = beneath + changes::height(&outcome.stretches);
     let columns = limits.len() as f64;
     let width = (PLOT_RIGHT - PLOT_LEFT - GUTTER * (columns - 1.0)) / columns;
     let rows: Vec<Vec<RequestRow>> = limits.iter().map(|limit| thinned(&limit.requests)).collect();
@@ -80,7 +82,10 @@ pub fn requests(scenario: &Scenario, outcome: &Outcome) -> Option<Picture> {
             area_between(canvas, &of_idle, &floor, &curve, sheer(GREY, ANSWERED_SHADE, 0.0));
             outline(canvas, &of_idle, &curve, line(GREY, 1.0));
             of_idle.x_axis(canvas, &sparse, &format!("time ({unit})"));
+            changes::lines(canvas, &[&of_rates, &of_idle], &limit.stretches);
+            changes::recoveries(canvas, &of_rates, &limit.stretches);
         }
+        changes::key(canvas, beneath, &outcome.stretches);
         let look = bold(SMALL, GREY);
         canvas.text("/ s", (RIM, top + ABOVE - 9.0), Align::Left, look);
         canvas.text("idle", (RIM, top + ABOVE + HEIGHT + BETWEEN - 9.0), Align::Left, look);

@@ -242,6 +242,8 @@ pub struct StretchFigures {
     pub to: SimTime,
     /// What had changed then; nothing at the start.
     pub what: Option<String>,
+    /// Most connections that can hold a port at once, over all machines.
+    pub capacity: u64,
     /// Attempts to connect, all replications together, steady.
     pub attempts: u64,
     /// Attempts refused for want of a port, likewise.

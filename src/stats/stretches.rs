@@ -2,6 +2,7 @@
 
 use super::outcome::{Estimate, Moments, StretchFigures};
 use crate::model::Change;
+use crate::numbers::{percent, span};
 use crate::units::SimTime;
 
 /// What the machines of one host did between two changes: whole numbers, which merge in any order.
@@ -38,10 +39,12 @@ impl StretchTally {
 /// So much of a stretch must pass in quiet before it counts as got over.
 pub const QUIET: f64 = 0.1;
 
-/// The figures of all stretches of a run until `end`; of each replication the tallies of all its stretches.
+/// The figures of all stretches of a run until `end`, with the capacity of each; of each replication the tallies of
+/// all its stretches.
 #[must_use]
 pub fn stretches(
     changes: &[Change],
+    capacities: &[u64],
     end: SimTime,
     replications: &[Vec<StretchTally>],
 ) -> Vec<StretchFigures> {
@@ -62,6 +65,7 @@ pub fn stretches(
         StretchFigures {
             from,
             to,
+            capacity: capacities[number],
             what: number.checked_sub(1).map(|change| changes[change].what.clone()),
             attempts: sum(|tally| tally.attempts[0]),
             blocked: sum(|tally| tally.attempts[1]),
@@ -72,6 +76,49 @@ pub fn stretches(
         }
     });
     all.collect()
+}
+
+impl StretchFigures {
+    /// When it begins: `5 min`.
+    #[must_use]
+    pub fn when(&self) -> String {
+        self.from.since(SimTime::START).to_string()
+    }
+
+    /// Requests that fail, as a share of those made, 0 to 1.
+    #[must_use]
+    pub fn failed_share(&self) -> f64 {
+        self.failed as f64 / self.requests.max(1) as f64
+    }
+
+    /// How long it took to get over the change, if most replications did before the next one.
+    #[must_use]
+    pub fn mostly_over(&self) -> Option<Moments> {
+        self.recovered.filter(|m| m.share_of_replications > 0.5)
+    }
+
+    /// Who is refused, or fails, and for how long: `23 % are refused, for 85 s`.
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        let (refused, failed) = (self.blocking_ratio.mean, self.failed_share());
+        if refused == 0.0 && failed == 0.0 {
+            return "nobody is refused".to_owned();
+        }
+        let what = if failed > 0.0 {
+            format!("{} of requests fail", percent(failed))
+        } else {
+            format!("{} are refused", percent(refused))
+        };
+        match self.mostly_over() {
+            Some(m) if m.share_of_replications < 1.0 => {
+                let still = percent(1.0 - m.share_of_replications);
+                format!("{what}, for {}; in {still} of replications it is not over", span(m.median))
+            }
+            Some(m) => format!("{what}, for {}", span(m.median)),
+            None if self.what.is_none() => what,
+            None => format!("{what}, and it is not over"),
+        }
+    }
 }
 
 /// How long after `from` all was well, if it was well before `to`.
