@@ -107,12 +107,24 @@ pub fn span_with_interval(seconds: f64, lo: f64, hi: f64) -> String {
 /// A rate: `400 / s`, `0.5 / s`.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
-    let shown = amount(per_second);
-    let short = match shown.contains('.') {
-        true => shown.trim_end_matches('0').trim_end_matches('.'),
-        false => &shown,
-    };
-    format!("{short} / s")
+    format!("{} / s", shortened(&amount(per_second)))
+}
+
+/// A rate that may be slow, by the second, the minute, the hour or the day: `36 / h`.
+#[must_use]
+pub fn slow_rate(per_second: f64) -> String {
+    let units = [(1.0, "s"), (60.0, "min"), (3_600.0, "h")];
+    let unit = units.into_iter().find(|(secs, _)| per_second * secs >= 1.0);
+    let (secs, unit) = unit.unwrap_or((86_400.0, "d"));
+    format!("{} / {unit}", shortened(&amount(per_second * secs)))
+}
+
+/// Without zeros at the end of a fraction.
+fn shortened(number: &str) -> &str {
+    match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
+    }
 }
 
 /// A rate that is not to be exceeded: [`rate`], rounded down.

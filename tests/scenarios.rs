@@ -11,13 +11,14 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 25] = [
     "api-outage",
     "bind-first",
     "half-closed",
-    "keep-alive",
     "keep-alive-lost",
+    "keep-alive",
     "knee",
+    "leak",
     "linux-default",
     "long-lived",
     "loopback",
@@ -32,6 +33,7 @@ const NAMES: [&str; 23] = [
     "sixteen-k",
     "small-shares",
     "squatter",
+    "tenants",
     "test-suite",
     "tw-reuse",
     "windows",

@@ -95,6 +95,7 @@ fn has_plain_connections(world: &World, host: &Host, timers: &Timers) -> bool {
         let mut to = client.targets.iter().map(|target| &world.destinations[target.destination]);
         client.second_fin == Distribution::Constant(SimDuration::ZERO)
             && !client.can_end(Ending::Half)
+            && !client.can_end(Ending::CloseWait)
             && to.all(|to| to.answers && !timers.may_be_taken_over(to.loopback))
     };
     host.clients.iter().all(is_plain)

@@ -272,6 +272,7 @@ impl Timers {
             Ending::Reset | Ending::ServerReset | Ending::Unread => {
                 return Life::ended(at, first_fin);
             }
+            Ending::CloseWait => return Life { first_fin, ..Life::ended(at, SimTime::FAR_FUTURE) },
             Ending::Server => return Life { first_fin, ..Life::ended(at, second_fin) },
             Ending::Client if will.second_fin.is_zero() => (first_fin, SimTime::FAR_FUTURE),
             Ending::Client | Ending::Half => self.fin_wait_2(first_fin),

@@ -464,19 +464,23 @@ pub enum Ending {
     /// The client sends its FIN and the server never does: the port is held in FIN-WAIT-2, for as
     /// long as `tcp_fin_timeout` says.
     Half,
+    /// The server sends its FIN and the client never does, because its program forgot the socket: the port is gone
+    /// for the rest of the run, in CLOSE-WAIT.
+    CloseWait,
     /// It is never closed: the port is gone for the rest of the run.
     Never,
 }
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Client,
         Self::Server,
         Self::Reset,
         Self::ServerReset,
         Self::Unread,
         Self::Half,
+        Self::CloseWait,
         Self::Never,
     ];
 }

@@ -52,6 +52,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
                 safe_rate_per_s: Some(257.2),
                 offered_rate_per_s: Some(400.0),
                 fill_time_s: Some(40.96),
+                leak: None,
             },
             timeline: timeline(),
         }],

@@ -3,10 +3,11 @@
 use super::changes;
 use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
 use crate::numbers::{
-    amount, count, percent, plural, rate, rate_at_most, span, span_with_interval,
+    amount, count, percent, plural, rate, rate_at_most, slow_rate, span, span_with_interval,
 };
 use crate::scenario::Scenario;
 use crate::stats::{ClientFigures, Figures, LimitFigures, Moments, Outcome, is_unusual};
+use crate::theory::Leak;
 
 /// Outages below this are told as refusals one by one, in seconds.
 const OUTAGE_S: f64 = 1.0;
@@ -37,11 +38,11 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     } else {
         runs_dry(scenario, outcome, limit)
     };
-    prefix + &text + &requests(limit) + &changes::sentence(outcome)
+    prefix + &text + &requests(outcome, limit) + &changes::sentence(outcome)
 }
 
 /// How many connections requests open, how often what fails is tried, and how many fail for good.
-fn requests(limit: &LimitFigures) -> String {
+fn requests(outcome: &Outcome, limit: &LimitFigures) -> String {
     let Some(requests) = &limit.figures.requests else { return String::new() };
     let mut said = String::new();
     if requests.pooled {
@@ -55,7 +56,11 @@ fn requests(limit: &LimitFigures) -> String {
     }
     if requests.failed > 0 {
         let what = if requests.pooled { "requests" } else { "first attempts" };
-        said += &format!(" {} of {what} fail for good.", percent(requests.failed_share()));
+        let share = |client: &ClientFigures| {
+            client.figures.requests.as_ref().map_or(0.0, |requests| requests.failed_share())
+        };
+        let hurt = hurt(outcome, limit, requests.failed_share(), share);
+        said += &format!(" {} of {what} fail for good{hurt}.", percent(requests.failed_share()));
     }
     said
 }
@@ -116,9 +121,10 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
     };
     format!(
         "{} at most {} of {} in use{whose} ({}{busiest}){}{}.",
-        match &limit.figures.requests {
-            Some(requests) if requests.failed > 0 => "The ports hold:",
-            _ => "It holds:",
+        match (&limit.figures.requests, limit.theory.leak) {
+            (Some(requests), _) if requests.failed > 0 => "The ports hold:".to_owned(),
+            (_, Some(_)) => format!("It holds for {} and no longer:", outcome.duration),
+            _ => "It holds:".to_owned(),
         },
         count(fullest.peak_in_use),
         ceiling(fullest.of_one_machine, limit),
@@ -131,6 +137,9 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
 /// Of a run that refused nobody: the rate that holds, or that the run was too short to tell.
 fn what_lasts(limit: &LimitFigures, outcome: &Outcome) -> String {
     let theory = &limit.theory;
+    if let Some(leak) = theory.leak {
+        return format!("; {}", leaks(leak, limit));
+    }
     let mean = theory.sustainable_rate_per_s.filter(|most| most.is_finite());
     match (theory.offered_rate_per_s, theory.safe_rate_per_s, mean) {
         (Some(offered), _, Some(mean)) if mean < offered => format!(
@@ -286,16 +295,44 @@ fn clients_of<'a>(
     outcome.clients.iter().filter(|client| client.host == limit.name)
 }
 
-/// The client that is refused most, where the mean over all hides it.
+/// The client that is refused most, where the mean over all hides it, and who has the ports meanwhile.
 fn starved(outcome: &Outcome, limit: &LimitFigures) -> String {
     let ratio = |client: &ClientFigures| client.figures.blocking_ratio.mean;
-    let worst = clients_of(outcome, limit).max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let hurt = hurt(outcome, limit, limit.figures.blocking_ratio.mean, ratio);
+    let holds = |client: &ClientFigures| client.figures.mean_in_use.mean;
+    let holder = clients_of(outcome, limit).max_by(|a, b| holds(a).total_cmp(&holds(b)));
+    match holder {
+        // Who is hurt by itself needs no telling.
+        Some(holder) if !hurt.is_empty() && !hurt.starts_with(&of_client(&holder.name)) => {
+            let share = holds(holder) / limit.figures.mean_in_use.mean.max(f64::MIN_POSITIVE);
+            format!(
+                "{hurt}, while client {} holds {} of the ports in use",
+                holder.name,
+                percent(share)
+            )
+        }
+        _ => hurt,
+    }
+}
+
+/// The client of whom a share is much higher than `of_all`: the mean would hide it.
+fn hurt(
+    outcome: &Outcome,
+    limit: &LimitFigures,
+    of_all: f64,
+    share: impl Fn(&ClientFigures) -> f64,
+) -> String {
+    let worst = clients_of(outcome, limit).max_by(|a, b| share(a).total_cmp(&share(b)));
     match worst {
-        Some(worst) if ratio(worst) >= STARVED * limit.figures.blocking_ratio.mean => {
-            format!(", of client {} {}", worst.name, percent(ratio(worst)))
+        Some(worst) if share(worst) >= STARVED * of_all && share(worst) > 0.0 => {
+            format!("{}{}", of_client(&worst.name), percent(share(worst)))
         }
         _ => String::new(),
     }
+}
+
+fn of_client(name: &str) -> String {
+    format!(", of client {name} ")
 }
 
 /// How long nobody gets a port.
@@ -399,10 +436,23 @@ fn what_holds(limit: &LimitFigures) -> Option<String> {
     })
 }
 
+/// When ports that are never given back are all there are.
+fn leaks(leak: Leak, limit: &LimitFigures) -> String {
+    let each = each(limit.machines.into());
+    let (when, lo, hi) = (leak.median_s, leak.lo_s, leak.hi_s);
+    format!(
+        "{}{each} are never closed and keep their ports: the first attempt is refused after about {}",
+        slow_rate(leak.rate_per_s),
+        span_with_interval(when, lo, hi)
+    )
+}
+
 /// Are some connections of this host never closed?
 fn keeps_ports(scenario: &Scenario, limit: &LimitFigures) -> bool {
     let host = host_of(scenario, limit);
-    host.is_some_and(|host| host.clients.iter().any(|client| client.can_end(Ending::Never)))
+    let leaks =
+        |client: &Client| client.can_end(Ending::Never) || client.can_end(Ending::CloseWait);
+    host.is_some_and(|host| host.clients.iter().any(leaks))
 }
 
 #[cfg(test)]
@@ -606,7 +656,7 @@ mod tests {
         assert_eq!(
             told,
             "49152-65535 runs dry at once: 1.2 % of attempts are refused, of client probe 100 %, \
-             without a pause to the end. Open connections are 100 % of the hold."
+             while client park holds 100 % of the ports in use, without a pause to the end. Open connections are 100 % of the hold."
         );
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Ends the connection. Returns the server's end where it never closes: it has to be kept.
+    /// Ends the connection. Returns the end that is never closed, if one is not: it has to be kept.
     ///
     /// # Panics
     /// When it is to end never: nobody asks for that.
@@ -35,6 +35,10 @@ impl Pair {
             Ending::Half => {
                 drop(client);
                 return Ok(Some(server));
+            }
+            Ending::CloseWait => {
+                drop(server);
+                return Ok(Some(client));
             }
             Ending::Never => unreachable!("a case ends what it opens"),
         }?;

@@ -3,6 +3,7 @@
 use crate::model::{Arrivals, Client, Start, World};
 use crate::units::SimDuration;
 
+use super::leaks::Leak;
 use super::load::Load;
 use super::pools::PoolClass;
 use super::safe::safe_rate_per_s;
@@ -46,6 +47,8 @@ pub struct Expected {
     /// for a stationary start. Of batches it is the moment of the first that finds too few ports left;
     /// `None` where they do not keep step, or other attempts come between, unless the first is too many.
     pub fill_time_s: Option<f64>,
+    /// When connections that are never closed have used up the ports, where some are not.
+    pub leak: Option<Leak>,
 }
 
 impl Expected {
@@ -114,6 +117,7 @@ impl Expected {
                 Start::Empty => on_pools(&|classes| load.fill_time_s(classes)),
                 Start::Stationary => None,
             },
+            leak: Leak::of(world, host),
         }
     }
 }

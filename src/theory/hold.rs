@@ -87,6 +87,21 @@ impl<'a> HoldLaw<'a> {
         self.used().map(of_part).sum()
     }
 
+    /// Share of the connections that are never closed.
+    pub(super) fn never_share(&self) -> f64 {
+        self.used().map(|part| part.share * part.never).sum()
+    }
+
+    /// The same where those that are never closed count nothing: their share times zero.
+    pub(super) fn mean_of_those_that_end_s(&self) -> Option<f64> {
+        let of_part = |part: &HoldClass<'_>| {
+            let then: f64 = part.then.iter().map(|(share, s)| share * s).sum();
+            let lives = (1.0 - part.never) * part.lifetime_s()?;
+            then.is_finite().then_some(part.share * (lives + then))
+        };
+        self.used().map(of_part).sum()
+    }
+
     /// Mean of the part of a hold that lies within `limit_s` of its start, in seconds.
     #[must_use]
     pub fn limited_mean_s(&self, limit_s: f64) -> f64 {
@@ -216,7 +231,7 @@ impl<'a> ClientEnds<'a> {
             }
         }
         then.retain(|part| part.0 > 0.0);
-        let never = attempts.share_of(&[Ending::Never]);
+        let never = attempts.share_of(&[Ending::Never]) + attempts.share_of(&[Ending::CloseWait]);
         HoldClass { share, lifetimes: Some(attempts), then, never }
     }
 

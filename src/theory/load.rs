@@ -97,6 +97,23 @@ impl<'a> Load<'a> {
         class.shares.iter().map(load).sum()
     }
 
+    /// Connections of one pool of `class` that are never closed, a second.
+    pub(super) fn leaks_per_s(&self, class: &PoolClass) -> f64 {
+        let leaks = |&(flow, share): &(usize, f64)| {
+            self.rates[flow] * share * self.holds[flow].never_share()
+        };
+        class.shares.iter().map(leaks).sum()
+    }
+
+    /// Load of one pool of `class` in erlangs, without those that are never closed; `None` where holds that end
+    /// have no mean.
+    pub(super) fn load_that_ends_erl(&self, class: &PoolClass) -> Option<f64> {
+        let load = |&(flow, share): &(usize, f64)| {
+            Some(self.rates[flow] * share * self.holds[flow].mean_of_those_that_end_s()?)
+        };
+        class.shares.iter().map(load).sum()
+    }
+
     /// The loss formula knows only the mean of the holds, whatever their law and that of what they are
     /// made up of (Sevast'yanov 1957).
     pub(super) fn erlang_b(&self, classes: &[PoolClass]) -> Option<f64> {

@@ -24,6 +24,7 @@ fn is_plain(world: &World, host: &Host, client: &Client) -> bool {
         && client.second_fin == Distribution::Constant(SimDuration::ZERO)
         && !client.can_end(Ending::Half)
         && !client.can_end(Ending::Never)
+        && !client.can_end(Ending::CloseWait)
         && to.all(|to| to.answers && !(waits && is_taken_over(host, client, to.loopback)))
 }
 

@@ -327,12 +327,12 @@ impl FlowSurvey {
             }
             LastSeen::Unanswered => ends.unanswered += 1,
             LastSeen::Ended(Ending::Half) => ends.half += 1,
-            LastSeen::Open | LastSeen::Ended(Ending::Never) => {}
+            LastSeen::Open | LastSeen::Ended(Ending::Never | Ending::CloseWait) => {}
             LastSeen::Unknown => ends.unknown += 1,
         }
         match (connection.seen, connection.duration) {
             (LastSeen::Unanswered, _) | (_, None) => {}
-            (LastSeen::Open | LastSeen::Ended(Ending::Never), Some(so_far)) => {
+            (LastSeen::Open | LastSeen::Ended(Ending::Never | Ending::CloseWait), Some(so_far)) => {
                 self.lifetimes.record_open(so_far)
             }
             (_, Some(lifetime)) => self.lifetimes.record(lifetime),

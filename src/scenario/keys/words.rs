@@ -46,6 +46,7 @@ pub(crate) const ENDINGS: &Words<Ending> = &[
     ("server-reset", Ending::ServerReset),
     ("unread", Ending::Unread),
     ("half", Ending::Half),
+    ("close-wait", Ending::CloseWait),
     ("never", Ending::Never),
 ];
 

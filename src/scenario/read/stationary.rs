@@ -54,7 +54,7 @@ impl Start<'_> {
 
     fn check_endings(&self, client: &Parts) {
         let ends = |ending| client.closes.iter().flatten().any(|(other, _)| *other == ending);
-        if ends(Ending::Never) {
+        if ends(Ending::Never) || ends(Ending::CloseWait) {
             let reason = "connections that are never closed fill the range sooner or later";
             self.refuse("closes", "never closed", reason);
         }
