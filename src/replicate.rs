@@ -16,8 +16,8 @@ use crate::model::{
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap,
-    RequestBins, Sample, SearchTime, StretchTally, TimelineSum, Window, figures, no_quantiles,
-    probe_quantiles, reuse_quantiles, stretches,
+    RequestBins, Sample, SearchTime, ServerTally, StretchTally, TimelineSum, Window, figures,
+    no_quantiles, probe_quantiles, reuse_quantiles, server, stretches,
 };
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
@@ -111,6 +111,8 @@ struct Replication {
     hosts: Vec<(Sample, Vec<Sample>)>,
     /// For each host: what happened from each change to the next.
     stretches: Vec<Vec<StretchTally>>,
+    /// For each host: servers that started, and found their port taken.
+    servers: Vec<[u64; 2]>,
 }
 
 impl Replication {
@@ -148,6 +150,7 @@ struct HostSums {
     /// How long the requests of each client waited.
     waited: Vec<LogLinear>,
     requests: RequestBins,
+    servers: ServerTally,
 }
 
 impl Sums {
@@ -158,6 +161,7 @@ impl Sums {
             reuse: LogLinear::default(),
             waited: Vec::new(),
             requests: RequestBins::default(),
+            servers: ServerTally::default(),
         };
         Self {
             whole: TimelineSum::new(window, Ground::together(grounds).capacity),
@@ -173,6 +177,7 @@ impl Sums {
             sums.probes.merge(&tally.limit.probes);
             sums.reuse.merge(&tally.limit.reuse);
             sums.requests.merge(&tally.requests);
+            sums.servers.merge(&tally.servers);
             sums.waited.resize_with(tally.clients.len(), LogLinear::default);
             for (sum, client) in sums.waited.iter_mut().zip(&tally.clients) {
                 sum.merge(&client.requests.waited);
@@ -210,8 +215,10 @@ impl<'a> Runner<'a> {
             })
             .collect();
         let limits: Vec<Sample> = hosts.iter().map(|host| host.0).collect();
+        let servers = tallies.iter().map(|tally| [tally.servers.started, tally.servers.refused]);
+        let servers = servers.collect();
         let stretches = tallies.into_iter().map(|tally| tally.stretches).collect();
-        Some(Replication { whole: Sample::together(&limits), hosts, stretches })
+        Some(Replication { whole: Sample::together(&limits), hosts, stretches, servers })
     }
 
     /// All machines of one host in one replication, in parallel.
@@ -275,7 +282,8 @@ impl<'a> Runner<'a> {
         let (mut all_probes, mut all_reuse) = (LogLinear::default(), LogLinear::default());
         let mut all_waited = LogLinear::default();
         for (index, host) in self.world.hosts.iter().enumerate() {
-            let HostSums { timeline, probes, reuse, waited, requests } = &sums.hosts[index];
+            let HostSums { timeline, probes, reuse, waited, requests, servers } =
+                &sums.hosts[index];
             let mut waited_here = LogLinear::default();
             waited.iter().for_each(|one| waited_here.merge(one));
             all_waited.merge(&waited_here);
@@ -303,6 +311,11 @@ impl<'a> Runner<'a> {
                 ),
                 timeline: timeline.timeline(),
                 requests: requests.rows(window, finished.len() as u32),
+                server: host.server.map(|wants| {
+                    let of: Vec<[u64; 2]> =
+                        finished.iter().map(|done| done.servers[index]).collect();
+                    server(wants, &of, servers)
+                }),
                 stretches: told(&[index], &|done| done.stretches[index].clone()),
             });
             for (number, client) in host.clients.iter().enumerate() {

@@ -225,6 +225,7 @@ impl Sample {
             clients: Vec::new(),
             limits: vec![LimitFigures {
                 requests: Vec::new(),
+                server: None,
                 stretches: Vec::new(),
                 name: "crawler".to_owned(),
                 machines: 1,

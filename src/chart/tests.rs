@@ -61,6 +61,7 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         clients: Vec::new(),
         limits: vec![LimitFigures {
             requests: Vec::new(),
+            server: None,
             stretches: Vec::new(),
             name: "host".to_owned(),
             machines: 1,

@@ -108,6 +108,11 @@ impl<L: Limit> Machine<L> {
         Self { wills: Some(Vec::new()), ..self }
     }
 
+    /// The limit, for what is asked of it beside connections.
+    pub const fn limit(&mut self) -> &mut L {
+        &mut self.limit
+    }
+
     /// From now on connections that are opened live by these timers.
     pub fn set_timers(&mut self, timers: Timers) {
         self.timers = timers;

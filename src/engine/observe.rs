@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use crate::model::{ConnectionId, Life, PoolId, Refused};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// Is told everything that happens on one machine, once and in the order in which it happens.
 pub trait Observer {
@@ -67,6 +67,11 @@ pub trait Observer {
     /// Some attempts have been made, at most [`super::BATCH`] since the last call.
     #[inline(always)]
     fn batch_made(&mut self) {}
+
+    /// The server that wants a port of its own has it, after it waited for `waited`; `None`: it never got it.
+    fn listens(&mut self, waited: Option<SimDuration>) {
+        let _ = waited;
+    }
 
     /// The world has changed; all before `at` has been told, and nothing of `at`.
     fn changed(&mut self, at: SimTime) {
@@ -242,6 +247,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.batch_made();
     }
 
+    fn listens(&mut self, waited: Option<SimDuration>) {
+        self.0.listens(waited);
+        self.1.listens(waited);
+    }
+
     fn changed(&mut self, at: SimTime) {
         self.0.changed(at);
         self.1.changed(at);
@@ -303,6 +313,10 @@ impl<O: Observer> Observer for &mut O {
     #[inline(always)]
     fn batch_made(&mut self) {
         (**self).batch_made();
+    }
+
+    fn listens(&mut self, waited: Option<SimDuration>) {
+        (**self).listens(waited);
     }
 
     fn changed(&mut self, at: SimTime) {

@@ -12,7 +12,7 @@ use super::stationary;
 use super::statistics::{Size, Statistics};
 use super::uncounted::LastTaken;
 use crate::engine::Calendar;
-use crate::model::{Host, Limit, PortSpace, Sockets, Start, Timers};
+use crate::model::{FixedPort, Host, Limit, PortSpace, Sockets, Start, Timers};
 use crate::stats::HostTally;
 use crate::units::{SimDuration, SimTime};
 
@@ -47,15 +47,17 @@ pub fn run(
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.shared.take()));
         let queue = if room.is_some() {
             let machine = machine.that_may_change();
-            run_machine(job, machine, Machine::reshape, workspace, tally, observer)?
+            let acts = (Machine::reshape, listen);
+            run_machine(job, machine, acts, workspace, tally, observer)?
         } else {
-            run_machine(job, machine, only_timers, workspace, tally, observer)?
+            run_machine(job, machine, (only_timers, listen), workspace, tally, observer)?
         };
         workspace.shared = Some(queue);
     } else {
         let ports = PortSpace::new(host, plan, from, &mut rng);
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.independent.take()));
-        let queue = run_machine(job, machine, only_timers, workspace, tally, observer)?;
+        let acts = (only_timers, never_listens);
+        let queue = run_machine(job, machine, acts, workspace, tally, observer)?;
         workspace.independent = Some(queue);
     }
     ControlFlow::Continue(())
@@ -74,7 +76,18 @@ pub fn run_with<L: Limit>(
     let rng = job.streams().of_machine(Purpose::Selection);
     let machine = Machine::new(limit, job.timers(), rng, queue(job, None));
     let workspace = &mut Workspace::default();
-    run_machine(job, machine, only_timers, workspace, tally, observer).map_continue(drop)
+    let acts = (only_timers, never_listens);
+    run_machine(job, machine, acts, workspace, tally, observer).map_continue(drop)
+}
+
+/// How a server comes by its port.
+fn listen(machine: &mut Machine<Sockets>, server: FixedPort, at: SimTime) -> bool {
+    machine.limit().listen(server.port, server.reuse_address, at)
+}
+
+/// On a machine that keeps no users of ports there is no such server.
+fn never_listens<L: Limit>(_: &mut Machine<L>, _: FixedPort, _: SimTime) -> bool {
+    false
 }
 
 /// How a machine changes whose ports stay as they are.
@@ -86,7 +99,10 @@ fn only_timers<L: Limit>(machine: &mut Machine<L>, _: &Host, timers: Timers) {
 fn run_machine<L: Limit>(
     job: Job<'_>,
     mut machine: Machine<L>,
-    reshape: impl Fn(&mut Machine<L>, &Host, Timers),
+    (reshape, listen): (
+        impl Fn(&mut Machine<L>, &Host, Timers),
+        impl Fn(&mut Machine<L>, FixedPort, SimTime) -> bool,
+    ),
     workspace: &mut Workspace,
     tally: &mut HostTally,
     observer: &mut impl Observer,
@@ -111,16 +127,20 @@ fn run_machine<L: Limit>(
     }
     let end = SimTime::from_nanos(window.end());
     let mut run = Run::new(machine, Clients::new(job));
+    let mut server = host.server.map(|server| (server, server.at));
     let changes = &job.world.changes;
     for (number, change) in changes.iter().enumerate() {
-        run.until(change.at, &mut observer)?;
+        run.until_server(&mut server, change.at, &listen, &mut observer)?;
         let until = changes.get(number + 1).map_or(SimTime::FAR_FUTURE, |next| next.at);
         let changed = job.after(change);
         reshape(&mut run.machine, changed.host(), changed.timers());
         run.demand.reshape(changed, [change.at, until], &mut observer);
         observer.changed(change.at);
     }
-    run.until(end, &mut observer)?;
+    run.until_server(&mut server, end, &listen, &mut observer)?;
+    if server.is_some() {
+        observer.listens(None);
+    }
     let exhausted = run.machine.exhausted_until(end);
     let queue = run.machine.finish(&mut observer);
     let (statistics, rest) = observer;
@@ -142,6 +162,28 @@ pub struct Run<L: Limit, D> {
 }
 
 impl<L: Limit, D: Demand> Run<L, D> {
+    /// Goes on until `end`, while a server tries to have its port, the next time at the instant beside it; none once
+    /// it has.
+    fn until_server(
+        &mut self,
+        server: &mut Option<(FixedPort, SimTime)>,
+        end: SimTime,
+        listen: &impl Fn(&mut Machine<L>, FixedPort, SimTime) -> bool,
+        observer: &mut impl Observer,
+    ) -> ControlFlow<()> {
+        while let Some((one, at)) = *server
+            && at < end
+        {
+            self.until(at, observer)?;
+            let listens = listen(&mut self.machine, one, at);
+            if listens {
+                observer.listens(Some(at.since(one.at)));
+            }
+            *server = (!listens).then_some((one, at + one.every));
+        }
+        self.until(end, observer)
+    }
+
     /// A run at its start.
     #[must_use]
     pub fn new(machine: Machine<L>, demand: D) -> Self {

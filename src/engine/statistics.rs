@@ -5,7 +5,7 @@ use super::observe::{Failed, Observer, Opening, Release, Served};
 use super::uncounted::{Begun, Ended, LastTaken, Lived, Uncounted};
 use crate::model::{Life, PoolId, Refused};
 use crate::stats::{BinCursor, HostTally, StretchTally, Window};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// What is known of one client while it runs.
 #[derive(Clone, Copy, Debug)]
@@ -303,6 +303,23 @@ impl Observer for Statistics<'_> {
         tally.idle += idled(self.window, state.idle, at);
         self.tally.requests.idle(self.window, state.idle.0, [state.idle.1, at]);
         state.idle = (state.idle.0.wrapping_add_signed(change), at);
+    }
+
+    fn listens(&mut self, waited: Option<SimDuration>) {
+        let tally = &mut self.tally.servers;
+        tally.started += 1;
+        match waited {
+            Some(SimDuration::ZERO) => {}
+            Some(waited) => {
+                tally.refused += 1;
+                let millis = waited.as_nanos() / 1_000_000;
+                tally.waited.record(u32::try_from(millis).unwrap_or(u32::MAX));
+            }
+            None => {
+                tally.refused += 1;
+                tally.never += 1;
+            }
+        }
     }
 
     fn changed(&mut self, _: SimTime) {

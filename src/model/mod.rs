@@ -41,6 +41,6 @@ pub use space::PortSpace;
 pub use tcp::{SearchCost, SocketOptions, SynTimeout, TcpSettings, TwReuse};
 pub use timer::{Timer, TimerGrid, TimerWheel};
 pub use world::{
-    Arrivals, Binds, Change, Client, Destination, Distribution, Ending, EndpointPick, Host,
-    ReuseKey, SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,
+    Arrivals, Binds, Change, Client, Destination, Distribution, Ending, EndpointPick, FixedPort,
+    Host, ReuseKey, SelectionKind, Spacing, Squatter, SquatterAddress, Target, TraceAttempt, World,
 };

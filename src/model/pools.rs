@@ -288,6 +288,7 @@ pub fn shares_ports(host: &Host) -> bool {
     mixed
         || bound > 0 && !host.squatters.is_empty()
         || host.tcp.max_tw_buckets.is_some()
+        || host.server.is_some()
         || host.clients.iter().any(|client| client.pool.is_some())
         || host.clients.iter().any(options)
 }

@@ -29,7 +29,7 @@ use super::numbering::PortNumbers;
 use super::pools::{PoolId, PoolPlan};
 use super::selection::{Choice, Narrow, Part, Selector};
 use super::server_waits::ServerWaits;
-use super::tcp::TcpSettings;
+use super::tcp::{SocketOptions, TcpSettings};
 use super::view::View;
 use super::world::{Binds, Ending, Host, SquatterAddress};
 use crate::units::SimTime;
@@ -65,6 +65,10 @@ pub struct Sockets {
     narrowed: Option<Part>,
     /// May it change while it runs?
     may_change: bool,
+    /// Does a server want a port of its own?
+    has_server: bool,
+    /// The bit of the port that it has.
+    listens: Option<u32>,
     /// May a bound socket get a port that another connection has towards the same destination?
     meets_owners: bool,
     /// One row a tuple: ports that nobody has towards it, or that may be taken over.
@@ -120,7 +124,8 @@ impl Sockets {
         let binders = binders(&callers, &clients.clone().collect::<Vec<u16>>());
         let may_change = room.is_some();
         // Where nobody ever binds, what is closed to connect() stays so: it is closed in every row then.
-        let stays = binders.is_empty() && !may_change;
+        let has_server = host.server.is_some();
+        let stays = binders.is_empty() && !may_change && !has_server;
         let closed = (0..bits).filter(|&bit| stays && !buckets.for_connect.is_set(0, bit));
         let tuples = Bitmaps::full(rows, bits, &closed.collect::<Vec<u32>>());
         Self {
@@ -135,6 +140,8 @@ impl Sockets {
             asks: clients.collect(),
             narrowed: narrowed(host, &numbers),
             may_change,
+            has_server,
+            listens: None,
             callers,
             tuples,
             buckets,
@@ -151,7 +158,7 @@ impl Sockets {
     /// Does it keep who uses which port, beside who has it towards whom? That matters to those who bind alone.
     #[inline(always)]
     const fn keeps_users(&self) -> bool {
-        !self.binders.is_empty() || self.may_change
+        !self.binders.is_empty() || self.may_change || self.has_server
     }
 
     /// Does it count TIME-WAIT buckets?
@@ -166,6 +173,28 @@ impl Sockets {
     pub fn time_waits(&mut self, now: SimTime) -> u32 {
         self.time_waits -= self.server_waits.end_until(now);
         self.time_waits
+    }
+
+    /// A server tries to listen on `port` at `at`, on the wildcard address, with SO_REUSEADDR or without. Tells whether
+    /// it does: nobody may use the port, on whatever address, but sockets that have the option too; a TIME-WAIT has
+    /// what its connection had (`net/ipv4/inet_connection_sock.c:inet_bind_conflict`, Linux 6.18, and seen there).
+    pub fn listen(&mut self, port: u16, reuse_address: bool, at: SimTime) -> bool {
+        // Nobody else can have a port that is not numbered.
+        let Some(bit) = self.numbers.find(port) else { return true };
+        let asking = Class::of(&SocketOptions { reuse_address, ..SocketOptions::default() });
+        let sources = 0..self.plan.sources();
+        if !sources.clone().all(|source| self.buckets.may_bind_to(bit, source, asking)) {
+            return false;
+        }
+        if self.buckets.add_bound_user(bit) {
+            self.left.closed_to_connect(bit, &self.tuples, self.buckets.is_used(bit), at);
+        }
+        for source in sources {
+            self.buckets.add_user(bit, source, Class::STUBBORN);
+            self.recount(bit, source, true, at);
+        }
+        self.listens = Some(bit);
+        true
     }
 
     /// May there be one more TIME-WAIT bucket (`net/ipv4/inet_timewait_sock.c:inet_twsk_alloc`, 6.18)?
@@ -519,6 +548,11 @@ impl Reshape for Sockets {
             if binds.is_bound() {
                 self.buckets.add_bound_user(bit);
             }
+        }
+        if let Some(bit) = self.listens {
+            self.buckets.add_bound_user(bit);
+            let sources = 0..self.plan.sources();
+            sources.for_each(|source| self.buckets.add_user(bit, source, Class::STUBBORN));
         }
         self.buckets.keep_closed(&before);
         let left = Left::new(self.plan, &now, &self.buckets, self.numbers.high_bits(), at);

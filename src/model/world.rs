@@ -57,6 +57,8 @@ pub struct Host {
     /// The same on single addresses: lost to every `connect()`, whatever its address, and to `bind()`
     /// on that address.
     pub squatters: Vec<Squatter>,
+    /// A server that starts in the middle of a run and wants a port of its own.
+    pub server: Option<FixedPort>,
     /// How long a port stays in TIME-WAIT after the client closed first.
     pub time_wait: SimDuration,
     /// How the end of TIME-WAIT is rounded.
@@ -162,6 +164,19 @@ impl Host {
         settings(self) == settings(other)
             && self.clients.iter().map(asks).eq(other.clients.iter().map(asks))
     }
+}
+
+/// A server that listens on one port of its own choice, on the wildcard address, as soon as it can have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedPort {
+    /// The port.
+    pub port: u16,
+    /// When it starts.
+    pub at: SimTime,
+    /// After how long it tries again while it is refused; above zero.
+    pub every: SimDuration,
+    /// SO_REUSEADDR: does it share the port with sockets that have it too?
+    pub reuse_address: bool,
 }
 
 /// Ports on which something listens, or is bound and idle, on one address.

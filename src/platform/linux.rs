@@ -106,6 +106,7 @@ impl Linux {
             other => panic!("no range: {other:?}"),
         };
         Host {
+            server: None,
             name: name.into(),
             count: 1,
             addresses: 1,

@@ -37,6 +37,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
         }],
         limits: vec![LimitFigures {
             requests: Vec::new(),
+            server: None,
             stretches: Vec::new(),
             name: "crawler".into(),
             machines: 1,

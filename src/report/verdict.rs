@@ -3,11 +3,15 @@
 use super::changes;
 use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
 use crate::numbers::{
-    amount, count, percent, plural, rate, rate_at_most, slow_rate, span, span_with_interval,
+    amount, count, percent, percent_with_interval, plural, rate, rate_at_most, slow_rate, span,
+    span_with_interval,
 };
 use crate::scenario::Scenario;
-use crate::stats::{ClientFigures, Figures, LimitFigures, Moments, Outcome, is_unusual};
+use crate::stats::{
+    ClientFigures, Figures, LimitFigures, Moments, Outcome, ServerFigures, is_unusual,
+};
 use crate::theory::Leak;
+use crate::units::SimTime;
 
 /// Outages below this are told as refusals one by one, in seconds.
 const OUTAGE_S: f64 = 1.0;
@@ -38,7 +42,34 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     } else {
         runs_dry(scenario, outcome, limit)
     };
-    prefix + &text + &requests(outcome, limit) + &changes::sentence(outcome)
+    let servers: String = outcome.limits.iter().map(|one| fixed_port(one, several)).collect();
+    prefix + &text + &requests(outcome, limit) + &changes::sentence(outcome) + &servers
+}
+
+/// How likely the server that wants a port of its own finds it taken, for how long, and what keeps it free.
+fn fixed_port(limit: &LimitFigures, several: bool) -> String {
+    let Some(server) = &limit.server else { return String::new() };
+    let ServerFigures { wants, refused, never, waited, .. } = server;
+    let (port, at) = (wants.port, wants.at.since(SimTime::START));
+    let on = if several { format!(" of {}", limit.name) } else { String::new() };
+    if refused.mean == 0.0 {
+        return format!(" Port {port}{on} is free for its server at {at}.");
+    }
+    let share = percent_with_interval(refused.mean, refused.lo, refused.hi, true);
+    let mut told = format!(
+        " Port {port}{on} is taken in {share} of the starts of its server at {at} (bind: EADDRINUSE)"
+    );
+    if *never < refused.mean {
+        told += &format!(
+            "; it comes free after {} in half of them, {} at most",
+            span(waited.p50),
+            span(waited.max)
+        );
+    }
+    if *never > 0.0 {
+        told += &format!("; in {} it never does", percent(*never));
+    }
+    told + &format!(". `net.ipv4.ip_local_reserved_ports = {port}` keeps it free.")
 }
 
 /// How many connections requests open, how often what fails is tried, and how many fail for good.

@@ -18,11 +18,11 @@ use super::text::walk::Walk;
 use super::written::Text;
 use super::{Scenario, duration};
 use crate::model::{
-    Arrivals, Binds, Change, Client, Destination, Distribution, Host, KeepAlive, PortSet,
-    Replications, Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid,
+    Arrivals, Binds, Change, Client, Destination, Distribution, FixedPort, Host, KeepAlive,
+    PortSet, Replications, Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid,
     TraceAttempt, TwReuse, World,
 };
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// What messages call the text of a world built by hand.
 const ORIGIN: &str = "the world as a scenario";
@@ -214,6 +214,13 @@ fn lines_of_host(text: &mut String, host: &Host) {
         }
     }));
     put(text, format!("listeners = {{ {} }}", listeners.join(", ")));
+    if let Some(FixedPort { port, at, every, reuse_address }) = host.server {
+        let (at, every) = (span(at.since(SimTime::START)), span(every));
+        let server = format!(
+            "server = {{ port = {port}, at = {at}, every = {every}, reuse_address = {reuse_address} }}"
+        );
+        put(text, server);
+    }
     put(text, format!("time_wait = {}", span(host.time_wait)));
     let hz = match host.timer_grid {
         TimerGrid::Exact => 0,

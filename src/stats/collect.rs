@@ -6,11 +6,12 @@
 
 use super::log_linear::LogLinear;
 use super::outcome::{
-    Estimate, Figures, Moments, Quantiles, RequestFigures, Spread, Timeline, TimelineRow,
+    Estimate, Figures, Moments, Quantiles, RequestFigures, ServerFigures, Spread, Timeline,
+    TimelineRow,
 };
-use super::tally::{Bins, Blocking, ClientTally, HostTally, RequestTally, ReuseClock};
+use super::tally::{Bins, Blocking, ClientTally, HostTally, RequestTally, ReuseClock, ServerTally};
 use super::window::Window;
-use crate::model::Refusal;
+use crate::model::{FixedPort, Refusal};
 use crate::units::{SimDuration, SimTime};
 
 /// How much one host can carry: the ground that figures stand on.
@@ -272,6 +273,19 @@ fn requests(
         mean_idle: mean(&|one| one.idle as f64 / window.steady_nanos() as f64),
         waiting: quantiles(waited, RequestTally::UNIT_S),
     })
+}
+
+/// Figures of the server that `wants` a port; of each replication how many started, and were refused.
+#[must_use]
+pub fn server(wants: FixedPort, replications: &[[u64; 2]], sum: &ServerTally) -> ServerFigures {
+    let share = |[started, refused]: &[u64; 2]| *refused as f64 / (*started).max(1) as f64;
+    let shares: Vec<f64> = replications.iter().map(share).collect();
+    ServerFigures {
+        wants,
+        refused: Estimate::within(&shares, 1.0),
+        never: sum.never as f64 / sum.started.max(1) as f64,
+        waited: quantiles(&sum.waited, ServerTally::UNIT_S),
+    }
 }
 
 /// Probes of all attempts, in ports.

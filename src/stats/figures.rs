@@ -211,6 +211,23 @@ pub static FIGURES: &[Figure] = &[
     .head("of a core")
     .brief()
     .at([61, 32, 32]),
+    of_limit("port_taken", "port taken", Unit::Share, |limit| {
+        limit.server.as_ref().map(|server| Value::Mean(server.refused))
+    })
+    .about("share of machines on which the port of `server` is taken when it starts")
+    .expected(ITSELF)
+    .with_interval()
+    .brief()
+    .at([73, 34, 0]),
+    of_limit("port_waiting_s", "port free after", Unit::Time, |limit| {
+        let server = limit.server.as_ref().filter(|server| server.refused.mean > 0.0);
+        server.map(|server| Value::quantiles(&server.waited))
+    })
+    .about("how long `server` waits for its port where it is taken and comes free in the run")
+    .expected(&[Facet::P50, Facet::P99, Facet::Max])
+    .parts(&[Facet::P50, Facet::Max])
+    .brief()
+    .at([74, 35, 0]),
     quantiles("reuse_interval_s", "reused after", Unit::Time, |f| &f.reuse_interval)
         .about("from one opening of a connection to the next on the same port and reuse key")
         .head("reuse")

@@ -17,7 +17,7 @@ mod tally;
 mod window;
 
 pub use collect::{
-    Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles,
+    Ground, Sample, TimelineSum, figures, no_quantiles, probe_quantiles, reuse_quantiles, server,
 };
 pub use figure::{Facet, Figure, InSummary, Read, Reading, Unit, Value};
 pub use figures::FIGURES;
@@ -26,7 +26,7 @@ pub use log_linear::LogLinear;
 pub use metric::{Metric, UnknownFigure};
 pub use outcome::{
     ClientFigures, Estimate, Figures, Fullest, LimitFigures, Moments, Outcome, Quantiles,
-    RequestFigures, SearchTime, Spread, StretchFigures, Timeline, TimelineRow,
+    RequestFigures, SearchTime, ServerFigures, Spread, StretchFigures, Timeline, TimelineRow,
 };
 pub use port_map::{PortCell, PortMap};
 pub use refusals::{Refusals, is_unusual};
@@ -35,6 +35,6 @@ pub use search_time::search_seconds;
 pub use stretches::{StretchTally, stretches};
 pub use subject::{Subject, SubjectKind};
 pub use tally::{
-    BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock,
+    BinCursor, BinRow, Bins, Blocking, ClientTally, HostTally, LimitTally, ReuseClock, ServerTally,
 };
 pub use window::Window;

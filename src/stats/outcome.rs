@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::request_bins::RequestRow;
-use crate::model::Refusal;
+use crate::model::{FixedPort, Refusal};
 use crate::theory::Expected;
 use crate::units::{SimDuration, SimTime};
 
@@ -70,6 +70,22 @@ pub struct LimitFigures {
     pub requests: Vec<RequestRow>,
     /// What happened to it from each change of the world to the next; empty where nothing changes.
     pub stretches: Vec<StretchFigures>,
+    /// What became of the server that wants a port of its own, if there is one.
+    pub server: Option<ServerFigures>,
+}
+
+/// Figures of a server that wants a port of its own.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerFigures {
+    /// The port, and when it starts.
+    pub wants: FixedPort,
+    /// Share of the machines on which the port is taken when it starts, one value a replication.
+    pub refused: Estimate,
+    /// Share of all machines on which it never gets it.
+    pub never: f64,
+    /// Seconds that it waits where it is refused and gets it, all replications together.
+    pub waited: Quantiles,
 }
 
 impl Outcome {

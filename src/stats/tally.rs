@@ -21,6 +21,8 @@ pub struct HostTally {
     pub bins: Bins,
     /// Requests over time.
     pub requests: RequestBins,
+    /// Servers that want a port of their own.
+    pub servers: ServerTally,
     /// What happened from each change to the next, the start being one; empty where nothing changes.
     pub stretches: Vec<StretchTally>,
 }
@@ -79,6 +81,32 @@ impl RequestTally {
         self.served += other.served;
         self.failed += other.failed;
         self.idle += other.idle;
+        self.waited.merge(&other.waited);
+    }
+}
+
+/// What became of servers that want a port of their own, one on each machine.
+#[derive(Clone, Debug, Default)]
+pub struct ServerTally {
+    /// Those that started.
+    pub started: u64,
+    /// Those whose port was taken then.
+    pub refused: u64,
+    /// Those that never got it.
+    pub never: u64,
+    /// How long each that was refused and got it waited, in units of [`ServerTally::UNIT_S`].
+    pub waited: LogLinear,
+}
+
+impl ServerTally {
+    /// A millisecond: waits of up to 49 days are told.
+    pub const UNIT_S: f64 = 1e-3;
+
+    /// Adds what became of others.
+    pub fn merge(&mut self, other: &Self) {
+        self.started += other.started;
+        self.refused += other.refused;
+        self.never += other.never;
         self.waited.merge(&other.waited);
     }
 }
@@ -175,6 +203,7 @@ impl HostTally {
             limit: LimitTally::default(),
             bins: Bins::new(window),
             requests: RequestBins::default(),
+            servers: ServerTally::default(),
             stretches: Vec::new(),
         }
     }
@@ -192,6 +221,7 @@ impl HostTally {
         sum.reuse.merge(&more.reuse);
         self.bins.merge(&other.bins);
         self.requests.merge(&other.requests);
+        self.servers.merge(&other.servers);
         let most = self.stretches.len().max(other.stretches.len());
         self.stretches.resize_with(most, StretchTally::default);
         for (sum, more) in self.stretches.iter_mut().zip(&other.stretches) {

@@ -64,6 +64,13 @@ pub(super) const KEYS: &[Key] = &[
         ..HOST
     },
     Key {
+        name: "server",
+        is: Is::Table(Place::Server),
+        doc: "a server that starts in the middle of the run and wants a port of its own",
+        example: "{ port = 60103, at = \"5 min\" }",
+        ..HOST
+    },
+    Key {
         name: "time_wait",
         is: Is::Time,
         changes: true,

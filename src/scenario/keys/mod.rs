@@ -66,6 +66,8 @@ pub(crate) enum Place {
     Pool,
     /// `retries = { ... }`.
     Retries,
+    /// `server = { ... }` of a host.
+    Server,
     /// `search_cost = { ... }`.
     SearchCost,
     /// `binds = { ... }`.
@@ -196,6 +198,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .chain(retries::KEYS)
         .chain(kinds::KEYS)
         .chain(tables::CHANGES)
+        .chain(tables::SERVERS)
         .chain(tables::INLINE)
 }
 
@@ -310,7 +313,9 @@ impl Place {
             Self::Bounds => "in [expect]",
             Self::Pool => "in a client's `pool = { ... }`",
             Self::Retries => "in a client's `retries = { ... }`",
-            Self::SearchCost | Self::OwnPorts | Self::Rates | Self::Change => return None,
+            Self::Server | Self::SearchCost | Self::OwnPorts | Self::Rates | Self::Change => {
+                return None;
+            }
         })
     }
 }

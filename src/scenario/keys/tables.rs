@@ -209,6 +209,35 @@ pub(super) const CHANGES: &[Key] = &[
     },
 ];
 
+const SERVER: Key = Key { at: Place::Server, usual: Usual::Needed, ..KEY };
+
+pub(super) const SERVERS: &[Key] = &[
+    Key {
+        name: "port",
+        is: Is::Whole(1..=65_535),
+        doc: "the port that it listens on, on the wildcard address",
+        example: "60103",
+        ..SERVER
+    },
+    Key { name: "at", is: Is::Time, doc: "when it starts", example: "\"5 min\"", ..SERVER },
+    Key {
+        name: "every",
+        is: Is::SomeTime,
+        usual: Usual::Value("\"1 s\""),
+        doc: "after how long it tries again while the port is taken",
+        example: "\"5 s\"",
+        ..SERVER
+    },
+    Key {
+        name: "reuse_address",
+        is: Is::Flag,
+        usual: Usual::Value("false"),
+        doc: "SO_REUSEADDR: it shares the port with sockets that have the option too, TIME-WAITs included",
+        example: "true",
+        ..SERVER
+    },
+];
+
 const COST: Key =
     Key { at: Place::SearchCost, is: Is::Time, usual: Usual::Needed, changes: true, ..KEY };
 const OWN: Key = Key { at: Place::OwnPorts, is: Is::Ports, ..KEY };

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::ports::{listeners, port_set, range, sysctl_range};
 use super::sysctl;
 use super::tcp::{search_cost, tcp};
-use crate::model::{Host, TimerGrid};
+use crate::model::{FixedPort, Host, TimerGrid};
 use crate::platform::Linux;
 use crate::scenario::keys::{self, Place, REUSE_KEYS, SELECTIONS};
 use crate::scenario::preset::{self, Preset};
@@ -12,6 +12,7 @@ use crate::scenario::text::problem::Problem;
 use crate::scenario::text::suggest::{instead, shown};
 use crate::scenario::text::tree::{Entry, Node, Table};
 use crate::scenario::text::walk::Walk;
+use crate::units::SimTime;
 
 /// The preset of a host that names none.
 const USUAL_PRESET: &str = "linux";
@@ -102,6 +103,7 @@ fn read(fields: &Fields<'_>, name: &str, preset: &Preset) -> Option<Host> {
     let reuse_key = fields.word("reuse_key", REUSE_KEYS);
     let tcp = tcp(fields, preset);
     let search_cost = fields.maybe("search_cost", |node| search_cost(fields, node));
+    let server = fields.maybe("server", |node| server(walk, node));
     let (listeners, squatters) = listeners?.unwrap_or_default();
     Some(Host {
         name: name.to_owned(),
@@ -111,6 +113,7 @@ fn read(fields: &Fields<'_>, name: &str, preset: &Preset) -> Option<Host> {
         reserved: reserved?.unwrap_or_default(),
         listeners,
         squatters,
+        server: server?,
         time_wait: time_wait?,
         timer_grid: timer_grid?,
         selection: selection?,
@@ -118,6 +121,24 @@ fn read(fields: &Fields<'_>, name: &str, preset: &Preset) -> Option<Host> {
         tcp: tcp?,
         search_cost: search_cost?,
         clients: Vec::new(),
+    })
+}
+
+/// A server that wants a port of its own.
+fn server(walk: &Walk, node: &Node) -> Option<FixedPort> {
+    let help = "for example server = { port = 60103, at = \"5 min\" }";
+    let fields = Fields::open(walk, node, Place::Server, "server", help)?;
+    let needed = ["port", "at"].map(|key| fields.need(key, node.at, "server").is_some());
+    let (every, reuse_address) = (fields.time("every"), fields.flag("reuse_address"));
+    if needed != [true; 2] {
+        return None;
+    }
+    let (port, after) = (fields.small("port"), fields.time("at"));
+    Some(FixedPort {
+        port: u16::try_from(port?).ok()?,
+        at: SimTime::START + after?,
+        every: every?,
+        reuse_address: reuse_address?,
     })
 }
 
