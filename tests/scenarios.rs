@@ -11,9 +11,10 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "api-outage",
     "bind-first",
+    "bursts",
     "fixed-port",
     "half-closed",
     "keep-alive-lost",

@@ -5,13 +5,14 @@
 
 mod support;
 
+use portsim::engine::{self, Job, Observer, Opening, Workspace};
 use portsim::model::{
     Arrivals, Binds, Client, Distribution, Ending, PortRange, Replications, RunSettings,
     SelectionKind, Spacing, Squatter, SquatterAddress, Start, SynTimeout, TcpSettings, TimerGrid,
     TwReuse, World,
 };
 use portsim::replicate::{Unwatched, replicate};
-use portsim::stats::{Estimate, Outcome};
+use portsim::stats::{Estimate, HostTally, Outcome, Window};
 use portsim::theory::{Expected, Leak, engset_call_congestion, erlang_b};
 use portsim::units::SimDuration;
 use support::{client, host, laws, settings, world};
@@ -41,6 +42,58 @@ fn stationary(secs: f64) -> RunSettings {
 /// Seconds to simulate so that the interval is narrow: small systems need many holds, and large
 /// ones have many arrivals in each.
 const SIZES: [(u32, f64); 4] = [(10, 8_000.0), (100, 1_600.0), (1_024, 200.0), (16_384, 20.0)];
+
+/// Counts attempts by windows of time.
+struct Windows {
+    seconds: u64,
+    counts: Vec<f64>,
+}
+
+impl Observer for Windows {
+    fn opened(&mut self, opening: &Opening) {
+        let window = opening.at.as_nanos() / (self.seconds * 1_000_000_000);
+        self.counts[window as usize] += 1.0;
+    }
+}
+
+/// Goal: on-off bursts are a Markov-modulated Poisson process.
+/// Method: mean and variance of the counts in windows much shorter and much longer than a burst, against Fischer and
+/// Meier-Hellstern, "The Markov-modulated Poisson process (MMPP) cookbook", Performance Evaluation 18(2), 1993.
+#[test]
+fn bursts_have_the_mean_and_the_variance_of_their_process() {
+    let [on, off, burst, pause] = [200.0, 20.0, 5.0, 25.0];
+    let lasts = [burst, pause].map(SimDuration::from_secs_f64);
+    let arrivals = Arrivals::OnOff { rates_per_s: [on, off], lasts };
+    let world =
+        world(host(30_000, vec![client(arrivals, Distribution::Constant(SimDuration::ZERO))]));
+    let share = burst / (burst + pause);
+    let (mean, turns) = (on * share + off * (1.0 - share), 1.0 / burst + 1.0 / pause);
+    for seconds in [1, 10, 50] {
+        let length = 400_000_u64;
+        let settings = settings(length as f64, 1);
+        let window = Window::new(settings.warm_up, settings.duration);
+        let mut tally = HostTally::new(1, window);
+        let mut seen = Windows { seconds, counts: vec![0.0; (length / seconds) as usize] };
+        let (host, machine, replication, timer_phase) = (0, 0, 0, None);
+        let job =
+            Job { world: &world, settings: &settings, host, machine, replication, timer_phase };
+        assert!(engine::run(job, &mut Workspace::default(), &mut tally, &mut seen).is_continue());
+        let windows = seen.counts.len() as f64;
+        let found = seen.counts.iter().sum::<f64>() / windows;
+        let of = |count: &f64| (count - found).powi(2);
+        let variance = seen.counts.iter().map(of).sum::<f64>() / (windows - 1.0);
+        let t = seconds as f64;
+        let x = turns * t;
+        let expected = mean * t
+            + 2.0 * (on - off) * (on - off) * share * (1.0 - share) * (x - 1.0 + (-x).exp())
+                / (turns * turns);
+        assert!((found / (mean * t) - 1.0).abs() < 0.02, "{seconds} s: {found} {}", mean * t);
+        let off = variance / expected - 1.0;
+        println!("{seconds} s: {variance:.1} of {expected:.1}, a Poisson process {:.1}", mean * t);
+        // Four standard deviations of a variance, and what neighbours have in common.
+        assert!(off.abs() < 4.0 * (2.0 / windows).sqrt() + 0.02, "{seconds} s: {off}");
+    }
+}
 
 /// Goal: the day on which a leak has used up the ports, and its spread, are those of simulation, for leaks that are
 /// slow against the holds of all other connections and for fast ones.

@@ -352,6 +352,43 @@ enum OpenLaw {
     Constant { gap: f64 },
     Batches { every: SimDuration, size: u32, left: u32, spacing: Spacing },
     Moving { rates: Arc<Rates>, place: Place, spacing: Spacing },
+    OnOff(OnOff),
+}
+
+/// Bursts and pauses: the rates of both in attempts a nanosecond, how long they last in nanoseconds, which it is now and
+/// until when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OnOff {
+    rates: [f64; 2],
+    lasts: [f64; 2],
+    now: usize,
+    until: f64,
+}
+
+impl OnOff {
+    /// Enters one of the two at `at`, as they share the time.
+    fn begin(&mut self, at: f64, rng: &mut Xoshiro256PlusPlus) {
+        let share = self.lasts[0] / (self.lasts[0] + self.lasts[1]);
+        self.now = usize::from(unit(rng) >= share);
+        self.until = at + exponential(rng) * self.lasts[self.now];
+    }
+
+    /// When the next attempt comes after `at`.
+    fn next(&mut self, mut at: f64, rng: &mut Xoshiro256PlusPlus) -> f64 {
+        // In attempts of a unit rate: what is left of it when a burst or a pause ends goes over into the next.
+        let mut left = exponential(rng);
+        loop {
+            let rate = self.rates[self.now];
+            let room = (self.until - at) * rate;
+            if left < room {
+                return at + left / rate;
+            }
+            left -= room;
+            at = self.until;
+            self.now = 1 - self.now;
+            self.until = at + exponential(rng) * self.lasts[self.now];
+        }
+    }
 }
 
 impl OpenLaw {
@@ -370,6 +407,12 @@ impl OpenLaw {
             Arrivals::Batches { every, size, spacing } => {
                 Self::Batches { every, size, left: size, spacing }
             }
+            Arrivals::OnOff { rates_per_s, lasts } => Self::OnOff(OnOff {
+                rates: rates_per_s.map(|rate| rate / second),
+                lasts: lasts.map(|span| span.as_nanos() as f64),
+                now: 0,
+                until: 0.0,
+            }),
             ref other => panic!("{other:?} are no open arrivals"),
         }
     }
@@ -384,6 +427,9 @@ impl OpenLaw {
                 Self::Batches { every, size, spacing, .. },
                 Self::Batches { every: a, size: b, spacing: c, .. },
             ) => (every, size, spacing) == (a, b, c),
+            (Self::OnOff(law), Self::OnOff(other)) => {
+                (law.rates, law.lasts) == (other.rates, other.lasts)
+            }
             _ => self == other,
         }
     }
@@ -394,7 +440,7 @@ impl OpenLaw {
         match *self {
             Self::Poisson { mean_gap: gap } | Self::Constant { gap } => Some(gap),
             Self::Batches { every, .. } => Some(every.as_nanos() as f64),
-            Self::Moving { .. } => None,
+            Self::Moving { .. } | Self::OnOff(_) => None,
         }
     }
 }
@@ -418,6 +464,10 @@ impl OpenArrivals {
             OpenLaw::Moving { rates, place, .. } => {
                 *place = rates.place_at(at.since(SimTime::START).as_secs_f64());
                 self.advance_moving();
+            }
+            OpenLaw::OnOff(law) => {
+                law.begin(at.as_nanos() as f64, &mut self.rng);
+                self.advance_on_off();
             }
             OpenLaw::Constant { .. } | OpenLaw::Batches { .. } => {}
         }
@@ -489,6 +539,10 @@ impl OpenArrivals {
                     self.count += 1;
                 }
             }
+            OpenLaw::OnOff(_) => batch.iter_mut().for_each(|attempt| {
+                attempt.at = self.at();
+                self.advance_on_off();
+            }),
             OpenLaw::Moving { .. } => batch.iter_mut().for_each(|attempt| {
                 attempt.at = self.at();
                 self.advance_moving();
@@ -498,6 +552,14 @@ impl OpenArrivals {
                 self.advance_batches();
             }),
         }
+    }
+
+    /// Goes to the moment of the next attempt, in a burst or between two.
+    fn advance_on_off(&mut self) {
+        let OpenLaw::OnOff(law) = &mut self.law else { return };
+        let next = law.next(self.next as f64 / PARTS, &mut self.rng);
+        // `as` saturates.
+        self.next = (next * PARTS) as u64;
     }
 
     /// Goes to the moment of the next attempt at a rate that moves; to the far future when there is none.

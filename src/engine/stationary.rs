@@ -207,6 +207,7 @@ fn mean_rate_of(arrivals: &Arrivals) -> f64 {
         // No more than all workers hold a port at any time, whatever their rate.
         Arrivals::ClosedLoop { workers, think } => f64::from(*workers) / mean_s(think).max(1e-3),
         Arrivals::Moving { rates, .. } => rates.most(),
+        Arrivals::OnOff { rates_per_s, .. } => rates_per_s[0].max(rates_per_s[1]),
         Arrivals::RecordedLoop { workers, .. } => f64::from(*workers) * 1e3,
         open => rate_per_s(open).expect("open arrivals have a rate"),
     }

@@ -333,6 +333,14 @@ pub enum Arrivals {
         /// Are attempts evenly spaced for it, or independent?
         spacing: Spacing,
     },
+    /// Independent arrivals at one rate during bursts and another between them (a Markov-modulated Poisson process);
+    /// both last for exponential times, and which of them the run begins in is left to chance.
+    OnOff {
+        /// Attempts a second in a burst, and between two.
+        rates_per_s: [f64; 2],
+        /// How long a burst lasts, and a pause, on average; above zero.
+        lasts: [SimDuration; 2],
+    },
     /// Several at once, the first batch at the start of the run.
     Batches {
         /// Time from one batch to the next, on average.

@@ -42,8 +42,9 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     } else {
         runs_dry(scenario, outcome, limit)
     };
+    let at_once = burst_over_a_pool(scenario, outcome, limit).unwrap_or_default();
     let servers: String = outcome.limits.iter().map(|one| fixed_port(one, several)).collect();
-    prefix + &text + &requests(outcome, limit) + &changes::sentence(outcome) + &servers
+    prefix + &text + &at_once + &requests(outcome, limit) + &changes::sentence(outcome) + &servers
 }
 
 /// How likely the server that wants a port of its own finds it taken, for how long, and what keeps it free.
@@ -253,6 +254,33 @@ fn one_burst(scenario: &Scenario, outcome: &Outcome, limit: &LimitFigures) -> Op
         count(asked),
         percent(limit.figures.blocking_ratio.mean),
         errors(limit)
+    ))
+}
+
+/// All requests over a pool come at one instant: how many connections they open, and who waits or fails.
+fn burst_over_a_pool(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    limit: &LimitFigures,
+) -> Option<String> {
+    let host = host_of(scenario, limit)?;
+    let at_once = |client: &Client| match client.arrivals {
+        Arrivals::Batches { every, size, .. } if every >= outcome.duration => {
+            client.pool.is_some().then_some(u64::from(size))
+        }
+        _ => None,
+    };
+    let asked: u64 = host.clients.iter().map(at_once).sum::<Option<u64>>()?;
+    let requests = limit.figures.requests.as_ref()?;
+    let runs = (u64::from(outcome.replications) * u64::from(limit.machines)).max(1);
+    let waits = match requests.waiting.max {
+        0.0 => String::new(),
+        longest => format!(", and wait up to {} for one", span(longest)),
+    };
+    Some(format!(
+        " {} requests at one instant open {} connections{waits}.",
+        count(asked),
+        count(limit.figures.opened / runs)
     ))
 }
 

@@ -377,6 +377,12 @@ fn arrivals(arrivals: &Arrivals) -> String {
                 "{{ process = \"rates\", rates = [{points}], ramps = {ramps}, repeat = {repeat}, spacing = {spacing} }}"
             )
         }
+        Arrivals::OnOff { rates_per_s: [on, off], lasts } => {
+            let [burst, pause] = lasts.map(span);
+            format!(
+                "{{ process = \"on-off\", rate = \"{on} / s\", pause_rate = \"{off} / s\", burst = {burst}, pause = {pause} }}"
+            )
+        }
         Arrivals::ClosedLoop { workers, think } => {
             format!("{{ process = \"closed-loop\", workers = {workers}, think = {} }}", law(think))
         }

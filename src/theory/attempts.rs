@@ -24,6 +24,10 @@ pub fn rate_per_s(arrivals: &Arrivals) -> Option<f64> {
         Arrivals::Poisson { rate_per_s } | Arrivals::Constant { rate_per_s } => Some(*rate_per_s),
         Arrivals::Batches { every, size, .. } => Some(f64::from(*size) / every.as_secs_f64()),
         Arrivals::Trace(attempts) => Some(recorded_rate_per_s(attempts)),
+        Arrivals::OnOff { rates_per_s: [on, off], lasts } => {
+            let [burst, pause] = lasts.map(|span| span.as_secs_f64());
+            Some((on * burst + off * pause) / (burst + pause))
+        }
         Arrivals::Moving { .. } | Arrivals::ClosedLoop { .. } | Arrivals::RecordedLoop { .. } => {
             None
         }

@@ -86,7 +86,7 @@ impl Expected {
         let asks = |client: &Client| {
             client.pool.is_some()
                 || client.retries.is_some()
-                || matches!(client.arrivals, Arrivals::Moving { .. })
+                || matches!(client.arrivals, Arrivals::Moving { .. } | Arrivals::OnOff { .. })
         };
         if host.clients.iter().any(asks) || !world.changes.is_empty() {
             // How many connections requests and retries need, and what a rate or a world that changes leaves

@@ -67,6 +67,13 @@ pub(crate) static ARRIVALS: Kinds = Kinds {
             ..KIND
         },
         Kind {
+            name: "on-off",
+            keys: &["rate", "pause_rate", "burst", "pause"],
+            doc: "in bursts: at one rate for a while, at another in between",
+            example: "{ process = \"on-off\", rate = \"2000 / s\", burst = \"5 s\", pause = \"25 s\" }",
+            ..KIND
+        },
+        Kind {
             name: "closed-loop",
             keys: &["workers", "think"],
             doc: "each worker thinks, connects, closes",
@@ -164,6 +171,26 @@ pub(super) const KEYS: &[Key] = &[
         is: Is::Rate,
         doc: "how many in which time",
         example: "\"600 / s\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "pause_rate",
+        is: Is::Rate,
+        usual: Usual::Value("\"0 / s\""),
+        doc: "how many between two bursts",
+        example: "\"50 / s\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "burst",
+        doc: "how long a burst lasts, on average (exponential)",
+        example: "\"5 s\"",
+        ..ARRIVAL
+    },
+    Key {
+        name: "pause",
+        doc: "how long a pause between two bursts lasts, on average (exponential)",
+        example: "\"25 s\"",
         ..ARRIVAL
     },
     Key { name: "every", doc: "from one batch to the next", example: "\"30 s\"", ..ARRIVAL },

@@ -47,6 +47,7 @@ pub(crate) fn demand<'a>(walk: &'a Walk, node: &'a Node, key: &str) -> Option<De
         "constant" => rate(process).map(|rate_per_s| Arrivals::Constant { rate_per_s }),
         "batches" => batches(process),
         "rates" => super::rates::moving(process),
+        "on-off" => on_off(process),
         _ => closed_loop(process),
     };
     arrivals.map(Demand::Drawn)
@@ -61,6 +62,14 @@ fn batches(process: Tagged<'_>) -> Option<Arrivals> {
     let size = process.need_as("size", Fields::small);
     let spacing = process.fields.word("spacing", SPACINGS);
     Some(Arrivals::Batches { every: every?, size: size?, spacing: spacing? })
+}
+
+fn on_off(process: Tagged<'_>) -> Option<Arrivals> {
+    let on = process.need_as("rate", Fields::rate);
+    let off = super::rates::rate_or_none(&process.fields, "pause_rate");
+    let burst = process.need_as("burst", Fields::time);
+    let pause = process.need_as("pause", Fields::time);
+    Some(Arrivals::OnOff { rates_per_s: [on?, off?], lasts: [burst?, pause?] })
 }
 
 fn closed_loop(process: Tagged<'_>) -> Option<Arrivals> {

@@ -58,7 +58,7 @@ fn listed(walk: &Walk, node: &Node) -> Option<Vec<(f64, f64)>> {
             Fields::open(walk, item, Place::Rates, "one of the rates", HELP).and_then(|one| {
                 one.need("at", item.at, "one of the rates")?;
                 one.need("rate", item.at, "one of the rates")?;
-                let (at, rate) = (one.time("at"), rate(&one));
+                let (at, rate) = (one.time("at"), rate_or_none(&one, "rate"));
                 Some((at?.as_secs_f64(), rate?))
             });
         let Some(point) = point else {
@@ -78,12 +78,12 @@ fn listed(walk: &Walk, node: &Node) -> Option<Vec<(f64, f64)>> {
 }
 
 /// A rate, which may be none for a while.
-fn rate(fields: &Fields<'_>) -> Option<f64> {
-    let node = fields.find("rate")?;
+pub(crate) fn rate_or_none(fields: &Fields<'_>, key: &str) -> Option<f64> {
+    let node = fields.value(key)?;
     if node.as_text().is_some_and(is_zero) {
         return Some(0.0);
     }
-    fields.rate("rate")
+    fields.rate(key)
 }
 
 /// Is it `0 / s`, or 0 in whatever time?

@@ -301,7 +301,7 @@ impl Walk {
         }
         let mut problem = Problem::at(entry.key_at, message).label("not known here");
         // A key at home elsewhere was put in the wrong table more often than it was mistyped.
-        match home(&entry.key).filter(|_| nearest(&entry.key, known.iter().copied()).is_none()) {
+        match home(&entry.key) {
             Some(home) => problem = problem.help(format!("`{}` belongs {home}", entry.key)),
             None => problem = problem.help(instead(&entry.key, known, "key")),
         }
