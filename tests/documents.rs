@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use portsim::chart::pressure;
 use portsim::replicate::{Unwatched, replicate};
 use portsim::report::{Summary, Verdict, expectations, timeline};
 use portsim::scenario::{load, parse};
@@ -83,14 +84,23 @@ fn the_incidents_come_out_as_their_document_says() {
         let file = fs::read_to_string(&path).expect("it was read a moment ago");
         let assumed = file.lines().next().and_then(|line| line.strip_prefix("# "));
         let (reported, source) = (scenario.reported.as_deref(), scenario.source.as_deref());
+        let prevented = scenario.prevented.as_deref();
         text += &format!(
-            "\n## {}\n\n`{name}.toml`, <{}>\n\n- Reported: {}.\n- Simulated: {}.\n- {}\n",
+            "\n## {}\n\n`{name}.toml`, <{}>\n\n- Reported: {}.\n- Simulated: {}.\n- {}\n- What would have \
+             prevented it: {}.\n\n![Ports over time](incidents/{name}.svg)\n",
             scenario.title,
             source.unwrap_or_else(|| panic!("{name} has no source")),
             reported.unwrap_or_else(|| panic!("{name} reports nothing")),
             simulated.join("; "),
             assumed.unwrap_or_else(|| panic!("{name} opens without what it assumes")),
+            prevented.unwrap_or_else(|| panic!("{name} does not say what would have prevented it")),
         );
+        let chart = root().join(format!("docs/incidents/{name}.svg"));
+        if std::env::var_os("REMAKE").is_some() {
+            let tightest = outcome.tightest().expect("there is a host");
+            fs::write(&chart, pressure(&scenario, &outcome, tightest).svg).unwrap();
+        }
+        assert!(chart.exists(), "{name} has no chart: REMAKE=1");
     }
     assert!(broken.is_empty(), "what was reported does not come out:\n{}", broken.join("\n"));
     if std::env::var_os("REMAKE").is_some() {

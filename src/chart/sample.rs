@@ -185,6 +185,7 @@ impl Sample {
             title: "A crawler that opens a connection for every page".to_owned(),
             asks: None,
             reported: None,
+            prevented: None,
             source: None,
             world: World { destinations: Vec::new(), ..World::of(host) },
             settings: RunSettings {

@@ -98,6 +98,7 @@ fn scenario() -> Scenario {
         title: "A crawler that opens a connection for every page".into(),
         asks: None,
         reported: None,
+        prevented: None,
         source: None,
         world: World {
             hosts: vec![Host {

@@ -75,6 +75,7 @@ pub fn parse(
         title: whole.title.unwrap_or_else(|| name.to_owned()),
         asks: whole.asks,
         reported: whole.reported,
+        prevented: whole.prevented,
         source: whole.source,
         world,
         settings: whole.settings,

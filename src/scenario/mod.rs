@@ -51,6 +51,8 @@ pub struct Scenario {
     pub asks: Option<String>,
     /// Of an incident that really happened, what was reported.
     pub reported: Option<String>,
+    /// What would have prevented such an incident.
+    pub prevented: Option<String>,
     /// Where that was reported.
     pub source: Option<String>,
     /// What is simulated.

@@ -27,6 +27,12 @@ pub(super) const TOP: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "prevented",
+        doc: "what would have prevented such an incident",
+        example: "\"IP_BIND_ADDRESS_NO_PORT in place of bind\"",
+        ..KEY
+    },
+    Key {
         name: "source",
         doc: "where that was reported",
         example: "\"https://github.com/istio/istio/issues/44008\"",

@@ -30,6 +30,7 @@ pub(crate) struct Whole {
     pub title: Option<String>,
     pub asks: Option<String>,
     pub reported: Option<String>,
+    pub prevented: Option<String>,
     pub source: Option<String>,
     pub world: Option<World>,
     pub settings: RunSettings,
@@ -42,6 +43,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     let top = Fields::new(walk, root, Place::Top);
     let (title, asks) = (top.text("title"), top.text("asks"));
     let (reported, source) = (top.text("reported"), top.text("source"));
+    let prevented = top.text("prevented");
     let mut run = run::run(walk, root.get("run").map(|entry| &entry.node));
     let tables = Families::of(walk, root);
     let parts = read_parts(walk, &run, &tables);
@@ -66,7 +68,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
         checks::world(walk, world, &run.settings, tables);
     }
     let settings = run.settings;
-    Whole { title, asks, reported, source, world, settings, expectations }
+    Whole { title, asks, reported, prevented, source, world, settings, expectations }
 }
 
 /// The world of `parts` and what it becomes.
