@@ -5,7 +5,6 @@ mod calendar;
 mod client;
 mod demand;
 mod endpoints;
-mod idle;
 mod job;
 mod machine;
 mod observe;
