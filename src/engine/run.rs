@@ -128,16 +128,31 @@ fn run_machine<L: Limit>(
     let end = SimTime::from_nanos(window.end());
     let mut run = Run::new(machine, Clients::new(job));
     let mut server = host.server.map(|server| (server, server.at));
-    let changes = &job.world.changes;
-    for (number, change) in changes.iter().enumerate() {
-        run.until_server(&mut server, change.at, &listen, &mut observer)?;
-        let until = changes.get(number + 1).map_or(SimTime::FAR_FUTURE, |next| next.at);
-        let changed = job.after(change);
-        reshape(&mut run.machine, changed.host(), changed.timers());
-        run.demand.reshape(changed, [change.at, until], &mut observer);
-        observer.changed(change.at);
+    let mut changes = job.world.changes.iter().peekable();
+    loop {
+        let changed_at = changes.peek().map_or(end, |change| change.at);
+        let asks_at = server.map_or(end, |(_, at)| at);
+        let next = changed_at.min(asks_at).min(end);
+        // One call for all: a second copy of the loop costs every attempt some instructions.
+        run.until(next, &mut observer)?;
+        if next == end {
+            break;
+        }
+        if let Some(change) = changes.next_if(|change| change.at == next) {
+            let until = changes.peek().map_or(SimTime::FAR_FUTURE, |change| change.at);
+            let changed = job.after(change);
+            reshape(&mut run.machine, changed.host(), changed.timers());
+            run.demand.reshape(changed, [next, until], &mut observer);
+            observer.changed(next);
+        }
+        if let Some((wants, _)) = server.filter(|_| asks_at == next) {
+            let listens = listen(&mut run.machine, wants, next);
+            if listens {
+                observer.listens(Some(next.since(wants.at)));
+            }
+            server = (!listens).then_some((wants, next + wants.every));
+        }
     }
-    run.until_server(&mut server, end, &listen, &mut observer)?;
     if server.is_some() {
         observer.listens(None);
     }
@@ -162,28 +177,6 @@ pub struct Run<L: Limit, D> {
 }
 
 impl<L: Limit, D: Demand> Run<L, D> {
-    /// Goes on until `end`, while a server tries to have its port, the next time at the instant beside it; none once
-    /// it has.
-    fn until_server(
-        &mut self,
-        server: &mut Option<(FixedPort, SimTime)>,
-        end: SimTime,
-        listen: &impl Fn(&mut Machine<L>, FixedPort, SimTime) -> bool,
-        observer: &mut impl Observer,
-    ) -> ControlFlow<()> {
-        while let Some((one, at)) = *server
-            && at < end
-        {
-            self.until(at, observer)?;
-            let listens = listen(&mut self.machine, one, at);
-            if listens {
-                observer.listens(Some(at.since(one.at)));
-            }
-            *server = (!listens).then_some((one, at + one.every));
-        }
-        self.until(end, observer)
-    }
-
     /// A run at its start.
     #[must_use]
     pub fn new(machine: Machine<L>, demand: D) -> Self {
