@@ -174,6 +174,9 @@ proptest! {
         let rows: Vec<BinRow> = tally.bins.rows().collect();
         let in_bins = |part: fn(&BinRow) -> i128| rows.iter().map(part).sum::<i128>() as u128;
         prop_assert_eq!(in_bins(|row| row.time_wait), sum(|c| c.time_wait));
+        prop_assert_eq!(in_bins(|row| row.connecting), sum(|c| c.connecting));
+        prop_assert_eq!(in_bins(|row| row.established), sum(|c| c.established));
+        prop_assert_eq!(in_bins(|row| row.closing), sum(|c| c.closing));
         let in_stretches: [u64; 2] =
             [0, 1].map(|which| tally.stretches.iter().map(|one| one.attempts[which]).sum());
         prop_assert_eq!(in_stretches, [opened + blocked, blocked]);
@@ -391,11 +394,12 @@ fn what_waits_for_a_server_that_is_silent_is_answered_when_it_is_back_or_given_u
         seen.0.iter().filter(|one| (after(from)..after(to)).contains(&one.at)).count()
     };
     assert_eq!(answered(10.0, 15.0), 0);
-    // Two were on their way, one took the idle connection; for those after them SYNs are sent in vain, until the
-    // one that is asked when the server is back.
-    assert_eq!(answered(15.25, 15.251), 3 + 1);
-    // Two are on their way at the end.
-    assert_eq!((seen.0.len(), seen.1), (400 - 49 - 2, 0));
+    // Two were on their way, one took the idle connection; one is asked when the server is back, and the SYNs of 11, 12,
+    // 13 and 14 s are sent again just then.
+    assert_eq!(answered(15.25, 15.251), 3 + 1 + 4);
+    // No SYN waits longer than another second. Two requests are on their way at the end.
+    assert_eq!(answered(15.25, 16.251), 3 + 49 + 10 + 1);
+    assert_eq!((seen.0.len(), seen.1), (400 - 2, 0));
     let impatient = KeepAlive { request_timeout: Some(secs(1.0)), ..KeepAlive::default() };
     let impatient = changing(
         &pooled(impatient, 10.0, 0.25),
@@ -403,7 +407,34 @@ fn what_waits_for_a_server_that_is_silent_is_answered_when_it_is_back_or_given_u
     );
     let mut seen = Answers::default();
     watched(&impatient, &settings(40.0, 1), &mut seen);
-    // The three fail, and their connections are closed; whose SYN is not answered waits for the kernel.
-    assert_eq!(seen.1, 3);
-    assert_eq!(seen.0.len(), 400 - 49 - 2 - 3);
+    // All from 9.8 s to 14.9 s fail: the first SYN that is sent again comes a second after the first, when the time of
+    // its request is over.
+    assert_eq!(seen.1, 52);
+    assert_eq!(seen.0.len(), 400 - 2 - 52);
+    // Whose request has failed gives its port back at once.
+    let tally = watched(&impatient, &settings(40.0, 1), &mut Unobserved);
+    assert_eq!(tally.clients[0].connecting, 49 * 1_000_000_000);
+}
+
+/// Goal: an attempt that nobody answers is answered at the first SYN that is sent when somebody does, and given up
+/// where none is sent any more.
+/// Method: an attempt a second for connections of half a second, while nobody answers from 10 s to 100 s.
+#[test]
+fn a_syn_that_is_sent_again_is_answered_when_the_server_is_back() {
+    let answers = |answers: bool| move |world: &mut World| world.destinations[0].answers = answers;
+    let calm = of_rate(Arrivals::Constant { rate_per_s: 1.0 });
+    let world = changing(&calm, &[(10.0, &answers(false)), (100.0, &answers(true))]);
+    let tally = watched(&world, &settings(300.0, 1), &mut Unobserved);
+    let client = &tally.clients[0];
+    // SYNs are sent again after 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s. Of those of 10 s to 99 s all that are younger
+    // than 67 s at 100 s have one to send yet; the 23 of 10 s to 32 s have none, and are given up after 131 s.
+    assert_eq!((client.opened, client.unanswered), (300, 23));
+    let established = (300 - 23) * 500_000_000_u128;
+    assert_eq!(client.established, established - u128::from(0_u64));
+    let waits = |asked: u64| -> u64 {
+        let syns = [1, 2, 3, 4, 5, 7, 11, 19, 35, 67];
+        syns.into_iter().find(|after| asked + after >= 100).unwrap_or(131)
+    };
+    let connecting: u64 = (10..100).map(waits).sum();
+    assert_eq!(client.connecting, u128::from(connecting) * 1_000_000_000);
 }

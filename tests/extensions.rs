@@ -11,7 +11,7 @@ use portsim::engine::{
 };
 use portsim::model::{
     Arrivals, Attempt, ConnectionId, Distribution, Fate, Holder, Host, Limit, Mark, Marks, PoolId,
-    PortRange, PortSpace, Refusal, Refused, Reshape, RunSettings, Taken, Timers, World,
+    PortRange, PortSpace, Refusal, Refused, Remote, Reshape, RunSettings, Taken, Timers, World,
 };
 use portsim::theory::erlang_b;
 use portsim::units::{SimDuration, SimTime};
@@ -291,7 +291,9 @@ fn a_range_may_change_in_mid_run_and_what_is_held_stays_held() {
     let mut run = Run::new(machine(limit, job.timers()), Clients::new(job));
     let (mut first, mut second) = (Counts::default(), Counts::default());
     assert!(run.until(after(50), &mut first).is_continue());
-    run.machine.reshape(&later, job.timers());
+    let answers = |_| Remote::Answers;
+    let late = run.machine.reshape(&later, job.timers(), answers, &mut first);
+    assert!(late.is_empty());
     // Some ports of the old range are released in the second half.
     second.in_use = first.in_use;
     assert!(run.until(after(100), &mut second).is_continue());

@@ -4,6 +4,7 @@ use super::Picture;
 use super::axis::{Panel, Scale, time_ticks};
 use super::bins::{Bin, bins, coarser, curve};
 use super::canvas::{Align, Canvas, bold, paint, plain};
+use super::changes;
 use super::frame::{Heading, LegendKey, Sign, cut, legend};
 use super::pressure::{STATES, area_between, outline};
 use super::style::{
@@ -40,7 +41,8 @@ pub fn hosts(scenario: &Scenario, outcome: &Outcome) -> Picture {
     let rows = many.div_ceil(columns);
     let top = heading.height() + 30.0;
     let row_height = ABOVE + PORTS_HEIGHT + BETWEEN + REFUSED_HEIGHT;
-    let height = top + rows as f64 * (row_height + 14.0) - 14.0 + BENEATH;
+    let beneath = top + rows as f64 * (row_height + 14.0) - 14.0 + BENEATH;
+    let height = beneath + changes::height(&outcome.stretches);
     let width = (PLOT_RIGHT - PLOT_LEFT - GUTTER * (columns - 1) as f64) / columns as f64;
     paint(height, &heading.finding(), |canvas| {
         heading.draw(canvas);
@@ -78,12 +80,15 @@ pub fn hosts(scenario: &Scenario, outcome: &Outcome) -> Picture {
             ports.base_line(canvas, &[]);
             refused.y_axis(canvas, &labelled(vec![(1.0, "100 %".to_owned())]));
             draw_refused(canvas, &refused, outcome, limit);
+            changes::lines(canvas, &[&ports, &refused], &limit.stretches);
+            changes::recoveries(canvas, &refused, &limit.stretches);
             let last = index + columns >= outcome.limits.len();
             match last {
                 true => refused.x_axis(canvas, &sparse, &format!("time ({unit})")),
                 false => refused.base_line(canvas, &sparse),
             }
         }
+        changes::key(canvas, beneath, &outcome.stretches);
         for row in 0..rows {
             let ports_top = top + row as f64 * (row_height + 14.0) + ABOVE;
             for (text, y) in

@@ -12,6 +12,7 @@ use std::collections::binary_heap::PeekMut;
 use super::batch::{BATCH, Batch, Became};
 use super::client::ClientStream;
 use super::endpoints::EndpointNumbers;
+use super::machine::LateAnswer;
 use super::observe::{Observer, Unobserved};
 use super::requests::{Action, Requests};
 use crate::model::Attempt;
@@ -99,11 +100,12 @@ impl Clients {
     }
 
     /// Goes on from `at` as the clients of the machine of `job`, which they are `until` then. What was asked
-    /// before stays asked; random numbers go on where they are.
+    /// before stays asked, and `late` ones of it are answered yet; random numbers go on where they are.
     pub(super) fn reshape(
         &mut self,
         job: super::Job<'_>,
         [at, until]: [SimTime; 2],
+        late: &[LateAnswer],
         observer: &mut impl Observer,
     ) {
         for (number, client) in job.host().clients.iter().enumerate() {
@@ -118,11 +120,16 @@ impl Clients {
             }
         }
         if let Some(requests) = &mut self.requests {
-            requests.reshape(job, &self.numbers, at, observer);
+            requests.reshape(job, &self.numbers, at, late, observer);
         }
         self.has_second_fins = self.clients.iter().any(ClientStream::has_second_fins);
         self.last = None;
         self.all_wait();
+    }
+
+    /// The endpoints that they connect to.
+    pub(super) const fn numbers(&self) -> &EndpointNumbers {
+        &self.numbers
     }
 
     /// Lets all clients wait for their next attempts, where there are several.

@@ -38,6 +38,13 @@ impl EndpointNumbers {
         self.first[destination]
     }
 
+    /// The destination that `endpoint` belongs to.
+    #[must_use]
+    pub fn destination(&self, endpoint: u32) -> usize {
+        let before = |first: &Option<u32>| first.is_some_and(|first| first <= endpoint);
+        self.first.iter().rposition(before).expect("endpoints are numbered from 0")
+    }
+
     /// Endpoints in all.
     #[must_use]
     pub const fn count(&self) -> u32 {

@@ -13,7 +13,7 @@
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::calendar::Calendar;
-use super::observe::{Observer, Opening, Release};
+use super::observe::{Observer, Opening, Release, Settling};
 use crate::model::{
     Attempt, ConnectionId, Ending, Fate, Host, Life, Limit, Mark, Marks, PoolId, Refused, Remote,
     Reshape, Step, Taken, Timers, Will,
@@ -51,7 +51,8 @@ pub struct Machine<L: Limit> {
     /// Numbers that no connection has.
     vacant: Vec<ConnectionId>,
     /// What each of those that are followed was to do, where the machine may change: then none is settled.
-    wills: Option<Vec<Will>>,
+    /// With the endpoint that they were opened to.
+    wills: Option<Vec<(Will, u32)>>,
 }
 
 /// A connection that is followed.
@@ -68,6 +69,8 @@ struct Connection<T> {
     next: Mark,
     /// Does its port count as in use?
     in_use: bool,
+    /// Does nobody answer yet, and may somebody?
+    pending: bool,
     client: u16,
     pool: PoolId,
     port: u16,
@@ -106,6 +109,12 @@ impl<L: Limit> Machine<L> {
     pub fn that_may_change(self) -> Self {
         assert!(Self::follows(), "what is settled cannot change any more");
         Self { wills: Some(Vec::new()), ..self }
+    }
+
+    /// Was it told that it may change?
+    #[must_use]
+    pub const fn may_change(&self) -> bool {
+        self.wills.is_some()
     }
 
     /// The limit, for what is asked of it beside connections.
@@ -209,9 +218,19 @@ impl<L: Limit> Machine<L> {
         let lifetime = now.since(entry.opened);
         let Connection { opened, remote, bound, .. } = *entry;
         let will = Will { lifetime, second_fin: SimDuration::ZERO, ending, remote, bound };
-        entry.life = self.timers.life(opened, &will);
+        let unanswered = now < entry.life.answered;
+        entry.life = match unanswered {
+            // Closed in SYN-SENT, nothing is left of it (RFC 9293, 3.10.4).
+            true => Life::abandoned(now),
+            false => self.timers.life(opened, &will),
+        };
+        if unanswered {
+            entry.settle(false, observer);
+            entry.generation += 1;
+            return self.go_on_from(connection, observer);
+        }
         if let Some(wills) = &mut self.wills {
-            wills[connection as usize] = will;
+            wills[connection as usize].0 = will;
         }
         observer.closed(entry.client, &entry.life);
         // What was scheduled for it belongs to another life.
@@ -224,8 +243,16 @@ impl<L: Limit> Machine<L> {
         }
     }
 
+    /// Goes on with a life that is over now.
+    fn go_on_from(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
+        let entry = &mut self.connections[connection as usize];
+        entry.go_to(first_mark(&entry.life, entry.sees, Mark::FirstFin));
+        self.go_on(connection, observer);
+    }
+
     /// Lets the run end: tells of connections that still have their ports.
-    pub fn finish(self, observer: &mut impl Observer) -> Queue<L> {
+    pub fn finish(mut self, observer: &mut impl Observer) -> Queue<L> {
+        self.connections.iter_mut().for_each(|one| one.settle(false, observer));
         for (number, one) in self.connections.iter().enumerate().filter(|(_, one)| one.in_use) {
             observer.kept(&one.release_at(number as ConnectionId, SimTime::FAR_FUTURE));
         }
@@ -276,6 +303,9 @@ impl<L: Limit> Machine<L> {
         let first = first_mark(&life, sees, Mark::FirstFin);
         let settled = !Self::follows()
             || first == Mark::Over && life.over < SimTime::FAR_FUTURE && self.wills.is_none();
+        // Where it may be given up by its client, or answered yet, that tells how it ends.
+        let may_settle = self.wills.is_some() || attempt.ending == Ending::Never;
+        let pending = !settled && may_settle && !remote.answers();
         if !settled {
             self.vacant.pop();
         }
@@ -294,6 +324,7 @@ impl<L: Limit> Machine<L> {
             probes,
             life,
             settled,
+            pending,
         });
         if settled {
             return self.schedule(life.takeable, Due::Free(ticket));
@@ -309,6 +340,7 @@ impl<L: Limit> Machine<L> {
             sees,
             next,
             in_use,
+            pending,
             client,
             pool,
             port,
@@ -321,6 +353,7 @@ impl<L: Limit> Machine<L> {
             self.schedule(due, Due::Next(step));
         }
         if let Some(wills) = &mut self.wills {
+            let will = (will, attempt.tuple.endpoint);
             wills.resize(wills.len().max(connection as usize + 1), will);
             wills[connection as usize] = will;
         }
@@ -392,6 +425,7 @@ impl<L: Limit> Machine<L> {
     #[inline]
     fn end(&mut self, connection: ConnectionId, taken_over: bool, observer: &mut impl Observer) {
         let entry = &mut self.connections[connection as usize];
+        entry.settle(false, observer);
         entry.release(connection, self.now, observer);
         entry.generation += 1;
         self.limit.free(entry.ticket, taken_over, self.now);
@@ -400,35 +434,77 @@ impl<L: Limit> Machine<L> {
 }
 
 impl<L: Reshape> Machine<L> {
-    /// From now on the machine is one of `host`, with these timers; what is held stays held, and what has not
-    /// begun of its life goes by the new timers. What is settled goes on as it was: of a machine that was told
+    /// From now on the machine is one of `host`, with these timers, and endpoints are as `remote` says; what is held
+    /// stays held, and what has not begun of its life goes by the new timers. An attempt whose SYNs nobody answered is
+    /// answered at the next one, if somebody does now. What is settled goes on as it was: of a machine that was told
     /// that it [may change](Machine::that_may_change) nothing is.
-    pub fn reshape(&mut self, host: &Host, timers: Timers) {
+    ///
+    /// Tells which attempts are answered so.
+    pub fn reshape(
+        &mut self,
+        host: &Host,
+        timers: Timers,
+        remote: impl Fn(u32) -> Remote,
+        observer: &mut impl Observer,
+    ) -> Vec<LateAnswer> {
         self.timers = timers;
+        let now = self.now;
         let mut is_there = vec![true; self.connections.len()];
         self.vacant.iter().for_each(|&gone| is_there[gone as usize] = false);
-        let mut held = Vec::new();
+        let (mut held, mut answered) = (Vec::new(), Vec::new());
         for (number, entry) in self.connections.iter_mut().enumerate().filter(|at| is_there[at.0]) {
             held.push(entry.ticket);
-            let Some(wills) = &self.wills else { continue };
-            let (before, now) = (entry.life, self.now);
-            let life = before.changed(timers.life(entry.opened, &wills[number]), now);
+            let Some((will, endpoint)) = self.wills.as_mut().map(|wills| &mut wills[number]) else {
+                continue;
+            };
+            let before = entry.life;
             // What is due at this instant happens yet.
-            if life == before || before.at(entry.next) <= now {
+            if before.at(entry.next) <= now {
+                continue;
+            }
+            let new_remote = remote(*endpoint);
+            let syn = timers.next_syn(entry.opened, now);
+            let life = match syn.filter(|_| entry.pending && new_remote.answers()) {
+                Some(syn) => {
+                    (will.remote, entry.remote) = (new_remote, new_remote);
+                    timers.life(syn, will)
+                }
+                None => before.changed(timers.life(entry.opened, will), now),
+            };
+            if life == before {
                 continue;
             }
             entry.life = life;
             // What was scheduled for it belongs to another life.
             entry.generation += 1;
-            let to_come = Mark::ALL.into_iter().find(|&mark| before.at(mark) > now);
+            let to_come = if entry.pending {
+                entry.settle(true, observer);
+                let connection = number as ConnectionId;
+                answered.push(LateAnswer { connection, at: life.answered, closes: life.first_fin });
+                Some(Mark::FirstFin)
+            } else {
+                Mark::ALL.into_iter().find(|&mark| before.at(mark) > now)
+            };
             let next = first_mark(&life, entry.sees, to_come.unwrap_or(Mark::Over));
             let due = entry.go_to(next).max(now);
             if let Some(step) = entry.step(number as ConnectionId, due) {
                 self.queue.push(due, Due::Next(step));
             }
         }
-        self.limit.reshape(host, timers, &held, self.now);
+        self.limit.reshape(host, timers, &held, now);
+        answered
     }
+}
+
+/// An attempt that is answered after its SYN was sent again.
+#[derive(Clone, Copy, Debug)]
+pub struct LateAnswer {
+    /// The number of its connection.
+    pub connection: ConnectionId,
+    /// When it is answered.
+    pub at: SimTime,
+    /// When it is closed, if that is known.
+    pub closes: SimTime,
 }
 
 /// The first mark from `first` on that matters: of those that a limit `sees`, one that comes before the end.
@@ -459,6 +535,15 @@ impl<T> Connection<T> {
     #[inline]
     fn step<S: Step>(&self, connection: ConnectionId, due: SimTime) -> Option<S> {
         if due == SimTime::FAR_FUTURE { None } else { S::new(connection, self.generation) }
+    }
+
+    /// What becomes of it is known, if it was not.
+    #[inline]
+    fn settle(&mut self, answered: bool, observer: &mut impl Observer) {
+        if std::mem::replace(&mut self.pending, false) {
+            let Self { client, opened, life, .. } = *self;
+            observer.settles(&Settling { client, opened, answered, life });
+        }
     }
 
     /// Its port can be had again: from now on it does not count as in use.

@@ -23,8 +23,10 @@ pub use calendar::Calendar;
 pub use demand::{Clients, Demand, recorded};
 pub use endpoints::EndpointNumbers;
 pub use job::Job;
-pub use machine::{Due, Machine, Opened, Queue};
-pub use observe::{Failed, Failure, Observer, Opening, Openings, Release, Served, Unobserved};
+pub use machine::{Due, LateAnswer, Machine, Opened, Queue};
+pub use observe::{
+    Failed, Failure, Observer, Opening, Openings, Release, Served, Settling, Unobserved,
+};
 pub use port_mapper::PortMapper;
 pub use run::{Run, Workspace, run, run_with};
 pub use stationary::{mean_rate, typical_hold};

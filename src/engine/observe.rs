@@ -25,6 +25,11 @@ pub trait Observer {
         let _ = (client, life);
     }
 
+    /// How an attempt ends that was [`Opening::pending`].
+    fn settles(&mut self, settling: &Settling) {
+        let _ = settling;
+    }
+
     /// The run is over and a connection that is followed still has its port; `at` is far in the future.
     fn kept(&mut self, release: &Release) {
         let _ = release;
@@ -111,6 +116,21 @@ pub struct Opening {
     pub life: Life,
     /// Is that settled? Else the [`Release`] tells what became of it.
     pub settled: bool,
+    /// Nobody answers, and somebody may yet: [`Observer::settles`] tells how that ends.
+    pub pending: bool,
+}
+
+/// How an attempt ends that nobody answered at first.
+#[derive(Clone, Copy, Debug)]
+pub struct Settling {
+    /// Number of the client on its host.
+    pub client: u16,
+    /// When it was made.
+    pub opened: SimTime,
+    /// Is it answered? Else it is given up, or the run ends before that.
+    pub answered: bool,
+    /// What becomes of it.
+    pub life: Life,
 }
 
 /// A port that can be had again.
@@ -202,6 +222,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.closed(client, life);
     }
 
+    fn settles(&mut self, settling: &Settling) {
+        self.0.settles(settling);
+        self.1.settles(settling);
+    }
+
     fn kept(&mut self, release: &Release) {
         self.0.kept(release);
         self.1.kept(release);
@@ -272,6 +297,10 @@ impl<O: Observer> Observer for &mut O {
     #[inline(always)]
     fn released(&mut self, release: &Release) {
         (**self).released(release);
+    }
+
+    fn settles(&mut self, settling: &Settling) {
+        (**self).settles(settling);
     }
 
     fn closed(&mut self, client: u16, life: &Life) {

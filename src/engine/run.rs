@@ -4,15 +4,16 @@ use std::ops::ControlFlow;
 
 use super::batch::{Batch, Became};
 use super::demand::{Clients, Demand};
+use super::endpoints::EndpointNumbers;
 use super::job::Job;
-use super::machine::{Machine, Opened, Queue};
+use super::machine::{LateAnswer, Machine, Opened, Queue};
 use super::observe::Observer;
 use super::random::Purpose;
 use super::stationary;
 use super::statistics::{Size, Statistics};
 use super::uncounted::LastTaken;
 use crate::engine::Calendar;
-use crate::model::{FixedPort, Host, Limit, PortSpace, Sockets, Start, Timers};
+use crate::model::{FixedPort, Limit, PortSpace, Remote, Sockets, Start};
 use crate::stats::HostTally;
 use crate::units::{SimDuration, SimTime};
 
@@ -45,19 +46,13 @@ pub fn run(
         let room = room.as_ref().map(|room| &room.hosts[0]);
         let ports = Sockets::in_room(room, host, plan, timers, from, &mut rng);
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.shared.take()));
-        let queue = if room.is_some() {
-            let machine = machine.that_may_change();
-            let acts = (Machine::reshape, listen);
-            run_machine(job, machine, acts, workspace, tally, observer)?
-        } else {
-            run_machine(job, machine, (only_timers, listen), workspace, tally, observer)?
-        };
+        let machine = if room.is_some() { machine.that_may_change() } else { machine };
+        let queue = run_machine(job, machine, OfSockets, workspace, tally, observer)?;
         workspace.shared = Some(queue);
     } else {
         let ports = PortSpace::new(host, plan, from, &mut rng);
         let machine = Machine::new(ports, timers, rng, queue(job, workspace.independent.take()));
-        let acts = (only_timers, never_listens);
-        let queue = run_machine(job, machine, acts, workspace, tally, observer)?;
+        let queue = run_machine(job, machine, Unchanging, workspace, tally, observer)?;
         workspace.independent = Some(queue);
     }
     ControlFlow::Continue(())
@@ -76,33 +71,76 @@ pub fn run_with<L: Limit>(
     let rng = job.streams().of_machine(Purpose::Selection);
     let machine = Machine::new(limit, job.timers(), rng, queue(job, None));
     let workspace = &mut Workspace::default();
-    let acts = (only_timers, never_listens);
-    run_machine(job, machine, acts, workspace, tally, observer).map_continue(drop)
+    run_machine(job, machine, Unchanging, workspace, tally, observer).map_continue(drop)
 }
 
-/// How a server comes by its port.
-fn listen(machine: &mut Machine<Sockets>, server: FixedPort, at: SimTime) -> bool {
-    machine.limit().listen(server.port, server.reuse_address, at)
+/// What happens to a machine beside connections.
+trait Acts<L: Limit> {
+    /// It is that of `job` from now on. Tells which attempts that nobody answered are answered after all.
+    fn reshape(
+        &self,
+        machine: &mut Machine<L>,
+        job: Job<'_>,
+        numbers: &EndpointNumbers,
+        observer: &mut impl Observer,
+    ) -> Vec<LateAnswer>;
+
+    /// A server tries to have its port now. Tells whether it does.
+    fn listen(&self, machine: &mut Machine<L>, server: FixedPort) -> bool;
 }
 
-/// On a machine that keeps no users of ports there is no such server.
-fn never_listens<L: Limit>(_: &mut Machine<L>, _: FixedPort, _: SimTime) -> bool {
-    false
+/// To one whose ports are kept as sockets keep them.
+struct OfSockets;
+
+impl Acts<Sockets> for OfSockets {
+    fn reshape(
+        &self,
+        machine: &mut Machine<Sockets>,
+        job: Job<'_>,
+        numbers: &EndpointNumbers,
+        observer: &mut impl Observer,
+    ) -> Vec<LateAnswer> {
+        if !machine.may_change() {
+            return Unchanging.reshape(machine, job, numbers, observer);
+        }
+        let remote = |endpoint| {
+            let destination = &job.world.destinations[numbers.destination(endpoint)];
+            Remote::new(destination.answers, destination.loopback)
+        };
+        machine.reshape(job.host(), job.timers(), remote, observer)
+    }
+
+    fn listen(&self, machine: &mut Machine<Sockets>, server: FixedPort) -> bool {
+        let now = machine.now();
+        machine.limit().listen(server.port, server.reuse_address, now)
+    }
 }
 
-/// How a machine changes whose ports stay as they are.
-fn only_timers<L: Limit>(machine: &mut Machine<L>, _: &Host, timers: Timers) {
-    machine.set_timers(timers);
+/// To one whose ports stay as they are, and on which no server wants any.
+struct Unchanging;
+
+impl<L: Limit> Acts<L> for Unchanging {
+    fn reshape(
+        &self,
+        machine: &mut Machine<L>,
+        job: Job<'_>,
+        _: &EndpointNumbers,
+        _: &mut impl Observer,
+    ) -> Vec<LateAnswer> {
+        machine.set_timers(job.timers());
+        Vec::new()
+    }
+
+    fn listen(&self, _: &mut Machine<L>, _: FixedPort) -> bool {
+        false
+    }
 }
 
 #[inline(always)]
 fn run_machine<L: Limit>(
     job: Job<'_>,
     mut machine: Machine<L>,
-    (reshape, listen): (
-        impl Fn(&mut Machine<L>, &Host, Timers),
-        impl Fn(&mut Machine<L>, FixedPort, SimTime) -> bool,
-    ),
+    acts: impl Acts<L>,
     workspace: &mut Workspace,
     tally: &mut HostTally,
     observer: &mut impl Observer,
@@ -141,12 +179,13 @@ fn run_machine<L: Limit>(
         if let Some(change) = changes.next_if(|change| change.at == next) {
             let until = changes.peek().map_or(SimTime::FAR_FUTURE, |change| change.at);
             let changed = job.after(change);
-            reshape(&mut run.machine, changed.host(), changed.timers());
-            run.demand.reshape(changed, [next, until], &mut observer);
+            let numbers = run.demand.numbers();
+            let late = acts.reshape(&mut run.machine, changed, numbers, &mut observer);
+            run.demand.reshape(changed, [next, until], &late, &mut observer);
             observer.changed(next);
         }
         if let Some((wants, _)) = server.filter(|_| asks_at == next) {
-            let listens = listen(&mut run.machine, wants, next);
+            let listens = acts.listen(&mut run.machine, wants);
             if listens {
                 observer.listens(Some(next.since(wants.at)));
             }

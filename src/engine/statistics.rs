@@ -1,7 +1,7 @@
 //! The statistics of one machine: what is known of its pools and clients while it runs, and what is
 //! entered in the tally of its host.
 
-use super::observe::{Failed, Observer, Opening, Release, Served};
+use super::observe::{Failed, Observer, Opening, Release, Served, Settling};
 use super::uncounted::{Begun, Ended, LastTaken, Lived, Uncounted};
 use crate::model::{Life, PoolId, Refused};
 use crate::stats::{BinCursor, HostTally, StretchTally, Window};
@@ -148,7 +148,12 @@ impl<'a> Statistics<'a> {
 
     /// What a connection goes through before it is established and after its close, if that is settled.
     #[inline(never)]
-    fn stages(&mut self, at: SimTime, client: u16, life: Life, [settled, answered]: [bool; 2]) {
+    fn stages(&mut self, opening: &Opening) {
+        let &Opening { at, client, life, settled, answered, pending, .. } = opening;
+        if pending {
+            // How it ends is told when that is known.
+            return self.uncounted.answered(SimTime::FAR_FUTURE.as_nanos());
+        }
         self.uncounted.answered(life.answered.as_nanos());
         if settled {
             self.ended(client, life.first_fin, life.second_fin, life.takeable);
@@ -185,20 +190,21 @@ impl Observer for Statistics<'_> {
         }
         let mut release = life.takeable;
         if self.stages {
-            release = life.first_fin;
-            self.stages(at, client, life, [opening.settled, opening.answered]);
+            release = if opening.pending { SimTime::FAR_FUTURE } else { life.first_fin };
+            self.stages(opening);
         } else if !opening.settled {
             release = life.first_fin;
         }
+        let close = if opening.pending { SimTime::FAR_FUTURE } else { life.first_fin };
         self.uncounted.begun(Begun {
             at: at.as_nanos(),
-            close: life.first_fin.as_nanos(),
+            close: close.as_nanos(),
             release: release.as_nanos(),
             place: opening.place,
             probes: opening.probes,
             client,
             attempted: opening.attempted,
-            endless: !opening.settled && life.first_fin == SimTime::FAR_FUTURE,
+            endless: opening.pending || !opening.settled && life.first_fin == SimTime::FAR_FUTURE,
         });
         if self.several {
             let state = &mut self.clients[usize::from(client)];
@@ -221,10 +227,22 @@ impl Observer for Statistics<'_> {
         }
     }
 
+    fn settles(&mut self, &Settling { client, opened, answered, life }: &Settling) {
+        let (at, known) = (opened.as_nanos(), life.first_fin < SimTime::FAR_FUTURE);
+        let answer = life.answered.as_nanos();
+        let close = if known { Some(life.first_fin.as_nanos()) } else { None };
+        self.uncounted.lived(Lived { waited: Some(at), answered: answer, close, client });
+        if !answered {
+            let steady = u64::from(self.window.is_steady(opened));
+            self.tally.clients[usize::from(client)].unanswered += steady;
+        }
+    }
+
     fn closed(&mut self, client: u16, life: &Life) {
         self.uncounted.lived(Lived {
+            waited: None,
             answered: life.answered.as_nanos(),
-            close: life.first_fin.as_nanos(),
+            close: Some(life.first_fin.as_nanos()),
             client,
         });
     }

@@ -30,13 +30,15 @@ pub struct Begun {
     pub endless: bool,
 }
 
-/// A connection whose close was not known when it opened, in nanoseconds.
+/// A connection of which something was not known when it opened, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Lived {
-    /// When it was answered.
+    /// Since when nobody had answered it, where that is told now.
+    pub waited: Option<u64>,
+    /// When it was answered, or given up.
     pub answered: u64,
-    /// When it was closed; beyond the end where it never was.
-    pub close: u64,
+    /// When it was closed; beyond the end where it never was, `None` where that is told later.
+    pub close: Option<u64>,
     /// Number of the client on its host.
     pub client: u16,
 }
@@ -190,10 +192,18 @@ impl Uncounted {
         if self.stages {
             self.count_stages(tally);
         }
-        for Lived { answered, close, client } in self.lived.drain(..) {
-            tally.bins.close(close);
-            let lived = self.window.clip(close) - self.window.clip(answered);
-            tally.clients[usize::from(client)].established += u128::from(lived);
+        for Lived { waited, answered, close, client } in self.lived.drain(..) {
+            let of_client = &mut tally.clients[usize::from(client)];
+            if let Some(since) = waited {
+                tally.bins.answer(answered);
+                let spent = self.window.clip(answered) - self.window.clip(since);
+                of_client.connecting += u128::from(spent);
+            }
+            if let Some(close) = close {
+                tally.bins.close(close);
+                let lived = self.window.clip(close) - self.window.clip(answered);
+                of_client.established += u128::from(lived);
+            }
         }
         self.count_ended(tally);
         self.in_vain.clear();
@@ -204,6 +214,10 @@ impl Uncounted {
     fn count_stages(&mut self, tally: &mut HostTally) {
         for (&Begun { at, client, .. }, answered) in self.begun.iter().zip(self.answered.drain(..))
         {
+            if answered == SimTime::FAR_FUTURE.as_nanos() {
+                // A `Lived` tells it.
+                continue;
+            }
             tally.bins.answer(answered);
             let spent = self.window.clip(answered) - self.window.clip(at);
             let client = &mut tally.clients[usize::from(client)];

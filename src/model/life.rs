@@ -77,6 +77,12 @@ impl Life {
         }
     }
 
+    /// One of which nothing is left at `at`, before anybody answered.
+    #[must_use]
+    pub const fn abandoned(at: SimTime) -> Self {
+        Self::ended(at, at)
+    }
+
     /// When it comes to `mark`.
     #[must_use]
     pub const fn at(&self, mark: Mark) -> SimTime {
@@ -292,6 +298,17 @@ impl Timers {
         Life { takeable: self.taken_over.expires(second_fin).min(over), ..waiting }
     }
 
+    /// When an attempt of `opened` that nobody has answered sends its SYN again, at `now` or later; `None` when it does
+    /// no more.
+    #[must_use]
+    pub fn next_syn(&self, opened: SimTime, now: SimTime) -> Option<SimTime> {
+        let mut next = None;
+        self.tcp.syn.sends_again(self.wheel, opened, |at| {
+            next = next.or((at >= now).then_some(at));
+        });
+        next
+    }
+
     /// From when to when a port is in FIN-WAIT-2 as a TIME-WAIT bucket, if the client's FIN was
     /// answered at `since` and the server's never comes.
     fn fin_wait_2(&self, since: SimTime) -> (SimTime, SimTime) {
@@ -337,8 +354,28 @@ impl SynTimeout {
     /// is over that `tcp_syn_retries` alone would have taken (`retransmits_timed_out`).
     #[must_use]
     pub fn given_up(self, wheel: TimerWheel, since: SimTime) -> SimTime {
+        self.sends_again(wheel, since, |_| ())
+    }
+
+    /// When an attempt of `since` is given up; `sent` is told of each SYN after the first. Where a time-out alone is
+    /// known, they come after 1, 3, 7 ... s (RFC 6298, 2.1 and 5.5).
+    fn sends_again(
+        self,
+        wheel: TimerWheel,
+        since: SimTime,
+        mut sent: impl FnMut(SimTime),
+    ) -> SimTime {
         let (retries, linear) = match self {
-            SynTimeout::After(timeout) => return wheel.expires(since, timeout),
+            SynTimeout::After(timeout) => {
+                let over = wheel.expires(since, timeout);
+                let (mut at, mut interval) = (since + SYN_INTERVAL, SYN_INTERVAL);
+                while at < over {
+                    sent(at);
+                    interval = interval + interval;
+                    at = at + interval;
+                }
+                return over;
+            }
             SynTimeout::Linux { retries, linear_timeouts } => (retries, linear_timeouts),
         };
         let longest = doubled(retries);
@@ -349,6 +386,7 @@ impl SynTimeout {
             if sent_again >= most || at.since(since) >= longest {
                 break;
             }
+            sent(at);
             if sent_again >= u32::from(linear) {
                 interval = (interval + interval).min(LONGEST_SYN_INTERVAL);
             }

@@ -94,11 +94,16 @@ impl World {
         self.stretches().map(|world| world.hosts[host].count).max().unwrap_or(0)
     }
 
-    /// Does what a port is taken from ever change on host number `host`?
+    /// Does what a port is taken from, or for how long, ever change on host number `host`?
     #[must_use]
     pub fn reshapes(&self, host: usize) -> bool {
         let first = &self.hosts[host];
-        self.changes.iter().any(|change| !change.world.hosts[host].has_ports_of(first))
+        let answers = |world: &Self| -> Vec<bool> {
+            world.destinations.iter().map(|destination| destination.answers).collect()
+        };
+        self.changes.iter().any(|change| {
+            !change.world.hosts[host].has_ports_of(first) || answers(&change.world) != answers(self)
+        })
     }
 
     /// A world that has room for everything that becomes of host number `host`: that host alone, with the whole

@@ -1,10 +1,13 @@
 //! How pools go on when the world changes.
 
-use super::state::{Event, Request, Requests, Server};
+use std::collections::HashMap;
+
+use super::state::{Doing, Event, NONE, Request, Requests, Server};
 use crate::engine::endpoints::EndpointNumbers;
 use crate::engine::job::Job;
+use crate::engine::machine::LateAnswer;
 use crate::engine::observe::Observer;
-use crate::model::IdleCheck;
+use crate::model::{ConnectionId, IdleCheck};
 use crate::units::SimTime;
 
 impl Requests {
@@ -16,6 +19,7 @@ impl Requests {
         job: Job<'_>,
         numbers: &EndpointNumbers,
         at: SimTime,
+        late: &[LateAnswer],
         observer: &mut impl Observer,
     ) {
         self.now = at;
@@ -29,8 +33,39 @@ impl Requests {
             request.attempt.remote =
                 Server::of(&self.servers, request.attempt.tuple.endpoint).remote;
         }
+        self.answered_late(late);
         for pool in 0..self.pools.len() as u32 {
             self.reshape_pool(pool, observer);
+        }
+    }
+
+    /// Attempts that nobody answered will be answered.
+    fn answered_late(&mut self, late: &[LateAnswer]) {
+        if late.is_empty() {
+            return;
+        }
+        let late: HashMap<ConnectionId, &LateAnswer> =
+            late.iter().map(|one| (one.connection, one)).collect();
+        for connection in 0..self.connections.len() as u32 {
+            let entry = &mut self.connections[connection as usize];
+            let answered = late.get(&entry.id);
+            if let (Doing::Dialing { .. }, Some(answered)) = (entry.doing, answered) {
+                entry.epoch += 1;
+                let epoch = entry.epoch;
+                let event = Event::Answers { connection, epoch };
+                self.wait_for_answer(connection, epoch, answered.at, event);
+            }
+        }
+        let of_their_own = (0..self.requests.len() as u32).filter_map(|request| {
+            let asked = &self.requests[request as usize];
+            let answered = late.get(&asked.silent_on).filter(|_| asked.silent_on != NONE)?;
+            Some((request, asked.attempt.client, answered.closes + asked.think))
+        });
+        for (request, client, ready) in of_their_own.collect::<Vec<_>>() {
+            if self.keeper(client).has_workers {
+                self.events.push(ready, Event::Worker(client));
+            }
+            self.done_with(request);
         }
     }
 

@@ -114,8 +114,23 @@ impl Requests {
                 }
             }
             Event::Back(connection) => self.back(connection, observer),
-            Event::GivenUp(connection) => {
-                self.not_connected(connection, Failure::Unanswered, observer);
+            Event::GivenUp { connection, epoch } => {
+                if self.connections[connection as usize].epoch == epoch {
+                    self.not_connected(connection, Failure::Unanswered, observer);
+                }
+            }
+            Event::TooLong { connection, epoch } => {
+                if self.connections[connection as usize].epoch == epoch {
+                    self.abandon(connection, observer);
+                }
+            }
+            Event::Answers { connection, epoch } => {
+                let entry = &self.connections[connection as usize];
+                if let Doing::Dialing { request, generation } = entry.doing
+                    && entry.epoch == epoch
+                {
+                    self.connected(connection, (request, generation), observer);
+                }
             }
             Event::Idle(pool) => self.check_idle(pool, observer),
             Event::Sweep(pool) => self.sweep(pool, observer),
@@ -174,9 +189,19 @@ impl Requests {
         keeper.asked += 1;
         observer.asked(attempt.at, client);
         let (begun, tried, tries) = (attempt.at, attempt.at, 0);
-        let (generation, waits) = (0, false);
-        let new =
-            Request { attempt, number, second_fin, think, tried, tries, begun, generation, waits };
+        let (generation, waits, silent_on) = (0, false, NONE);
+        let new = Request {
+            attempt,
+            number,
+            second_fin,
+            think,
+            tried,
+            tries,
+            begun,
+            generation,
+            waits,
+            silent_on,
+        };
         let request = match self.idle_requests.pop() {
             Some(request) => {
                 let entry = &mut self.requests[request as usize];
@@ -261,7 +286,13 @@ impl Requests {
         };
         entry.id = id;
         if !self.requests[request as usize].attempt.remote.answers() {
-            return self.events.push(closes, Event::GivenUp(connection));
+            let epoch = entry.epoch;
+            return self.wait_for_answer(
+                connection,
+                epoch,
+                closes,
+                Event::GivenUp { connection, epoch },
+            );
         }
         self.connected(connection, (request, generation), observer);
     }
@@ -277,7 +308,8 @@ impl Requests {
         let Request { attempt, think, .. } = self.requests[request as usize];
         match became {
             Became::Refused => self.fail(request, Failure::Refused, observer),
-            Became::Opened { closes, .. } if !attempt.remote.answers() => {
+            Became::Opened { closes, connection } if !attempt.remote.answers() => {
+                self.requests[request as usize].silent_on = connection;
                 self.events.push(closes, Event::Silent { request, generation });
             }
             Became::Opened { closes, .. } => {

@@ -1,6 +1,6 @@
 //! What fails, and whether it is tried again.
 
-use super::state::{Event, Request, Requests};
+use super::state::{Event, NONE, Request, Requests};
 use crate::engine::client::ClientStream;
 use crate::engine::observe::{Failed, Failure, Observer};
 use crate::engine::sample::unit;
@@ -17,6 +17,7 @@ impl Requests {
             // Nothing that it was asked for counts for it any more.
             entry.generation += 1;
             entry.waits = false;
+            entry.silent_on = NONE;
             let generation = entry.generation;
             return self.events.push(self.now + delay, Event::Retry { request, generation });
         }
@@ -71,6 +72,7 @@ impl Requests {
         let entry = &mut self.requests[request as usize];
         entry.generation += 1;
         entry.waits = false;
+        entry.silent_on = NONE;
         self.idle_requests.push(request);
     }
 }

@@ -5,9 +5,43 @@ use crate::engine::client::ClientStream;
 use crate::engine::observe::{Failure, Observer, Served};
 use crate::engine::requests::Action;
 use crate::model::{Attempt, Ending};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 impl Requests {
+    /// Lets an attempt that nobody answers wait until `due`, when `event` ends it, or until it takes its request too
+    /// long. Where a request takes whatever connection comes first, its own time-out does not end the attempt.
+    pub(super) fn wait_for_answer(
+        &mut self,
+        connection: u32,
+        epoch: u32,
+        due: SimTime,
+        event: Event,
+    ) {
+        let entry = &self.connections[connection as usize];
+        let Doing::Dialing { request, .. } = entry.doing else {
+            unreachable!("it is being opened")
+        };
+        let Request { attempt, tried, .. } = self.requests[request as usize];
+        let keeps = &self.keeper(attempt.client).keeps;
+        let most = keeps.request_timeout.filter(|_| !keeps.late_binding);
+        match most.map(|most| tried + most).filter(|&too_long| too_long < due) {
+            Some(at) => self.events.push(at.max(self.now), Event::TooLong { connection, epoch }),
+            None => self.events.push(due, event),
+        }
+    }
+
+    /// Gives up a connection that is not answered, with its request: the socket is closed, and the port is free.
+    pub(super) fn abandon(&mut self, connection: u32, observer: &mut impl Observer) {
+        let entry = &self.connections[connection as usize];
+        let Doing::Dialing { request, generation } = entry.doing else { return };
+        let pool = entry.pool;
+        self.close(connection, Ending::Reset);
+        if self.requests[request as usize].generation == generation {
+            self.fail(request, Failure::TimedOut, observer);
+        }
+        self.refill(pool, observer);
+    }
+
     /// A connection is established that was opened for this request.
     pub(super) fn connected(
         &mut self,

@@ -31,7 +31,11 @@ pub(super) enum Event {
     /// A connection can be taken again.
     Back(u32),
     /// An attempt that nobody answers is given up.
-    GivenUp(u32),
+    GivenUp { connection: u32, epoch: u32 },
+    /// It takes the request too long that it was made for.
+    TooLong { connection: u32, epoch: u32 },
+    /// It is answered after all.
+    Answers { connection: u32, epoch: u32 },
     /// Some idle connection of the pool may have reached the client's time-out.
     Idle(u32),
     /// All idle connections of the pool are held against the time-out.
@@ -95,6 +99,8 @@ pub(super) struct Request {
     pub(super) begun: SimTime,
     pub(super) generation: u32,
     pub(super) waits: bool,
+    /// The connection of its own that nobody answers; `NONE` where there is no such.
+    pub(super) silent_on: ConnectionId,
 }
 
 /// What the machine was asked for.
