@@ -68,29 +68,37 @@ pub(crate) fn later(walk: &Walk, root: &Table, duration: SimDuration) -> Vec<Lat
     read.sort_by_key(|one| one.0);
     let mut now = root.clone();
     now.remove("change");
-    read.into_iter()
-        .filter_map(|(at, item, fields)| {
-            let mut said = Vec::new();
-            let before = walk.count();
-            for family in ["host", "destination", "client"] {
-                let Some(entry) = fields.entry(family) else { continue };
-                let Some(place) = keys::family(family) else { continue };
-                family_of(walk, &mut now, entry, place, &mut said);
+    let all = read.into_iter().filter_map(|(at, item, fields)| {
+        let mut said = Vec::new();
+        let before = walk.count();
+        for family in ["host", "destination", "client"] {
+            let Some(entry) = fields.entry(family) else { continue };
+            let Some(place) = keys::family(family) else { continue };
+            family_of(walk, &mut now, entry, place, &mut said);
+        }
+        if walk.count() > before {
+            return None;
+        }
+        if said.is_empty() {
+            let problem = Problem::at(item.at, "this change changes nothing")
+                .label("says when and not what")
+                .help(HELP);
+            walk.report(problem);
+            return None;
+        }
+        let what = fields.text("title").unwrap_or_else(|| said.join(", "));
+        Some(Later { at, what, root: now.clone(), span: item.at })
+    });
+    // Those of one instant are one change.
+    all.fold(Vec::new(), |mut all: Vec<Later>, next| {
+        match all.last_mut().filter(|last| last.at == next.at) {
+            Some(last) => {
+                *last = Later { what: format!("{}, {}", last.what, next.what), ..next };
             }
-            if walk.count() > before {
-                return None;
-            }
-            if said.is_empty() {
-                let problem = Problem::at(item.at, "this change changes nothing")
-                    .label("says when and not what")
-                    .help(HELP);
-                walk.report(problem);
-                return None;
-            }
-            let what = fields.text("title").unwrap_or_else(|| said.join(", "));
-            Some(Later { at, what, root: now.clone(), span: item.at })
-        })
-        .collect()
+            None => all.push(next),
+        }
+        all
+    })
 }
 
 /// Puts what a change says of one family of tables into `root`.

@@ -30,8 +30,10 @@ pub(crate) struct Tables<'a> {
 
 /// Reports what no single key is to blame for.
 pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: Tables<'_>) {
-    for stretch in world.stretches() {
-        at_one_time(walk, stretch, settings, tables);
+    at_one_time(walk, world, settings, tables);
+    let later = Tables { stationary: None, ..tables };
+    for change in &world.changes {
+        at_one_time(walk, &change.world, settings, later);
     }
     if world.changes.is_empty() {
         return;

@@ -7,7 +7,7 @@ use super::destination;
 use super::expect::{self, Known};
 use super::fields::Fields;
 use super::host::{self, ReadHost};
-use super::run::{self, Run};
+use super::run;
 use crate::model::{Change, Destination, Host, RunSettings, World};
 use crate::scenario::expect::Expectation;
 use crate::scenario::keys::{self, Place};
@@ -46,7 +46,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     let prevented = top.text("prevented");
     let mut run = run::run(walk, root.get("run").map(|entry| &entry.node));
     let tables = Families::of(walk, root);
-    let parts = read_parts(walk, &run, &tables);
+    let parts = read_parts(walk, run.stationary, &tables);
     // As it is at the start; what only a change brings in is not known yet.
     let first = parts.as_ref().and_then(|parts| parts.assemble(&parts.used));
     run.settle(walk, first.as_ref());
@@ -58,7 +58,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
             parts.warn_of_unused(walk, &parts.used, &tables);
             first
         }
-        (Some(parts), later) => changing(walk, &run, parts, &tables, later),
+        (Some(parts), later) => changing(walk, parts, &tables, later),
         (None, _) => None,
     };
     if let Some(world) = &world {
@@ -71,18 +71,12 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     Whole { title, asks, reported, prevented, source, world, settings, expectations }
 }
 
-/// The world of `parts` and what it becomes.
-fn changing(
-    walk: &Walk,
-    run: &Run,
-    parts: Parts,
-    tables: &Families<'_>,
-    later: &[Later],
-) -> Option<World> {
+/// The world of `parts` and what it becomes; that a start is stationary asks nothing of what comes after.
+fn changing(walk: &Walk, parts: Parts, tables: &Families<'_>, later: &[Later]) -> Option<World> {
     let before = walk.count();
     let after: Vec<Parts> = later
         .iter()
-        .filter_map(|later| read_parts(walk, run, &Families::of(walk, &later.root)))
+        .filter_map(|later| read_parts(walk, None, &Families::of(walk, &later.root)))
         .collect();
     if walk.count() > before || after.len() < later.len() {
         return None;
@@ -195,7 +189,7 @@ fn check_name(walk: &Walk, entry: &Entry, what: &str) {
     walk.report(problem);
 }
 
-fn read_parts(walk: &Walk, run: &Run, tables: &Families<'_>) -> Option<Parts> {
+fn read_parts(walk: &Walk, stationary: Option<Span>, tables: &Families<'_>) -> Option<Parts> {
     let &Families { hosts, destinations, clients } = tables;
     let mut made_hosts: Vec<Option<ReadHost>> =
         hosts.iter().map(|entry| host::host(walk, entry)).collect();
@@ -217,7 +211,7 @@ fn read_parts(walk: &Walk, run: &Run, tables: &Families<'_>) -> Option<Parts> {
         destinations: &destination_names,
         made_destinations: &made_destinations,
         implicit: [hosts.is_empty(), destinations.is_empty()],
-        stationary: run.stationary,
+        stationary,
     };
     if clients.is_empty() {
         let problem = Problem::nowhere("this scenario has no client, so nothing connects");
