@@ -438,3 +438,19 @@ fn a_syn_that_is_sent_again_is_answered_when_the_server_is_back() {
     let connecting: u64 = (10..100).map(waits).sum();
     assert_eq!(client.connecting, u128::from(connecting) * 1_000_000_000);
 }
+
+#[test]
+fn a_change_beyond_the_end_changes_nothing() {
+    let rate = |world: &mut World| {
+        world.hosts[0].clients[0].arrivals = Arrivals::Poisson { rate_per_s: 900.0 };
+    };
+    let calm = of_rate(Arrivals::Poisson { rate_per_s: 10.0 });
+    for at in [20.0, 25.0] {
+        let world = changing(&calm, &[(10.0, &|_| ()), (at, &rate)]);
+        let outcome = replicate(&world, &settings(20.0, 2), &Unwatched).unwrap();
+        assert_eq!(outcome.stretches.len(), 2, "{at}");
+        assert_eq!(outcome.stretches[1].to, after(20.0));
+        let alone = replicate(&calm, &settings(20.0, 2), &Unwatched).unwrap();
+        assert_eq!(outcome.whole.attempts, alone.whole.attempts);
+    }
+}

@@ -53,7 +53,10 @@ pub fn stretches(
     }
     let begins = std::iter::once(SimTime::START).chain(changes.iter().map(|change| change.at));
     let ends = changes.iter().map(|change| change.at).chain([end]);
-    let all = begins.zip(ends).enumerate().map(|(number, (from, to))| {
+    // A change at the end of a run, or beyond, has no stretch of its own.
+    let before_end = begins.zip(ends).filter(|(from, _)| *from < end);
+    let all = before_end.enumerate().map(|(number, (from, to))| {
+        let to = to.min(end);
         let tallies = || replications.iter().map(|stretches| stretches[number]);
         let sum = |part: fn(&StretchTally) -> u64| tallies().map(|tally| part(&tally)).sum();
         let ratios: Vec<f64> = tallies()
