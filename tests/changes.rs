@@ -8,7 +8,7 @@ use std::sync::Arc;
 use portsim::engine::{Job, Observer, Opening, Served, Unobserved, Workspace, run};
 use portsim::model::{
     Arrivals, Binds, Change, Client, Distribution, Ending, Host, KeepAlive, PortRange, Rates,
-    RunSettings, Spacing, TcpSettings, TimerGrid, TwReuse, World,
+    Retries, RunSettings, Spacing, TcpSettings, TimerGrid, TwReuse, World,
 };
 use portsim::replicate::{Unwatched, replicate};
 use portsim::stats::{BinRow, ClientTally, HostTally, Window};
@@ -414,6 +414,145 @@ fn what_waits_for_a_server_that_is_silent_is_answered_when_it_is_back_or_given_u
     // Whose request has failed gives its port back at once.
     let tally = watched(&impatient, &settings(40.0, 1), &mut Unobserved);
     assert_eq!(tally.clients[0].connecting, 49 * 1_000_000_000);
+}
+
+/// Clients with pools of all sorts, to a server that falls silent and comes back, or is silent from the start.
+fn pooled_worlds() -> impl Strategy<Value = World> {
+    let millis = |most: u64| (1..most).prop_map(SimDuration::from_millis);
+    let often = |span| prop::option::weighted(0.6, span);
+    let keeps = (
+        prop::option::of(0_u32..5),
+        prop::option::of(1_u32..8),
+        often(millis(4_000).boxed()),
+        often(millis(6_000).boxed()),
+        any::<bool>(),
+        1_u32..3,
+    );
+    let keeps = keeps.prop_map(|(max_idle, max_connections, idle, most, late_binding, streams)| {
+        let (idle_timeout, request_timeout) = (idle, most);
+        let max_idle = max_idle.filter(|_| streams == 1);
+        KeepAlive {
+            max_idle,
+            max_connections,
+            idle_timeout,
+            request_timeout,
+            late_binding,
+            streams,
+            ..KeepAlive::default()
+        }
+    });
+    let answers = (any::<bool>(), any::<bool>(), any::<bool>());
+    (keeps.clone(), keeps, 0.5_f64..40.0, 0.001_f64..1.0, answers, 5_u32..60, any::<bool>())
+        .prop_map(|(keeps, other, rate_per_s, service, answers, ports, retries)| {
+            let mut world = pooled(keeps, rate_per_s, service);
+            let host = &mut world.hosts[0];
+            host.ports = PortRange::new(40_000, 40_000 + ports as u16).unwrap();
+            host.time_wait = secs(3.0);
+            host.clients[0].arrivals = Arrivals::Poisson { rate_per_s };
+            if retries {
+                host.clients[0].retries = Some(Retries {
+                    attempts: 3,
+                    backoff: secs(0.1),
+                    factor: 2.0,
+                    max_backoff: None,
+                    jitter: 0.5,
+                    deadline: None,
+                    budget: None,
+                    stop_after: None,
+                });
+            }
+            world.destinations[0].answers = answers.0;
+            let then =
+                |answers: bool| move |world: &mut World| world.destinations[0].answers = answers;
+            let pool = |world: &mut World| world.hosts[0].clients[0].pool = Some(other.clone());
+            changing(
+                &world,
+                &[
+                    (11.3, &then(answers.1)),
+                    (17.0, &pool),
+                    (23.9, &then(answers.2)),
+                    (24.4, &then(!answers.2)),
+                ],
+            )
+        })
+}
+
+/// Counts requests, and holds connections against each other.
+#[derive(Default)]
+struct Asked {
+    auditor: Auditor,
+    asked: u64,
+    done: u64,
+}
+
+impl Observer for Asked {
+    fn opened(&mut self, opening: &Opening) {
+        self.auditor.opened(opening);
+    }
+
+    fn released(&mut self, release: &portsim::engine::Release) {
+        self.auditor.released(release);
+    }
+
+    fn refused(&mut self, at: SimTime, client: u16, refused: &portsim::model::Refused) {
+        self.auditor.refused(at, client, refused);
+    }
+
+    fn asked(&mut self, _: SimTime, _: u16) {
+        self.asked += 1;
+    }
+
+    fn served(&mut self, _: &Served) {
+        self.done += 1;
+    }
+
+    fn failed(&mut self, _: &portsim::engine::Failed) {
+        self.done += 1;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Law: with a server that falls silent and comes back, in any state of a pool, what is counted is what happened;
+    /// no request is answered or fails twice.
+    #[test]
+    fn pools_survive_a_server_that_falls_silent_and_comes_back(
+        world in pooled_worlds(),
+        seed in any::<u64>(),
+        changes in any::<bool>(),
+    ) {
+        let world = World { changes: if changes { world.changes.clone() } else { Vec::new() }, ..world };
+        let settings = RunSettings { seed, ..settings(60.0, 1) };
+        let end = Window::new(settings.warm_up, settings.duration).end();
+        let mut seen = Asked { auditor: Auditor { end, ..Auditor::default() }, ..Asked::default() };
+        let tally = watched(&world, &settings, &mut seen);
+        seen.auditor.check();
+        prop_assert!(seen.done <= seen.asked, "{} of {}", seen.done, seen.asked);
+        let client = &tally.clients[0];
+        prop_assert_eq!(client.opened, seen.auditor.opened);
+        let held = client.connecting + client.established + client.closing + client.time_wait;
+        prop_assert_eq!(held, seen.auditor.before_close + seen.auditor.after_close);
+        let rows: Vec<BinRow> = tally.bins.rows().collect();
+        let in_bins = |part: fn(&BinRow) -> i128| rows.iter().map(part).sum::<i128>() as u128;
+        prop_assert_eq!(in_bins(|row| row.connecting), client.connecting);
+        prop_assert_eq!(in_bins(|row| row.established), client.established);
+        prop_assert_eq!(in_bins(|row| row.time_wait), client.time_wait);
+    }
+}
+
+#[test]
+fn a_request_that_takes_too_long_gives_up_a_server_that_never_answers() {
+    let keeps = KeepAlive { request_timeout: Some(secs(2.0)), ..KeepAlive::default() };
+    let mut world = pooled(keeps, 10.0, 0.25);
+    world.destinations[0].answers = false;
+    let mut seen = Answers::default();
+    let tally = watched(&world, &settings(20.0, 1), &mut seen);
+    assert_eq!((seen.0.len(), seen.1), (0, 180), "those of the last two seconds wait yet");
+    // Each has its port for two seconds, and leaves nothing.
+    let waited: u128 = (0..200).map(|n| u128::from(2_000_u64.min(20_000 - 100 * n))).sum();
+    assert_eq!(tally.clients[0].connecting, waited * 1_000_000);
+    assert_eq!(tally.clients[0].time_wait, 0);
 }
 
 /// Goal: an attempt that nobody answers is answered at the first SYN that is sent when somebody does, and given up

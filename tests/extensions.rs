@@ -292,7 +292,7 @@ fn a_range_may_change_in_mid_run_and_what_is_held_stays_held() {
     let (mut first, mut second) = (Counts::default(), Counts::default());
     assert!(run.until(after(50), &mut first).is_continue());
     let answers = |_| Remote::Answers;
-    let late = run.machine.reshape(&later, job.timers(), answers, &mut first);
+    let late = run.machine.reshape(&later, job.timers(), answers);
     assert!(late.is_empty());
     // Some ports of the old range are released in the second half.
     second.in_use = first.in_use;

@@ -287,7 +287,7 @@ impl Source {
             Arrivals::ClosedLoop { workers, think } => {
                 Self::Workers(Workers::new(*workers, is_there, Sampler::new(think), rng))
             }
-            open => Self::Open(OpenArrivals::new(OpenLaw::of(open), is_there, rng)),
+            open => Self::Open(OpenArrivals::new(open, is_there, rng)),
         }
     }
 
@@ -298,7 +298,7 @@ impl Source {
     fn reshape(&mut self, arrivals: &Arrivals, is_there: bool, at: SimTime) -> u32 {
         match (self, arrivals) {
             (Self::Open(open), arrivals) => {
-                open.reshape(OpenLaw::of(arrivals), is_there, at);
+                open.reshape(arrivals, is_there, at);
                 0
             }
             (Self::Workers(now), Arrivals::ClosedLoop { workers, think }) => {
@@ -334,6 +334,8 @@ impl Source {
 /// Arrivals that do not depend on what becomes of them.
 #[derive(Clone, Debug)]
 struct OpenArrivals {
+    /// What they follow, as it was said.
+    said: Arrivals,
     law: OpenLaw,
     rng: Xoshiro256PlusPlus,
     /// The next arrival, in parts of a nanosecond: with whole ones, rounding would shift high rates.
@@ -346,7 +348,7 @@ struct OpenArrivals {
     is_there: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum OpenLaw {
     Poisson { mean_gap: f64 },
     Constant { gap: f64 },
@@ -357,7 +359,7 @@ enum OpenLaw {
 
 /// Bursts and pauses: the rates of both in attempts a nanosecond, how long they last in nanoseconds, which it is now and
 /// until when.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct OnOff {
     rates: [f64; 2],
     lasts: [f64; 2],
@@ -417,23 +419,6 @@ impl OpenLaw {
         }
     }
 
-    /// Is it the same law, however far it has come?
-    fn says_the_same_as(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Moving { rates, spacing, .. }, Self::Moving { rates: a, spacing: b, .. }) => {
-                (rates, spacing) == (a, b)
-            }
-            (
-                Self::Batches { every, size, spacing, .. },
-                Self::Batches { every: a, size: b, spacing: c, .. },
-            ) => (every, size, spacing) == (a, b, c),
-            (Self::OnOff(law), Self::OnOff(other)) => {
-                (law.rates, law.lasts) == (other.rates, other.lasts)
-            }
-            _ => self == other,
-        }
-    }
-
     /// How much of its own time passes from one arrival, or batch, to the next in the mean, in nanoseconds;
     /// where that is one number.
     fn gap(&self) -> Option<f64> {
@@ -446,8 +431,9 @@ impl OpenLaw {
 }
 
 impl OpenArrivals {
-    fn new(law: OpenLaw, is_there: bool, rng: Xoshiro256PlusPlus) -> Self {
-        let mut new = Self { law, rng, next: 0, count: 0, origin: 0.0, is_there };
+    fn new(said: &Arrivals, is_there: bool, rng: Xoshiro256PlusPlus) -> Self {
+        let (said, law) = (said.clone(), OpenLaw::of(said));
+        let mut new = Self { said, law, rng, next: 0, count: 0, origin: 0.0, is_there };
         new.begin(SimTime::START);
         new
     }
@@ -473,15 +459,16 @@ impl OpenArrivals {
         }
     }
 
-    /// Goes on with `law` from `at`: what is left of the time to the next arrival stretches or shrinks as the gaps
-    /// do, where both laws are of one kind. Else it begins anew.
-    fn reshape(&mut self, law: OpenLaw, is_there: bool, at: SimTime) {
+    /// Goes on with what is `said` from `at`: what is left of the time to the next arrival stretches or shrinks as the
+    /// gaps do, where both laws are of one kind. Else it begins anew.
+    fn reshape(&mut self, said: &Arrivals, is_there: bool, at: SimTime) {
         let was_there = std::mem::replace(&mut self.is_there, is_there);
-        if was_there && self.law.says_the_same_as(&law) {
+        if was_there && self.said == *said {
             return;
         }
+        self.said = said.clone();
         let next_at = self.next_at();
-        let before = std::mem::replace(&mut self.law, law);
+        let before = std::mem::replace(&mut self.law, OpenLaw::of(said));
         let of_a_kind = std::mem::discriminant(&before) == std::mem::discriminant(&self.law);
         let (Some(from), Some(to)) = (before.gap(), self.law.gap()) else { return self.begin(at) };
         if !was_there || !of_a_kind {

@@ -215,24 +215,24 @@ impl<L: Limit> Machine<L> {
     ) {
         let now = self.now;
         let entry = &mut self.connections[connection as usize];
-        let lifetime = now.since(entry.opened);
-        let Connection { opened, remote, bound, .. } = *entry;
-        let will = Will { lifetime, second_fin: SimDuration::ZERO, ending, remote, bound };
-        let unanswered = now < entry.life.answered;
-        entry.life = match unanswered {
+        let answered = entry.life.answered <= now;
+        entry.life = if answered {
+            let Connection { remote, bound, .. } = *entry;
+            let (since, second_fin) = (entry.life.answered, SimDuration::ZERO);
+            let will = Will { lifetime: now.since(since), second_fin, ending, remote, bound };
+            if let Some(wills) = &mut self.wills {
+                wills[connection as usize].0 = will;
+            }
+            self.timers.life(since, &will)
+        } else {
             // Closed in SYN-SENT, nothing is left of it (RFC 9293, 3.10.4).
-            true => Life::abandoned(now),
-            false => self.timers.life(opened, &will),
+            Life::abandoned(now)
         };
-        if unanswered {
-            entry.settle(false, observer);
-            entry.generation += 1;
-            return self.go_on_from(connection, observer);
+        if entry.pending {
+            entry.settle(answered, observer);
+        } else {
+            observer.closed(entry.client, &entry.life);
         }
-        if let Some(wills) = &mut self.wills {
-            wills[connection as usize].0 = will;
-        }
-        observer.closed(entry.client, &entry.life);
         // What was scheduled for it belongs to another life.
         entry.generation += 1;
         let due = entry.go_to(first_mark(&entry.life, entry.sees, Mark::FirstFin));
@@ -243,16 +243,11 @@ impl<L: Limit> Machine<L> {
         }
     }
 
-    /// Goes on with a life that is over now.
-    fn go_on_from(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
-        let entry = &mut self.connections[connection as usize];
-        entry.go_to(first_mark(&entry.life, entry.sees, Mark::FirstFin));
-        self.go_on(connection, observer);
-    }
-
     /// Lets the run end: tells of connections that still have their ports.
     pub fn finish(mut self, observer: &mut impl Observer) -> Queue<L> {
-        self.connections.iter_mut().for_each(|one| one.settle(false, observer));
+        for one in &mut self.connections {
+            one.settle(one.remote.answers(), observer);
+        }
         for (number, one) in self.connections.iter().enumerate().filter(|(_, one)| one.in_use) {
             observer.kept(&one.release_at(number as ConnectionId, SimTime::FAR_FUTURE));
         }
@@ -301,11 +296,12 @@ impl<L: Limit> Machine<L> {
         let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
         // Where the limit has to be told of nothing before the end, nothing can change it any more.
         let first = first_mark(&life, sees, Mark::FirstFin);
-        let settled = !Self::follows()
-            || first == Mark::Over && life.over < SimTime::FAR_FUTURE && self.wills.is_none();
-        // Where it may be given up by its client, or answered yet, that tells how it ends.
-        let may_settle = self.wills.is_some() || attempt.ending == Ending::Never;
-        let pending = !settled && may_settle && !remote.answers();
+        // Else its client may still close it, or a change give it another life.
+        let ends_so = attempt.ending != Ending::Never
+            && self.wills.is_none()
+            && life.over < SimTime::FAR_FUTURE;
+        let settled = !Self::follows() || first == Mark::Over && ends_so;
+        let pending = !settled && !remote.answers();
         if !settled {
             self.vacant.pop();
         }
@@ -425,7 +421,7 @@ impl<L: Limit> Machine<L> {
     #[inline]
     fn end(&mut self, connection: ConnectionId, taken_over: bool, observer: &mut impl Observer) {
         let entry = &mut self.connections[connection as usize];
-        entry.settle(false, observer);
+        entry.settle(entry.remote.answers(), observer);
         entry.release(connection, self.now, observer);
         entry.generation += 1;
         self.limit.free(entry.ticket, taken_over, self.now);
@@ -445,7 +441,6 @@ impl<L: Reshape> Machine<L> {
         host: &Host,
         timers: Timers,
         remote: impl Fn(u32) -> Remote,
-        observer: &mut impl Observer,
     ) -> Vec<LateAnswer> {
         self.timers = timers;
         let now = self.now;
@@ -462,32 +457,27 @@ impl<L: Reshape> Machine<L> {
             if before.at(entry.next) <= now {
                 continue;
             }
+            let connection = number as ConnectionId;
             let new_remote = remote(*endpoint);
-            let syn = timers.next_syn(entry.opened, now);
-            let life = match syn.filter(|_| entry.pending && new_remote.answers()) {
+            let answers_now = !entry.remote.answers() && new_remote.answers();
+            entry.life = match timers.next_syn(entry.opened, now).filter(|_| answers_now) {
                 Some(syn) => {
                     (will.remote, entry.remote) = (new_remote, new_remote);
-                    timers.life(syn, will)
+                    let life = timers.life(syn, will);
+                    answered.push(LateAnswer { connection, at: syn, closes: life.first_fin });
+                    life
                 }
-                None => before.changed(timers.life(entry.opened, will), now),
+                None => before.changed(timers.life(entry.counts_from(), will), now),
             };
-            if life == before {
+            if entry.life == before {
                 continue;
             }
-            entry.life = life;
             // What was scheduled for it belongs to another life.
             entry.generation += 1;
-            let to_come = if entry.pending {
-                entry.settle(true, observer);
-                let connection = number as ConnectionId;
-                answered.push(LateAnswer { connection, at: life.answered, closes: life.first_fin });
-                Some(Mark::FirstFin)
-            } else {
-                Mark::ALL.into_iter().find(|&mark| before.at(mark) > now)
-            };
-            let next = first_mark(&life, entry.sees, to_come.unwrap_or(Mark::Over));
+            let to_come = Mark::ALL.into_iter().find(|&mark| before.at(mark) > now);
+            let next = first_mark(&entry.life, entry.sees, to_come.unwrap_or(Mark::Over));
             let due = entry.go_to(next).max(now);
-            if let Some(step) = entry.step(number as ConnectionId, due) {
+            if let Some(step) = entry.step(connection, due) {
                 self.queue.push(due, Due::Next(step));
             }
         }
@@ -535,6 +525,11 @@ impl<T> Connection<T> {
     #[inline]
     fn step<S: Step>(&self, connection: ConnectionId, due: SimTime) -> Option<S> {
         if due == SimTime::FAR_FUTURE { None } else { S::new(connection, self.generation) }
+    }
+
+    /// From when on its life counts: from its opening, or from the SYN that was answered late.
+    fn counts_from(&self) -> SimTime {
+        if self.remote.answers() { self.life.answered } else { self.opened }
     }
 
     /// What becomes of it is known, if it was not.

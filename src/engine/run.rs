@@ -13,7 +13,7 @@ use super::stationary;
 use super::statistics::{Size, Statistics};
 use super::uncounted::LastTaken;
 use crate::engine::Calendar;
-use crate::model::{FixedPort, Limit, PortSpace, Remote, Sockets, Start};
+use crate::model::{FixedPort, Limit, PoolPlan, PortSpace, Remote, Sockets, Start};
 use crate::stats::HostTally;
 use crate::units::{SimDuration, SimTime};
 
@@ -45,14 +45,15 @@ pub fn run(
         let room = job.world.reshapes(job.host).then(|| job.world.with_room_for(job.host));
         let room = room.as_ref().map(|room| &room.hosts[0]);
         let ports = Sockets::in_room(room, host, plan, timers, from, &mut rng);
-        let machine = Machine::new(ports, timers, rng, queue(job, workspace.shared.take()));
+        let machine = Machine::new(ports, timers, rng, queue(job, plan, workspace.shared.take()));
         let machine = if room.is_some() { machine.that_may_change() } else { machine };
-        let queue = run_machine(job, machine, OfSockets, workspace, tally, observer)?;
+        let queue = run_machine((job, plan), machine, OfSockets, workspace, tally, observer)?;
         workspace.shared = Some(queue);
     } else {
         let ports = PortSpace::new(host, plan, from, &mut rng);
-        let machine = Machine::new(ports, timers, rng, queue(job, workspace.independent.take()));
-        let queue = run_machine(job, machine, Unchanging, workspace, tally, observer)?;
+        let machine =
+            Machine::new(ports, timers, rng, queue(job, plan, workspace.independent.take()));
+        let queue = run_machine((job, plan), machine, Unchanging, workspace, tally, observer)?;
         workspace.independent = Some(queue);
     }
     ControlFlow::Continue(())
@@ -68,10 +69,10 @@ pub fn run_with<L: Limit>(
     tally: &mut HostTally,
     observer: &mut impl Observer,
 ) -> ControlFlow<()> {
-    let rng = job.streams().of_machine(Purpose::Selection);
-    let machine = Machine::new(limit, job.timers(), rng, queue(job, None));
+    let (plan, rng) = (job.plan(), job.streams().of_machine(Purpose::Selection));
+    let machine = Machine::new(limit, job.timers(), rng, queue(job, plan, None));
     let workspace = &mut Workspace::default();
-    run_machine(job, machine, Unchanging, workspace, tally, observer).map_continue(drop)
+    run_machine((job, plan), machine, Unchanging, workspace, tally, observer).map_continue(drop)
 }
 
 /// What happens to a machine beside connections.
@@ -82,7 +83,6 @@ trait Acts<L: Limit> {
         machine: &mut Machine<L>,
         job: Job<'_>,
         numbers: &EndpointNumbers,
-        observer: &mut impl Observer,
     ) -> Vec<LateAnswer>;
 
     /// A server tries to have its port now. Tells whether it does.
@@ -98,16 +98,15 @@ impl Acts<Sockets> for OfSockets {
         machine: &mut Machine<Sockets>,
         job: Job<'_>,
         numbers: &EndpointNumbers,
-        observer: &mut impl Observer,
     ) -> Vec<LateAnswer> {
         if !machine.may_change() {
-            return Unchanging.reshape(machine, job, numbers, observer);
+            return Unchanging.reshape(machine, job, numbers);
         }
         let remote = |endpoint| {
             let destination = &job.world.destinations[numbers.destination(endpoint)];
             Remote::new(destination.answers, destination.loopback)
         };
-        machine.reshape(job.host(), job.timers(), remote, observer)
+        machine.reshape(job.host(), job.timers(), remote)
     }
 
     fn listen(&self, machine: &mut Machine<Sockets>, server: FixedPort) -> bool {
@@ -125,7 +124,6 @@ impl<L: Limit> Acts<L> for Unchanging {
         machine: &mut Machine<L>,
         job: Job<'_>,
         _: &EndpointNumbers,
-        _: &mut impl Observer,
     ) -> Vec<LateAnswer> {
         machine.set_timers(job.timers());
         Vec::new()
@@ -138,14 +136,14 @@ impl<L: Limit> Acts<L> for Unchanging {
 
 #[inline(always)]
 fn run_machine<L: Limit>(
-    job: Job<'_>,
+    (job, plan): (Job<'_>, PoolPlan),
     mut machine: Machine<L>,
     acts: impl Acts<L>,
     workspace: &mut Workspace,
     tally: &mut HostTally,
     observer: &mut impl Observer,
 ) -> ControlFlow<(), Queue<L>> {
-    let (host, plan, window) = (job.host(), job.plan(), job.window());
+    let (host, window) = (job.host(), job.window());
     let size = Size {
         clients: host.clients.len(),
         pools: plan.pools() as usize,
@@ -179,8 +177,7 @@ fn run_machine<L: Limit>(
         if let Some(change) = changes.next_if(|change| change.at == next) {
             let until = changes.peek().map_or(SimTime::FAR_FUTURE, |change| change.at);
             let changed = job.after(change);
-            let numbers = run.demand.numbers();
-            let late = acts.reshape(&mut run.machine, changed, numbers, &mut observer);
+            let late = acts.reshape(&mut run.machine, changed, run.demand.numbers());
             run.demand.reshape(changed, [next, until], &late, &mut observer);
             observer.changed(next);
         }
@@ -272,8 +269,8 @@ impl<L: Limit, D: Demand> Run<L, D> {
 }
 
 /// A queue laid out for what the machine of `job` will hold, in the memory of a `used` one.
-fn queue<T: Copy + Ord>(job: Job<'_>, used: Option<Calendar<T>>) -> Calendar<T> {
-    let (host, plan) = (job.host(), job.plan());
+fn queue<T: Copy + Ord>(job: Job<'_>, plan: PoolPlan, used: Option<Calendar<T>>) -> Calendar<T> {
+    let host = job.host();
     let hold = stationary::typical_hold(job.world, host).min(job.settings.duration);
     let capacity = u64::from(plan.connections_a_port()) * u64::from(host.usable_ports());
     let offered = stationary::mean_rate(host) * hold.as_secs_f64();

@@ -58,7 +58,8 @@ fn fixed_port(limit: &LimitFigures, several: bool) -> String {
     }
     let share = percent_with_interval(refused.mean, refused.lo, refused.hi, true);
     let mut told = format!(
-        " Port {port}{on} is taken in {share} of the starts of its server at {at} (bind: EADDRINUSE)"
+        " Port {port}{on} is taken in {share} of the starts of its server at {at}{}",
+        if limit.is_linux { " (bind: EADDRINUSE)" } else { "" }
     );
     if *never < refused.mean {
         told += &format!(
@@ -70,7 +71,10 @@ fn fixed_port(limit: &LimitFigures, several: bool) -> String {
     if *never > 0.0 {
         told += &format!("; in {} it never does", percent(*never));
     }
-    told + &format!(". `net.ipv4.ip_local_reserved_ports = {port}` keeps it free.")
+    if limit.is_linux {
+        told += &format!("; `net.ipv4.ip_local_reserved_ports = {port}` keeps it free");
+    }
+    told + "."
 }
 
 /// How many connections requests open, how often what fails is tried, and how many fail for good.
@@ -155,7 +159,7 @@ fn holds(limit: &LimitFigures, outcome: &Outcome, several: bool) -> String {
         "{} at most {} of {} in use{whose} ({}{busiest}){}{}.",
         match (&limit.figures.requests, limit.theory.leak) {
             (Some(requests), _) if requests.failed > 0 => "The ports hold:".to_owned(),
-            (_, Some(_)) => format!("It holds for {} and no longer:", outcome.duration),
+            (_, Some(_)) => format!("It holds for {}, and not for ever:", outcome.duration),
             _ => "It holds:".to_owned(),
         },
         count(fullest.peak_in_use),

@@ -79,12 +79,10 @@ impl<'a> HoldLaw<'a> {
     /// lifetime, or the wait for the second FIN, has no mean.
     #[must_use]
     pub fn mean_s(&self) -> Option<f64> {
-        let of_part = |part: &HoldClass<'_>| {
-            let then: f64 = part.then.iter().map(|(share, s)| share * s).sum();
-            let known = part.never == 0.0 && then.is_finite();
-            Some(part.share * (part.lifetime_s()? + known.then_some(then)?))
-        };
-        self.used().map(of_part).sum()
+        if self.never_share() > 0.0 {
+            return None;
+        }
+        self.mean_of_those_that_end_s()
     }
 
     /// Share of the connections that are never closed.
@@ -92,7 +90,7 @@ impl<'a> HoldLaw<'a> {
         self.used().map(|part| part.share * part.never).sum()
     }
 
-    /// The same where those that are never closed count nothing: their share times zero.
+    /// The same, where those that are never closed count nothing.
     pub(super) fn mean_of_those_that_end_s(&self) -> Option<f64> {
         let of_part = |part: &HoldClass<'_>| {
             let then: f64 = part.then.iter().map(|(share, s)| share * s).sum();

@@ -53,7 +53,7 @@ impl Requests {
                 entry.epoch += 1;
                 let epoch = entry.epoch;
                 let event = Event::Answers { connection, epoch };
-                self.wait_for_answer(connection, epoch, answered.at, event);
+                self.wait_for_answer(connection, answered.at, event);
             }
         }
         let of_their_own = (0..self.requests.len() as u32).filter_map(|request| {

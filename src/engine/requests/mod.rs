@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use idle::Idle;
 pub(super) use state::{Action, Requests};
-use state::{Dial, Doing, Event, Keeper, NONE, Pool, Request, Server, waits};
+use state::{Dial, Event, Keeper, NONE, Pool, Request, Server, waits};
 
 use super::batch::Became;
 use super::calendar::Calendar;
@@ -121,15 +121,12 @@ impl Requests {
             }
             Event::TooLong { connection, epoch } => {
                 if self.connections[connection as usize].epoch == epoch {
-                    self.abandon(connection, observer);
+                    self.not_connected(connection, Failure::TimedOut, observer);
                 }
             }
             Event::Answers { connection, epoch } => {
-                let entry = &self.connections[connection as usize];
-                if let Doing::Dialing { request, generation } = entry.doing
-                    && entry.epoch == epoch
-                {
-                    self.connected(connection, (request, generation), observer);
+                if self.connections[connection as usize].epoch == epoch {
+                    self.connected(connection, observer);
                 }
             }
             Event::Idle(pool) => self.check_idle(pool, observer),
@@ -274,27 +271,17 @@ impl Requests {
                 return self.alone(request, generation, became, observer);
             }
         };
+        let Became::Opened { connection: id, closes } = became else {
+            return self.not_connected(connection, Failure::Refused, observer);
+        };
         let entry = &mut self.connections[connection as usize];
-        let Doing::Dialing { request, generation } = entry.doing else {
-            unreachable!("the machine was asked for it")
-        };
-        let (id, closes) = match became {
-            Became::Refused => {
-                return self.not_connected(connection, Failure::Refused, observer);
-            }
-            Became::Opened { connection, closes } => (connection, closes),
-        };
         entry.id = id;
-        if !self.requests[request as usize].attempt.remote.answers() {
-            let epoch = entry.epoch;
-            return self.wait_for_answer(
-                connection,
-                epoch,
-                closes,
-                Event::GivenUp { connection, epoch },
-            );
+        let epoch = entry.epoch;
+        if self.pools[entry.pool as usize].silent {
+            let event = Event::GivenUp { connection, epoch };
+            return self.wait_for_answer(connection, closes, event);
         }
-        self.connected(connection, (request, generation), observer);
+        self.connected(connection, observer);
     }
 
     /// What became of an attempt for a connection of its own.

@@ -8,50 +8,35 @@ use crate::model::{Attempt, Ending};
 use crate::units::{SimDuration, SimTime};
 
 impl Requests {
-    /// Lets an attempt that nobody answers wait until `due`, when `event` ends it, or until it takes its request too
-    /// long. Where a request takes whatever connection comes first, its own time-out does not end the attempt.
-    pub(super) fn wait_for_answer(
-        &mut self,
-        connection: u32,
-        epoch: u32,
-        due: SimTime,
-        event: Event,
-    ) {
-        let entry = &self.connections[connection as usize];
-        let Doing::Dialing { request, .. } = entry.doing else {
+    /// The request that a connection is being opened for, if nothing else has served it, and it has not failed.
+    fn dialed_for(&self, connection: u32) -> Option<u32> {
+        let Doing::Dialing { request, generation, late } =
+            self.connections[connection as usize].doing
+        else {
             unreachable!("it is being opened")
         };
-        let Request { attempt, tried, .. } = self.requests[request as usize];
-        let keeps = &self.keeper(attempt.client).keeps;
-        let most = keeps.request_timeout.filter(|_| !keeps.late_binding);
-        match most.map(|most| tried + most).filter(|&too_long| too_long < due) {
+        let own = &self.requests[request as usize];
+        (own.generation == generation && (own.waits || !late)).then_some(request)
+    }
+
+    /// Lets an attempt that nobody answers wait until `due`, when `event` ends it, or until it takes its request too
+    /// long. Where a request takes whatever connection comes first, its own time-out does not end the attempt.
+    pub(super) fn wait_for_answer(&mut self, connection: u32, due: SimTime, event: Event) {
+        let entry = &self.connections[connection as usize];
+        let (epoch, client) = (entry.epoch, self.pools[entry.pool as usize].client);
+        let bound = !matches!(entry.doing, Doing::Dialing { late: true, .. });
+        let own = self.dialed_for(connection).filter(|_| bound);
+        let most = own.and(self.keeper(client).keeps.request_timeout);
+        let too_long = own.zip(most).map(|(own, most)| self.requests[own as usize].tried + most);
+        match too_long.filter(|&too_long| too_long < due) {
             Some(at) => self.events.push(at.max(self.now), Event::TooLong { connection, epoch }),
             None => self.events.push(due, event),
         }
     }
 
-    /// Gives up a connection that is not answered, with its request: the socket is closed, and the port is free.
-    pub(super) fn abandon(&mut self, connection: u32, observer: &mut impl Observer) {
-        let entry = &self.connections[connection as usize];
-        let Doing::Dialing { request, generation } = entry.doing else { return };
-        let pool = entry.pool;
-        self.close(connection, Ending::Reset);
-        if self.requests[request as usize].generation == generation {
-            self.fail(request, Failure::TimedOut, observer);
-        }
-        self.refill(pool, observer);
-    }
-
-    /// A connection is established that was opened for this request.
-    pub(super) fn connected(
-        &mut self,
-        connection: u32,
-        (request, generation): (u32, u32),
-        observer: &mut impl Observer,
-    ) {
-        let own = &self.requests[request as usize];
-        let late = self.keeper(own.attempt.client).keeps.late_binding;
-        if own.generation == generation && (own.waits || !late) {
+    /// A connection is established.
+    pub(super) fn connected(&mut self, connection: u32, observer: &mut impl Observer) {
+        if let Some(request) = self.dialed_for(connection) {
             return self.serve(connection, request);
         }
         // Somebody else's connection came back before: this one is for whoever waits, or for later.
@@ -59,22 +44,21 @@ impl Requests {
         self.back(connection, observer);
     }
 
-    /// A connection was opened for a request in vain; the request fails, if nothing else has served it.
+    /// A connection was opened for a request in vain; the request fails, if nothing else has served it. One that took
+    /// too long is closed, and its port is free; of all others the kernel has told that they are no more.
     pub(super) fn not_connected(
         &mut self,
         connection: u32,
         why: Failure,
         observer: &mut impl Observer,
     ) {
-        let entry = &self.connections[connection as usize];
-        let Doing::Dialing { request, generation } = entry.doing else {
-            unreachable!("it was being opened")
-        };
-        let pool = entry.pool;
-        self.forget(connection);
-        let own = &self.requests[request as usize];
-        let late = self.keeper(own.attempt.client).keeps.late_binding;
-        if own.generation == generation && (own.waits || !late) {
+        let pool = self.connections[connection as usize].pool;
+        let own = self.dialed_for(connection);
+        match why {
+            Failure::TimedOut => self.close(connection, Ending::Reset),
+            _ => self.forget(connection),
+        }
+        if let Some(request) = own {
             self.fail(request, why, observer);
         }
         self.refill(pool, observer);
@@ -256,12 +240,13 @@ impl Requests {
         let Request { attempt, generation, .. } = self.requests[request as usize];
         let keeper =
             self.keepers[usize::from(attempt.client)].as_mut().expect("it is one of these");
+        let late = keeper.keeps.late_binding;
         let new = Connection {
             id: 0,
             pool,
             opened: keeper.opened,
             carried: 0,
-            doing: Doing::Dialing { request, generation },
+            doing: Doing::Dialing { request, generation, late },
             epoch: 0,
             since: self.now,
             ending: attempt.ending,
@@ -303,7 +288,11 @@ impl Requests {
         let given_up = self.keeper(client).keeps.request_timeout.map(|timeout| since + timeout);
         match given_up.filter(|&given_up| given_up < answered) {
             None => self.events.push(answered, Event::Answered { connection, request }),
-            Some(at) => self.events.push(at, Event::Aborted { connection, request, generation }),
+            // It may be over already, where a change has made it shorter.
+            Some(at) => {
+                let event = Event::Aborted { connection, request, generation };
+                self.events.push(at.max(self.now), event);
+            }
         }
         if self.keeper(client).keeps.streams > 1 {
             let has_room = self.has_room(connection);

@@ -55,8 +55,8 @@ pub(super) enum Event {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// It is being opened, for this request.
-    Dialing { request: u32, generation: u32 },
+    /// It is being opened, for this request, or for whoever waits first by then (`late`).
+    Dialing { request: u32, generation: u32, late: bool },
     /// It carries so many requests.
     Busy(u32),
     /// Nothing, and it can be taken.
