@@ -98,3 +98,24 @@ lifetime = '1 s'";
         replicate(&scenario.world, &scenario.settings, &Unwatched).expect("nobody stops it");
     assert!(outcome.whole.utilisation.hi <= 1.0);
 }
+
+/// When a pooled connection closes is not known when it opens: it is drawn as what it was, not as what it might
+/// have been. Without keep-alive each request leaves a TIME-WAIT of 60 s behind its 100 ms.
+#[test]
+fn connections_of_a_pool_are_drawn_with_the_life_they_had() {
+    let text = "[run]
+duration = '120 s'
+[host.h]
+preset = 'linux'
+ports = '40000-40099'
+[client.c]
+requests = { process = 'poisson', rate = '1 / s' }
+service = '100 ms'
+pool = { max_idle = 0 }";
+    let scenario = parse("pool", "pool.toml", text, &[]).unwrap_or_else(|all| panic!("{all}"));
+    let map = replicate::port_map(&scenario.world, &scenario.settings, 0, 60, 10);
+    let of = |state: usize| -> f32 { map.cells.iter().map(|cell| cell.held[state]).sum() };
+    let [connecting, established, half_closed, waiting] = [0, 1, 2, 3].map(of);
+    assert_eq!((connecting, half_closed), (0.0, 0.0));
+    assert!(established > 0.0 && waiting > 100.0 * established, "{established}, {waiting}");
+}

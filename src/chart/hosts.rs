@@ -130,12 +130,15 @@ fn failing(limit: &LimitFigures) -> f64 {
 /// What becomes of one host, in few words.
 fn finding_of(outcome: &Outcome, limit: &LimitFigures) -> String {
     let figures = &limit.figures;
-    match figures.first_blocked {
-        Some(first) => {
+    match (figures.first_blocked, &limit.server) {
+        (Some(first), _) => {
             let share = percent(figures.blocking_ratio.mean);
             format!("dry after {}, {share} refused", span(first.median))
         }
-        None => format!("holds, at most {} in use", percent(outcome.fullest(limit).share)),
+        (None, Some(server)) => {
+            format!("port {} taken in {}", server.wants.port, percent(server.refused.mean))
+        }
+        (None, None) => format!("holds, at most {} in use", percent(outcome.fullest(limit).share)),
     }
 }
 

@@ -93,7 +93,13 @@ fn holds(outcome: &Outcome, limit: &LimitFigures) -> String {
         capacity => format!("{} places for connections", count(capacity)),
     };
     let whose = fullest.client.map_or_else(String::new, |name| format!(" by client {name}"));
-    format!("holds: at most {} of {ports} in use{whose}", percent(fullest.share))
+    let used = format!("at most {} of {ports} in use{whose}", percent(fullest.share));
+    match limit.theory.leak {
+        Some(leak) => {
+            format!("holds for now: {used}, but leaks run it dry after {}", span(leak.median_s))
+        }
+        None => format!("holds: {used}"),
+    }
 }
 
 /// The ceiling and what it is made of: `capacity 564,640 = 10 machines × 28,232 ports × 2 keys`.

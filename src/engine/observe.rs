@@ -367,12 +367,14 @@ impl Openings {
         self.0.insert(opening.connection, *opening);
     }
 
-    /// The opening of what is released now.
+    /// The opening of what is released now, with the life that it has had.
     ///
     /// # Panics
     /// When it was not kept.
     pub fn take(&mut self, release: &Release) -> Opening {
-        self.0.remove(&release.connection).expect("what is released was opened")
+        let mut opening = self.0.remove(&release.connection).expect("what is released was opened");
+        opening.life = release.life.unwrap_or(opening.life);
+        opening
     }
 
     /// What is left when the run is over, in no order.

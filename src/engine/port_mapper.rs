@@ -115,6 +115,10 @@ impl Observer for PortMapper {
             self.draw(&opening, release.at);
         }
     }
+
+    fn kept(&mut self, release: &Release) {
+        self.released(release);
+    }
 }
 
 /// The row that `port` lies in.
