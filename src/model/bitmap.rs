@@ -36,6 +36,14 @@ impl Bitmaps {
         Self { bits, words, leaves: row.repeat(rows), summaries: summary.repeat(rows) }
     }
 
+    /// One row more, all set; gives its number.
+    pub fn add_row(&mut self) -> usize {
+        let row = Self::full(1, self.bits, &[]);
+        self.leaves.extend(row.leaves);
+        self.summaries.extend(row.summaries);
+        self.leaves.len() / self.words - 1
+    }
+
     /// Bits in a row.
     #[must_use]
     pub const fn bits(&self) -> u32 {

@@ -9,6 +9,7 @@ mod keep_alive;
 mod left;
 mod life;
 mod limit;
+pub mod nat;
 mod numbering;
 mod pools;
 mod range;

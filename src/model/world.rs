@@ -511,6 +511,12 @@ impl Ending {
         Self::CloseWait,
         Self::Never,
     ];
+
+    /// Does it end by a reset?
+    #[must_use]
+    pub const fn is_reset(self) -> bool {
+        matches!(self, Self::Reset | Self::ServerReset | Self::Unread)
+    }
 }
 
 /// How a client comes by its port.

@@ -1,0 +1,178 @@
+//! The entries of a NAT: by number, and by the inside end that they belong to.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::model::selection::mix;
+use crate::units::SimTime;
+
+/// An entry of a NAT; its number is given again when nothing is left of it, with another generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    number: u32,
+    generation: u32,
+}
+
+/// Where a connection comes from: the inside end of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Inside {
+    /// The number of the address among all behind the NAT.
+    pub address: u32,
+    /// The port there.
+    pub port: u16,
+}
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    generation: u32,
+    inside: Inside,
+    endpoint: u32,
+    row: u32,
+    bit: u32,
+    /// The last sequence number of the client.
+    sequence: u32,
+    /// From when on it may be evicted.
+    closing: SimTime,
+    /// The entry of the same inside end before it.
+    older: u32,
+}
+
+/// All entries of a NAT.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    all: Vec<Entry>,
+    vacant: Vec<u32>,
+    /// The newest entry of each inside end.
+    newest: HashMap<u64, u32, BuildHasherDefault<Mixer>>,
+}
+
+impl Entries {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len() - self.vacant.len()
+    }
+
+    /// A new one, which is not closing.
+    pub fn add(
+        &mut self,
+        inside: Inside,
+        endpoint: u32,
+        (row, bit): (u32, u32),
+        sequence: u32,
+    ) -> EntryId {
+        let number = self.vacant.pop().unwrap_or(self.all.len() as u32);
+        let older = self.newest.insert(key(inside), number).unwrap_or(NONE);
+        let generation = self.all.get(number as usize).map_or(0, |before| before.generation);
+        let closing = SimTime::FAR_FUTURE;
+        let new = Entry { generation, inside, endpoint, row, bit, sequence, closing, older };
+        match self.all.get_mut(number as usize) {
+            Some(entry) => *entry = new,
+            None => self.all.push(new),
+        }
+        EntryId { number, generation }
+    }
+
+    /// Takes an entry out and tells where its port is; `None` where it is gone already.
+    pub fn remove(&mut self, id: EntryId) -> Option<(u32, u32)> {
+        let entry = &mut self.all[id.number as usize];
+        if entry.generation != id.generation {
+            return None;
+        }
+        entry.generation += 1;
+        let Entry { inside, row, bit, older, .. } = *entry;
+        let key = key(inside);
+        let newest = self.newest[&key];
+        if newest != id.number {
+            let mut newer = newest;
+            while self.all[newer as usize].older != id.number {
+                newer = self.all[newer as usize].older;
+            }
+            self.all[newer as usize].older = older;
+        } else if older == NONE {
+            self.newest.remove(&key);
+        } else {
+            self.newest.insert(key, older);
+        }
+        self.vacant.push(id.number);
+        Some((row, bit))
+    }
+
+    /// From `at` on an entry may be evicted.
+    pub fn set_closing(&mut self, id: EntryId, at: SimTime) {
+        let entry = &mut self.all[id.number as usize];
+        if entry.generation == id.generation {
+            entry.closing = at;
+        }
+    }
+
+    /// May a SYN with `sequence` have the port of entry number `owner` at `now`
+    /// (`nf_nat_core.c:nf_nat_may_kill` and `nf_seq_has_advanced`, 6.5)? Then its id.
+    pub fn yields(&self, owner: u32, now: SimTime, sequence: u32) -> Option<EntryId> {
+        let Entry { generation, closing, sequence: last, .. } = self.all[owner as usize];
+        let ahead = sequence.wrapping_sub(last) as i32 > 0;
+        (closing <= now && ahead).then_some(EntryId { number: owner, generation })
+    }
+
+    /// The entry of a connection from `inside` to `endpoint`.
+    pub fn find(&self, inside: Inside, endpoint: u32) -> Option<EntryId> {
+        self.of(inside)
+            .find(|&(_, entry)| entry.endpoint == endpoint)
+            .map(|(number, entry)| EntryId { number, generation: entry.generation })
+    }
+
+    /// Where the port of the newest entry of `inside` is.
+    pub fn newest(&self, inside: Inside) -> Option<(u32, u32)> {
+        self.of(inside).next().map(|(_, entry)| (entry.row, entry.bit))
+    }
+
+    /// Does any entry of `inside` have the port of a place?
+    pub fn uses(&self, inside: Inside, (row, bit): (u32, u32)) -> bool {
+        self.of(inside).any(|(_, entry)| (entry.row, entry.bit) == (row, bit))
+    }
+
+    /// The inside end that an entry has, or had.
+    pub fn inside_of(&self, id: EntryId) -> Inside {
+        self.all[id.number as usize].inside
+    }
+
+    /// The entries of one inside end, the newest first.
+    fn of(&self, inside: Inside) -> impl Iterator<Item = (u32, &Entry)> {
+        let newest = self.newest.get(&key(inside)).copied();
+        let entry = |number: u32| (number != NONE).then(|| (number, &self.all[number as usize]));
+        std::iter::successors(newest.and_then(entry), move |&(_, one)| entry(one.older))
+    }
+}
+
+impl EntryId {
+    /// Its number.
+    pub const fn number(self) -> u32 {
+        self.number
+    }
+}
+
+fn key(inside: Inside) -> u64 {
+    u64::from(inside.address) << 16 | u64::from(inside.port)
+}
+
+/// Hashes a number that is no secret to anybody.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = mix(self.0 ^ number);
+    }
+}
