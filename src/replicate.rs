@@ -9,10 +9,12 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
+use crate::engine::island::{Island, OfOne};
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
+use crate::model::nat::NatRules;
 use crate::model::{
-    Client, Host, PoolPlan, Replications, RunSettings, Squatter, SquatterAddress, World,
-    most_connections, reachable_ports,
+    Client, Gateway, Host, NatKey, PoolPlan, Replications, RunSettings, Squatter, SquatterAddress,
+    World, most_connections, reachable_ports,
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap,
@@ -113,6 +115,7 @@ struct Replication {
     stretches: Vec<Vec<StretchTally>>,
     /// For each host: servers that started, and found their port taken.
     servers: Vec<[u64; 2]>,
+    gateways: Vec<Sample>,
 }
 
 impl Replication {
@@ -132,6 +135,7 @@ struct Runner<'a> {
     watch: &'a dyn Watch,
     window: Window,
     grounds: Vec<Ground>,
+    of_gateways: Vec<Ground>,
     sums: Mutex<Sums>,
 }
 
@@ -140,9 +144,10 @@ struct Sums {
     /// Everything together; a sum of whole numbers, so it need not be made from the hosts'.
     whole: TimelineSum,
     hosts: Vec<HostSums>,
+    gateways: Vec<HostSums>,
 }
 
-/// What is summed of one host.
+/// What is summed of one host, or one gateway.
 struct HostSums {
     timeline: TimelineSum,
     probes: LogLinear,
@@ -154,7 +159,7 @@ struct HostSums {
 }
 
 impl Sums {
-    fn new(window: Window, grounds: &[Ground]) -> Self {
+    fn new(window: Window, grounds: &[Ground], of_gateways: &[Ground]) -> Self {
         let host = |ground: &Ground| HostSums {
             timeline: TimelineSum::new(window, ground.capacity),
             probes: LogLinear::default(),
@@ -166,13 +171,15 @@ impl Sums {
         Self {
             whole: TimelineSum::new(window, Ground::together(grounds).capacity),
             hosts: grounds.iter().map(host).collect(),
+            gateways: of_gateways.iter().map(host).collect(),
         }
     }
 
-    /// Adds one replication, its hosts in the order of the scenario.
-    fn add(&mut self, tallies: &[HostTally]) {
+    /// Adds one replication, its hosts and gateways in the order of the scenario.
+    fn add(&mut self, tallies: &[HostTally], of_gateways: &[HostTally]) {
         self.whole.add(&tallies.iter().map(|tally| &tally.bins).collect::<Vec<_>>());
-        for (sums, tally) in self.hosts.iter_mut().zip(tallies) {
+        let hosts = self.hosts.iter_mut().zip(tallies);
+        for (sums, tally) in hosts.chain(self.gateways.iter_mut().zip(of_gateways)) {
             sums.timeline.add(&[&tally.bins]);
             sums.probes.merge(&tally.limit.probes);
             sums.reuse.merge(&tally.limit.reuse);
@@ -191,8 +198,10 @@ impl<'a> Runner<'a> {
         let window = Window::of_hosts(settings.warm_up, settings.duration, world.hosts.len());
         let grounds: Vec<Ground> =
             (0..world.hosts.len()).map(|index| ground(world, index)).collect();
-        let sums = Mutex::new(Sums::new(window, &grounds));
-        Self { world, settings, watch, window, grounds, sums }
+        let of_gateways: Vec<Ground> =
+            world.gateways.iter().map(|gateway| gateway_ground(world, gateway)).collect();
+        let sums = Mutex::new(Sums::new(window, &grounds, &of_gateways));
+        Self { world, settings, watch, window, grounds, of_gateways, sums }
     }
 
     /// Runs every machine of every host once; `None` when the watch stopped it.
@@ -202,11 +211,27 @@ impl<'a> Runner<'a> {
         }
         let hosts = 0..self.world.hosts.len();
         let machines: f64 = hosts.map(|host| f64::from(self.world.machines(host))).sum();
-        let mut tallies = Vec::with_capacity(self.world.hosts.len());
-        for host in 0..self.world.hosts.len() {
-            tallies.push(self.host(host, index, share / machines)?);
+        let empty = |clients| HostTally::new(clients, self.window);
+        let mut tallies: Vec<HostTally> =
+            self.world.hosts.iter().map(|host| empty(host.clients.len())).collect();
+        let mut of_gateways: Vec<HostTally> =
+            self.world.gateways.iter().map(|_| empty(self.world.hosts.len())).collect();
+        for host in
+            (0..self.world.hosts.len()).filter(|&host| self.world.hosts[host].gateway.is_none())
+        {
+            tallies[host] = self.host(host, index, share / machines)?;
         }
-        self.sums.lock().expect("no thread panics while it adds").add(&tallies);
+        for hosts in self.world.islands() {
+            let on: f64 = hosts.iter().map(|&host| f64::from(self.world.machines(host))).sum();
+            let island = Island::new(self.world, self.settings, &hosts, index);
+            let share = share * on / machines;
+            let mut reporter = Reporter { runner: self, share, reached: SimTime::START };
+            let ControlFlow::Continue(done) = island.run(&mut reporter) else { return None };
+            hosts.iter().zip(done.hosts).for_each(|(&host, tally)| tallies[host] = tally);
+            let told = island.gateways().iter().zip(done.gateways);
+            told.for_each(|(&gateway, tally)| of_gateways[gateway] = tally);
+        }
+        self.sums.lock().expect("no thread panics while it adds").add(&tallies, &of_gateways);
         let hosts: Vec<(Sample, Vec<Sample>)> = tallies
             .iter()
             .map(|tally| {
@@ -218,7 +243,8 @@ impl<'a> Runner<'a> {
         let servers = tallies.iter().map(|tally| [tally.servers.started, tally.servers.refused]);
         let servers = servers.collect();
         let stretches = tallies.into_iter().map(|tally| tally.stretches).collect();
-        Some(Replication { whole: Sample::together(&limits), hosts, stretches, servers })
+        let gateways = of_gateways.iter().map(Sample::of_limit).collect();
+        Some(Replication { whole: Sample::together(&limits), hosts, stretches, servers, gateways })
     }
 
     /// All machines of one host in one replication, in parallel.
@@ -297,6 +323,7 @@ impl<'a> Runner<'a> {
             let runs = f64::from(finished.len() as u32) * f64::from(machines);
             limits.push(LimitFigures {
                 name: host.name.clone(),
+                is_gateway: false,
                 machines,
                 is_linux: host.is_linux(),
                 search: host
@@ -332,6 +359,33 @@ impl<'a> Runner<'a> {
                     },
                 });
             }
+        }
+        for (index, gateway) in self.world.gateways.iter().enumerate() {
+            let HostSums { timeline, probes, reuse, waited, .. } = &sums.gateways[index];
+            let nobody = LogLinear::default();
+            let ground = self.of_gateways[index];
+            let samples: Vec<Sample> = finished.iter().map(|done| done.gateways[index]).collect();
+            let (probes, reuse) = (probe_quantiles(probes), reuse_quantiles(reuse, window));
+            limits.push(LimitFigures {
+                name: gateway.name.clone(),
+                is_gateway: true,
+                machines: 1,
+                is_linux: false,
+                search: None,
+                figures: figures(
+                    &samples,
+                    ground,
+                    window,
+                    probes,
+                    reuse,
+                    waited.first().unwrap_or(&nobody),
+                ),
+                theory: Expected::default(),
+                timeline: timeline.timeline(),
+                requests: Vec::new(),
+                server: None,
+                stretches: Vec::new(),
+            });
         }
         let samples: Vec<Sample> = finished.iter().map(|done| done.whole).collect();
         let (probes, reuse) = (probe_quantiles(&all_probes), reuse_quantiles(&all_reuse, window));
@@ -412,6 +466,19 @@ fn client_ground(world: &World, host: usize, client: usize) -> Ground {
     })
 }
 
+/// What one gateway can carry: every port of every address towards everything that it tells apart.
+fn gateway_ground(world: &World, gateway: &Gateway) -> Ground {
+    let NatRules { addresses, ports, .. } = gateway.nat;
+    let ports = ports.map_or(u64::from(u16::MAX) - 1_023, |range| u64::from(range.num_ephemeral()));
+    let destinations: u64 = match gateway.key {
+        NatKey::Endpoint => world.destinations.iter().map(|one| u64::from(one.endpoints)).sum(),
+        NatKey::Destination => world.destinations.len() as u64,
+        NatKey::None => 1,
+    };
+    let pools = u64::from(addresses) * destinations;
+    Ground { num_ephemeral: ports, capacity: ports * pools, pools, asks: [false; 2] }
+}
+
 /// The most of what `of` says of a world that changes.
 fn most(world: &World, of: impl Fn(&World) -> Ground) -> Ground {
     world.stretches().map(of).reduce(Ground::or_more).expect("there is a world")
@@ -482,6 +549,13 @@ pub fn port_map(
     let room = &room.hosts[0];
     let mut mapper = PortMapper::new(room, job.plan(), key, settings.duration, columns, rows);
     // The mapper never gives up.
-    let _ = run(job, &mut Workspace::default(), &mut tally, &mut mapper);
-    mapper.map()
+    let Some(island) = world.islands().into_iter().find(|hosts| hosts.contains(&host)) else {
+        let _ = run(job, &mut Workspace::default(), &mut tally, &mut mapper);
+        return mapper.map();
+    };
+    let island = Island::new(world, settings, &island, 0);
+    let machine = island.first_machine(host).expect("it is on its island");
+    let mut of_one = OfOne::new(mapper, machine);
+    let _ = island.run(&mut of_one);
+    of_one.observer.map()
 }

@@ -140,6 +140,7 @@ fn fill(host: &Host, seed: u64) -> Filling {
         ending: Ending::Never,
         remote: Remote::Answers,
         client: 0,
+        machine: 0,
     };
     let mut filling = Filling { probes: Vec::new(), refusal: 0 };
     let mut refusals = 0;

@@ -9,11 +9,17 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fs;
 use std::path::Path;
 
+use portsim::engine::island::Island;
+use portsim::engine::{Observer, Opening, Settling};
 use portsim::model::nat::{
-    EntryId, Inside, Mapped, Mapping, Nat, NatAddresses, NatRules, NatSelection, NatTimers, Pair,
-    Syn,
+    Dropped, EntryId, Inside, Mapped, Mapping, Nat, NatAddresses, NatRules, NatSelection,
+    NatTimers, Pair, Syn,
 };
-use portsim::model::{Ending, PortRange, Remote, TcpSettings, Timers, Will, mix};
+use portsim::model::{
+    Arrivals, Client, Destination, Ending, Gateway, Host, NatKey, PortRange, Refused, Remote,
+    Replications, RunSettings, Start, SynTimeout, TcpSettings, Timers, TraceAttempt, TwReuse, Will,
+    World, mix,
+};
 use portsim::units::{SimDuration, SimTime};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
@@ -77,7 +83,7 @@ impl Router {
         let usual = NatTimers::CONNTRACK;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         Self {
-            nat: Nat::new(rules, number(&params["k"]) as u32),
+            nat: Nat::new(rules, number(&params["k"]) as u32, SimTime::START),
             timers: NatTimers {
                 half_open: timeout("syn_sent", usual.half_open),
                 idle: timeout("established", usual.idle),
@@ -101,12 +107,12 @@ impl Router {
         client: u32,
         port: u16,
         endpoint: u32,
-    ) -> Result<Mapped, u32> {
+    ) -> Result<Mapped, Dropped> {
         while let Some(&Reverse((due, entry))) = self.over.peek()
             && due <= at
         {
             self.over.pop();
-            self.nat.free(entry);
+            self.nat.free(entry, due);
         }
         let server = if self.by_address { endpoint } else { 0 };
         let pair = Pair { client: 0x0a01_0101 + client, destination: 0x0a02_0101 + server };
@@ -330,7 +336,7 @@ fn a_scan_finds_what_it_found() {
             if let Ok(mapped) = router.connect(now, 0, port, 0) {
                 through += 1;
                 *by_port.entry(u32::from(mapped.port - router.lowest)).or_default() += 1;
-                router.nat.free(mapped.entry);
+                router.nat.free(mapped.entry, now);
             }
         }
         let ok = number(&measured["ok"]) as u32;
@@ -370,7 +376,7 @@ impl Router {
             tries += 1;
         }
         for mapped in held.iter().filter(|one| free.contains(&u32::from(one.port - self.lowest))) {
-            self.nat.free(mapped.entry);
+            self.nat.free(mapped.entry, SimTime::START);
         }
     }
 }
@@ -528,5 +534,156 @@ fn each_step_gets_a_port_that_it_can_get() {
         });
         sheet.line(&case, possible, &format!("{} ports, {settled} without lots", seen.len()));
     }
+    sheet.settle();
+}
+
+/// How the attempts of a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Ends {
+    at_once: u64,
+    later: u64,
+    failed: u64,
+}
+
+impl Observer for Ends {
+    fn opened(&mut self, opening: &Opening) {
+        self.at_once += u64::from(!opening.pending);
+    }
+
+    fn settles(&mut self, settling: &Settling) {
+        self.later += u64::from(settling.answered);
+        self.failed += u64::from(!settling.answered);
+    }
+
+    fn refused(&mut self, _: SimTime, _: u16, _: &Refused) {
+        self.failed += 1;
+    }
+}
+
+/// The world of a `churn` case: each client a machine of its own, behind one router.
+fn churn(case: &Value) -> (World, SimDuration) {
+    let params = &case["params"];
+    let trace = case["trace"].as_str().expect("a trace");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/nat").join(trace);
+    let text = fs::read_to_string(path).expect(trace);
+    let mut attempts: Vec<Vec<TraceAttempt>> = vec![Vec::new(); number(&params["s"]) as usize];
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let secs = |cell: usize| SimDuration::from_secs_f64(cells[cell].parse().expect("a number"));
+        attempts[cells[1].parse::<usize>().expect("a client")].push(TraceAttempt {
+            at: SimTime::START + secs(0),
+            lifetime: Some(secs(3)),
+            to: Some((0, cells[2].parse().expect("a destination"))),
+            source: None,
+            ending: ending(&Value::from(cells[4])),
+        });
+    }
+    let last = attempts.iter().flatten().map(|attempt| attempt.at).max().expect("some");
+    let small = |key: &str, usual: u64| params[key].as_u64().unwrap_or(usual) as u8;
+    let (retries, linear_timeouts) = (small("syn_retries", 6), small("syn_linear", 4));
+    let timestamps = number(&params["timestamps"]) == 1;
+    let tcp = TcpSettings {
+        syn: SynTimeout::Linux { retries, linear_timeouts },
+        tw_reuse: if number(&params["tw_reuse"]) == 1 { TwReuse::Always } else { TwReuse::Never },
+        timestamps,
+        ..TcpSettings::default()
+    };
+    let [low, high] = ["clo", "chi"].map(|key| number(&params[key]) as u16);
+    let router = Router::of(case, 1);
+    let gateway = Gateway {
+        name: "router".into(),
+        nat: *router.nat.rules(),
+        key: NatKey::Endpoint,
+        timers: router.timers,
+        gateway: None,
+    };
+    let host = |(index, attempts): (usize, Vec<TraceAttempt>)| Host {
+        name: format!("client-{index}"),
+        ports: PortRange::new(low, high).expect("a range"),
+        tcp,
+        gateway: Some(0),
+        clients: vec![Client::new("c", Arrivals::Trace(attempts.into()), SimDuration::ZERO)],
+        ..Host::linux("client")
+    };
+    let hosts: Vec<Host> = attempts.into_iter().enumerate().map(host).collect();
+    let destination =
+        Destination { endpoints: number(&params["k"]) as u32, ..Destination::new("server") };
+    let world = World {
+        hosts,
+        gateways: vec![gateway],
+        ..World { destinations: vec![destination], ..World::of(Host::linux("none")) }
+    };
+    (world, last.since(SimTime::START) + SimDuration::from_secs(30))
+}
+
+/// Why a `churn` case is not compared.
+fn beyond(case: &Value, world: &World) -> Option<&'static str> {
+    let leaves =
+        |attempt: &TraceAttempt| matches!(attempt.ending, Some(Ending::Server | Ending::Half));
+    let mut clients = world.hosts.iter().flat_map(|host| &host.clients);
+    let server_keeps = clients.any(|client| match &client.arrivals {
+        Arrivals::Trace(attempts) => attempts.iter().any(leaves),
+        _ => false,
+    });
+    // Whoever keeps its own port comes back with it, and the server knows it again.
+    let own = case["name"].as_str().expect("a name").starts_with("churn/kube/keep");
+    (server_keeps && !own).then_some("what the server keeps of its connections")
+}
+
+/// Demand over time through a router: how many connections are made at once, after a SYN sent again, and never.
+#[test]
+fn demand_fares_as_it_did() {
+    let (mut sheet, mut sigmas) = (Sheet::default(), Vec::new());
+    for case in cases("churn") {
+        let (world, duration) = churn(&case);
+        if let Some(why) = beyond(&case, &world) {
+            println!("     {}: not compared ({why})", case["name"]);
+            continue;
+        }
+        let hosts: Vec<usize> = (0..world.hosts.len()).collect();
+        let run = |seed: u64| {
+            let settings = RunSettings {
+                duration,
+                warm_up: SimDuration::ZERO,
+                start: Start::Empty,
+                seed,
+                replications: Replications::Fixed(1),
+            };
+            let mut ends = Ends::default();
+            let _ = Island::new(&world, &settings, &hosts, 0).run(&mut ends);
+            ends
+        };
+        let all: Vec<Ends> = (1..=100_u64).into_par_iter().map(run).collect();
+        let measured =
+            ["at_once", "after_retry", "failed"].map(|key| number(&case["measured"][key]));
+        let of: [fn(&Ends) -> u64; 3] = [|one| one.at_once, |one| one.later, |one| one.failed];
+        let told: Vec<(f64, String)> = of
+            .into_iter()
+            .zip(measured)
+            .map(|(of, measured)| {
+                let all: Vec<f64> = all.iter().map(|one| of(one) as f64).collect();
+                let mean = all.iter().sum::<f64>() / all.len() as f64;
+                let variance = all.iter().map(|one| (one - mean).powi(2)).sum::<f64>();
+                // A count that is never anything else may yet be off by none.
+                let deviation = (variance / (all.len() - 1) as f64).sqrt();
+                let off = (measured as f64 - mean) / deviation.max(1e-9);
+                let off = if measured as f64 == mean { 0.0 } else { off };
+                (off, format!("{measured} ({mean:.0}, {off:+.1} sigma)"))
+            })
+            .collect();
+        let holds = told.iter().all(|one| one.0.abs() < 4.0);
+        sigmas.push(told[0].0);
+        sheet.line(
+            &case,
+            holds,
+            &format!("{} at once, {} later, {} never", told[0].1, told[1].1, told[2].1),
+        );
+    }
+    // As a whole they must lie as lots do: neither all to one side, nor wider.
+    let count = sigmas.len() as f64;
+    let mean = sigmas.iter().sum::<f64>() / count;
+    let width = (sigmas.iter().map(|one| one.powi(2)).sum::<f64>() / count).sqrt();
+    println!("     {count} cases: mean {mean:+.2} sigma, width {width:.2}");
+    assert!(mean.abs() < 0.5 && width < 1.3, "{mean} and {width} sigma");
     sheet.settle();
 }

@@ -11,7 +11,7 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "api-outage",
     "bind-first",
     "bursts",
@@ -27,6 +27,7 @@ const NAMES: [&str; 27] = [
     "macos",
     "many-destinations",
     "metastable",
+    "nat-kernels",
     "replay",
     "reserved",
     "saw-tooth",

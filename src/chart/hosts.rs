@@ -10,7 +10,7 @@ use super::pressure::{STATES, area_between, outline};
 use super::style::{
     BLOCKED, GREY, INK, MEDIUM, PAPER, PLOT_LEFT, PLOT_RIGHT, RIM, SMALL, line, sheer,
 };
-use super::verdict::{capital, facts};
+use super::verdict::{capital, facts, kinds};
 use crate::numbers::{count, percent, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
@@ -112,12 +112,14 @@ fn finding(outcome: &Outcome) -> String {
                 worst.name
             )
         }
-        (0, _) | (_, None) => format!("All {all} hosts hold"),
+        (0, _) | (_, None) => format!("All {all} {} hold", kinds(outcome)),
         (_, Some(worst)) => {
             let some = if dry == all { "All".to_owned() } else { count(dry as u64) };
             let verb = if dry == 1 { "runs" } else { "run" };
             let share = percent(worst.figures.blocking_ratio.mean);
-            capital(&format!("{some} of {all} hosts {verb} dry; {} refuses {share}", worst.name))
+            let does = if worst.is_gateway { "drops" } else { "refuses" };
+            let kinds = kinds(outcome);
+            capital(&format!("{some} of {all} {kinds} {verb} dry; {} {does} {share}", worst.name))
         }
     }
 }
@@ -133,7 +135,8 @@ fn finding_of(outcome: &Outcome, limit: &LimitFigures) -> String {
     match (figures.first_blocked, &limit.server) {
         (Some(first), _) => {
             let share = percent(figures.blocking_ratio.mean);
-            format!("dry after {}, {share} refused", span(first.median))
+            let became = if limit.is_gateway { "dropped" } else { "refused" };
+            format!("dry after {}, {share} {became}", span(first.median))
         }
         (None, Some(server)) => {
             format!("port {} taken in {}", server.wants.port, percent(server.refused.mean))

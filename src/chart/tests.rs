@@ -60,6 +60,7 @@ fn nothing(duration: SimDuration) -> (Outcome, PortMap) {
         whole: blank(),
         clients: Vec::new(),
         limits: vec![LimitFigures {
+            is_gateway: false,
             requests: Vec::new(),
             server: None,
             stretches: Vec::new(),

@@ -24,6 +24,7 @@ pub(super) fn facts(outcome: &Outcome) -> String {
 pub(super) fn of_host(outcome: &Outcome, limit: &LimitFigures, finding: &str) -> String {
     match outcome.limits.len() {
         0 | 1 => capital(finding),
+        _ if limit.is_gateway => format!("Gateway {}: {finding}", limit.name),
         _ => format!("{}: {finding}", limit.name),
     }
 }
@@ -42,7 +43,17 @@ pub(super) fn whose(outcome: &Outcome, limit: &LimitFigures) -> String {
     }
     let tightest = outcome.tightest().is_some_and(|tightest| tightest.name == limit.name);
     let place = if tightest { "the tightest" } else { "one" };
-    format!(" · {place} of {} hosts", count(hosts as u64))
+    format!(" · {place} of {} {}", count(hosts as u64), kinds(outcome))
+}
+
+/// What there are several of.
+pub(super) fn kinds(outcome: &Outcome) -> &'static str {
+    if outcome.limits.iter().any(|limit| limit.is_gateway) { "limits" } else { "hosts" }
+}
+
+/// What becomes of attempts that find no port.
+pub(super) const fn refused(limit: &LimitFigures) -> &'static str {
+    if limit.is_gateway { "of first SYNs dropped" } else { "of attempts refused" }
 }
 
 /// Does it run dry, when, how badly; or how far from it does it stay.
@@ -69,7 +80,7 @@ pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> Strin
     match figures.blocking_ratio.mean {
         refused if refused > 0.0 => {
             let when = if outcome.warm_up.is_zero() { "" } else { " after the warm-up" };
-            format!("{finding}; {} of attempts refused{when}", percent(refused))
+            format!("{finding}; {} {}{when}", percent(refused), self::refused(limit))
         }
         _ => format!("{finding}, never once warm"),
     }

@@ -2,7 +2,8 @@
 
 use portsim::platform::Linux;
 use portsim::scenario::{
-    Preset, PresetValue, pool_preset, pool_presets, preset, presets as built_in,
+    Preset, PresetValue, gateway_preset, gateway_presets, pool_preset, pool_presets, preset,
+    presets as built_in,
 };
 
 use super::Status;
@@ -28,14 +29,21 @@ pub fn presets(args: &PresetsArgs) -> Status {
             for pool in pool_presets() {
                 terminal.print(&format!("\n{}", overview(pool, None, width)));
             }
-        }
-        Some(name) => match preset(name).or_else(|| pool_preset(name)) {
-            Some(preset) => terminal.print(&in_full(preset, width)),
-            None => {
-                terminal::error(unknown(name));
-                return Status::WrongInput;
+            let heading = "Gateways: what `preset = \"NAME\"` of a [gateway.NAME] names.";
+            terminal.print(&format!("\n{}\n", wrap(heading, width, 0)));
+            for gateway in gateway_presets() {
+                terminal.print(&format!("\n{}", overview(gateway, None, width)));
             }
-        },
+        }
+        Some(name) => {
+            match preset(name).or_else(|| pool_preset(name)).or_else(|| gateway_preset(name)) {
+                Some(preset) => terminal.print(&in_full(preset, width)),
+                None => {
+                    terminal::error(unknown(name));
+                    return Status::WrongInput;
+                }
+            }
+        }
     }
     terminal.status()
 }
@@ -52,7 +60,7 @@ fn footer(width: usize) -> String {
 }
 
 fn unknown(name: &str) -> String {
-    let all = built_in().into_iter().chain(pool_presets());
+    let all = built_in().into_iter().chain(pool_presets()).chain(gateway_presets());
     let names: Vec<&str> = all.map(|preset| preset.name.as_str()).collect();
     let likeness = |known: &&&str| (strsim::jaro_winkler(known, name) * 1e6) as u64;
     let nearest = names.iter().filter(|known| likeness(known) > 750_000).max_by_key(likeness);

@@ -210,6 +210,7 @@ impl ClientStream {
             ending: self.endings.only().unwrap_or(Ending::Never),
             remote: only.map_or(Remote::Answers, |only| only.1),
             client: self.number,
+            machine: 0,
         };
         match &mut self.arrivals {
             Source::Open(open) => {

@@ -76,6 +76,7 @@ struct Connection<T> {
     port: u16,
     remote: Remote,
     bound: bool,
+    machine: u32,
 }
 
 /// A connection that has just got a port.
@@ -180,6 +181,7 @@ impl<L: Limit> Machine<L> {
     ) -> Result<Opened, Refused> {
         debug_assert_eq!(attempt.at, self.now, "attempts are made at the time reached");
         let connection = self.number();
+        observer.of_machine(attempt.machine);
         let taken = match self.limit.take(attempt, connection, &mut self.rng) {
             Ok(taken) => taken,
             Err(refused) => {
@@ -189,7 +191,13 @@ impl<L: Limit> Machine<L> {
         };
         let &Attempt { lifetime, ending, remote, .. } = attempt;
         let will = Will { lifetime, second_fin, ending, remote, bound: taken.bound };
-        let life = self.timers.life(attempt.at, &will);
+        let life = if taken.sees.has(Mark::Syn) {
+            // As if nobody answered, until its SYN passes.
+            self.timers_of(attempt.machine)
+                .life(attempt.at, &Will { remote: Remote::Silent, ..will })
+        } else {
+            self.timers_of(attempt.machine).life(attempt.at, &will)
+        };
         let port = self.limit.port(taken.bit);
         self.hold((attempt, true), connection, &taken, (life, will), observer);
         Ok(Opened { connection, port, probes: taken.probes, closes: life.first_fin })
@@ -214,7 +222,9 @@ impl<L: Limit> Machine<L> {
         observer: &mut impl Observer,
     ) {
         let now = self.now;
+        let timers = *self.timers_of(self.connections[connection as usize].machine);
         let entry = &mut self.connections[connection as usize];
+        observer.of_machine(entry.machine);
         let answered = entry.life.answered <= now;
         entry.life = if answered {
             let Connection { remote, bound, .. } = *entry;
@@ -223,7 +233,9 @@ impl<L: Limit> Machine<L> {
             if let Some(wills) = &mut self.wills {
                 wills[connection as usize].0 = will;
             }
-            self.timers.life(since, &will)
+            let life = timers.life(since, &will);
+            self.limit.lives(entry.ticket, &life, &will);
+            life
         } else {
             // Closed in SYN-SENT, nothing is left of it (RFC 9293, 3.10.4).
             Life::abandoned(now)
@@ -246,9 +258,11 @@ impl<L: Limit> Machine<L> {
     /// Lets the run end: tells of connections that still have their ports.
     pub fn finish(mut self, observer: &mut impl Observer) -> Queue<L> {
         for one in &mut self.connections {
+            observer.of_machine(one.machine);
             one.settle(one.remote.answers(), observer);
         }
         for (number, one) in self.connections.iter().enumerate().filter(|(_, one)| one.in_use) {
+            observer.of_machine(one.machine);
             observer.kept(&one.release_at(number as ConnectionId, SimTime::FAR_FUTURE));
         }
         self.queue
@@ -291,9 +305,12 @@ impl<L: Limit> Machine<L> {
         (life, will): (Life, Will),
         observer: &mut impl Observer,
     ) {
-        let &Attempt { at, client, remote, .. } = attempt;
+        let &Attempt { at, client, machine, .. } = attempt;
         let &Taken { ticket, pool, bit, probes, replaced, sees, bound } = taken;
         let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
+        // Nobody answers a SYN that does not pass.
+        let passes = !sees.has(Mark::Syn);
+        let remote = if passes { attempt.remote } else { Remote::Silent };
         // Where the limit has to be told of nothing before the end, nothing can change it any more.
         let first = first_mark(&life, sees, Mark::FirstFin);
         // Else its client may still close it, or a change give it another life.
@@ -308,6 +325,7 @@ impl<L: Limit> Machine<L> {
         if let Some(old) = replaced {
             self.end(old, true, observer);
         }
+        self.limit.lives(ticket, &life, &Will { remote, ..will });
         observer.opened(&Opening {
             at,
             connection: if settled { SETTLED | place } else { connection },
@@ -327,7 +345,11 @@ impl<L: Limit> Machine<L> {
         }
         let known = self.connections.get(connection as usize);
         let generation = known.map_or(0, |before| before.generation);
-        let (opened, next, in_use) = (at, first, true);
+        let (opened, in_use) = (at, true);
+        let (next, due) = match passes {
+            true => (first, life.at(first)),
+            false => next_syn(self.timers_of(machine), at, at, &life),
+        };
         let new = Connection {
             generation,
             ticket,
@@ -342,8 +364,8 @@ impl<L: Limit> Machine<L> {
             port,
             remote,
             bound,
+            machine,
         };
-        let due = life.at(first);
         if let Some(step) = new.step(connection, due) {
             // Not before all attempts of this instant are made.
             self.schedule(due, Due::Next(step));
@@ -398,6 +420,10 @@ impl<L: Limit> Machine<L> {
     /// Brings a connection to the mark that it was scheduled for, and to all that follow at this instant.
     fn go_on(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
         let now = self.now;
+        observer.of_machine(self.connections[connection as usize].machine);
+        if self.connections[connection as usize].next == Mark::Syn {
+            return self.send_again(connection, observer);
+        }
         let entry = &mut self.connections[connection as usize];
         loop {
             let mark = entry.next;
@@ -417,10 +443,49 @@ impl<L: Limit> Machine<L> {
         }
     }
 
+    /// The SYN of a connection that did not pass is sent again.
+    fn send_again(&mut self, connection: ConnectionId, observer: &mut impl Observer) {
+        let now = self.now;
+        let entry = self.connections[connection as usize];
+        let timers = *self.timers_of(entry.machine);
+        let fate = self.limit.reach(entry.ticket, Mark::Syn, now);
+        let entry = &mut self.connections[connection as usize];
+        let (next, due) = if fate == Fate::Passes {
+            let wills =
+                self.wills.as_ref().expect("where a SYN may be dropped, everyone is followed");
+            let will = wills[connection as usize].0;
+            entry.sees = entry.sees.with_none_of(Mark::Syn);
+            if will.remote.answers() {
+                (entry.remote, entry.life) = (will.remote, timers.life(now, &will));
+                entry.settle(true, observer);
+            }
+            self.limit.lives(entry.ticket, &entry.life, &will);
+            let first = first_mark(&entry.life, entry.sees, Mark::FirstFin);
+            (first, entry.life.at(first))
+        } else {
+            // Not this one again.
+            next_syn(&timers, entry.opened, now, &entry.life)
+        };
+        entry.next = next;
+        if due <= now {
+            return self.go_on(connection, observer);
+        }
+        if let Some(step) = entry.step(connection, due) {
+            self.queue.push(due, Due::Next(step));
+        }
+    }
+
+    /// The timers of one of the machines.
+    #[inline(always)]
+    fn timers_of(&self, machine: u32) -> &Timers {
+        self.limit.timers(machine).unwrap_or(&self.timers)
+    }
+
     /// Nothing is left of a connection that was followed.
     #[inline]
     fn end(&mut self, connection: ConnectionId, taken_over: bool, observer: &mut impl Observer) {
         let entry = &mut self.connections[connection as usize];
+        observer.of_machine(entry.machine);
         entry.settle(entry.remote.answers(), observer);
         entry.release(connection, self.now, observer);
         entry.generation += 1;
@@ -495,6 +560,15 @@ pub struct LateAnswer {
     pub at: SimTime,
     /// When it is closed, if that is known.
     pub closes: SimTime,
+}
+
+/// What an attempt of `opened` comes to next whose SYN of `now` did not pass: the next one, or that it is given up.
+fn next_syn(timers: &Timers, opened: SimTime, now: SimTime, life: &Life) -> (Mark, SimTime) {
+    let after = now + SimDuration::from_nanos(1);
+    match timers.next_syn(opened, after) {
+        Some(at) => (Mark::Syn, at),
+        None => (Mark::Over, life.over),
+    }
 }
 
 /// The first mark from `first` on that matters: of those that a limit `sees`, one that comes before the end.

@@ -5,6 +5,7 @@ mod calendar;
 mod client;
 mod demand;
 mod endpoints;
+pub mod island;
 mod job;
 mod machine;
 mod observe;

@@ -8,6 +8,12 @@ use crate::units::{SimDuration, SimTime};
 
 /// Is told everything that happens on one machine, once and in the order in which it happens.
 pub trait Observer {
+    /// What is told from now on happened on machine number `machine` of those that share a limit.
+    #[inline(always)]
+    fn of_machine(&mut self, machine: u32) {
+        let _ = machine;
+    }
+
     /// A connection got a port.
     #[inline(always)]
     fn opened(&mut self, opening: &Opening) {
@@ -206,6 +212,12 @@ impl Observer for Unobserved {}
 /// Two observers, told one after the other.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline(always)]
+    fn of_machine(&mut self, machine: u32) {
+        self.0.of_machine(machine);
+        self.1.of_machine(machine);
+    }
+
+    #[inline(always)]
     fn opened(&mut self, opening: &Opening) {
         self.0.opened(opening);
         self.1.opened(opening);
@@ -289,6 +301,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 }
 
 impl<O: Observer> Observer for &mut O {
+    #[inline(always)]
+    fn of_machine(&mut self, machine: u32) {
+        (**self).of_machine(machine);
+    }
+
     #[inline(always)]
     fn opened(&mut self, opening: &Opening) {
         (**self).opened(opening);

@@ -35,6 +35,8 @@ pub enum Purpose {
     SecondFins = 8,
     /// How long programs wait before they try again.
     Retries = 9,
+    /// Which ports a gateway gives out; where sequence numbers begin.
+    Gateway = 10,
 }
 
 /// The streams of one machine in one replication.

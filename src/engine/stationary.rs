@@ -62,6 +62,7 @@ pub fn draw(job: Job<'_>, plan: PoolPlan, rng: &mut Xoshiro256PlusPlus) -> Vec<(
                     ending: Ending::Client,
                     remote: Remote::Answers,
                     client: client as u16,
+                    machine: 0,
                 },
                 life,
             ));

@@ -191,7 +191,7 @@ impl Observer for Statistics<'_> {
                 self.end_episodes(pool, client, at);
             }
         } else {
-            self.tally.bins.stand();
+            self.tally.bins.stand(at.as_nanos());
         }
         let mut release = life.takeable;
         if self.stages {
@@ -239,10 +239,9 @@ impl Observer for Statistics<'_> {
         let answer = life.answered.as_nanos();
         let close = if known { Some(life.first_fin.as_nanos()) } else { None };
         self.uncounted.lived(Lived { waited: Some(at), answered: answer, close, client });
-        if !answered {
-            let steady = u64::from(self.window.is_steady(opened));
-            self.tally.clients[usize::from(client)].unanswered += steady;
-        }
+        let steady = u64::from(self.window.is_steady(opened));
+        let of_client = &mut self.tally.clients[usize::from(client)];
+        *(if answered { &mut of_client.late } else { &mut of_client.unanswered }) += steady;
     }
 
     fn closed(&mut self, client: u16, life: &Life) {

@@ -183,7 +183,8 @@ impl Uncounted {
         }
         for entry in &self.begun {
             // What stands at the start was opened before it, nobody knows when.
-            let tick = (self.clock.ticks(entry.at) + 1) * u32::from(entry.attempted);
+            let is_known = entry.attempted || entry.at > 0;
+            let tick = (self.clock.ticks(entry.at) + 1) * u32::from(is_known);
             let before = std::mem::replace(&mut self.last_taken[entry.place as usize], tick);
             if before != 0 && self.window.is_steady(SimTime::from_nanos(entry.at)) {
                 tally.limit.reuse.record(tick - before);

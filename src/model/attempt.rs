@@ -19,6 +19,8 @@ pub struct Attempt {
     pub remote: Remote,
     /// Number of the client on its host.
     pub client: u16,
+    /// Number of the machine among those that share a limit; 0 where there is one.
+    pub machine: u32,
 }
 
 /// The ends of a connection, as far as they are not the same for all of a machine.

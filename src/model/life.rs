@@ -87,6 +87,7 @@ impl Life {
     #[must_use]
     pub const fn at(&self, mark: Mark) -> SimTime {
         match mark {
+            Mark::Syn => self.answered,
             Mark::FirstFin => self.first_fin,
             Mark::Bucket => self.bucket,
             Mark::Takeable => self.takeable,
@@ -111,6 +112,8 @@ impl Life {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Mark {
+    /// Its SYN is sent again: a limit has not let the one before pass.
+    Syn,
     /// [`Life::first_fin`].
     FirstFin,
     /// [`Life::bucket`].
@@ -122,7 +125,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// All of them, in the order in which a life comes to them.
+    /// Those of a life, in the order in which it comes to them.
     pub const ALL: [Self; 4] = [Self::FirstFin, Self::Bucket, Self::Takeable, Self::Over];
 
     /// The one after it; the last has none after it and is its own.
@@ -130,6 +133,7 @@ impl Mark {
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
+            Self::Syn => Self::FirstFin,
             Self::FirstFin => Self::Bucket,
             Self::Bucket => Self::Takeable,
             Self::Takeable | Self::Over => Self::Over,

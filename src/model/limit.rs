@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::life::Mark;
-use super::{Attempt, Host, PoolId, Timers};
+use super::{Attempt, Host, Life, PoolId, Timers, Will};
 use crate::units::SimTime;
 
 /// Gives out places and takes them back.
@@ -33,6 +33,20 @@ pub trait Limit {
 
     /// The connection of `ticket` reaches `mark` at `at`; told of marks that its [`Taken::sees`] names.
     fn reach(&mut self, ticket: Self::Ticket, mark: Mark, at: SimTime) -> Fate;
+
+    /// The connection of `ticket` is to live like that, as it `will` do; told when it has its place, and whenever that
+    /// becomes another life.
+    #[inline(always)]
+    fn lives(&mut self, ticket: Self::Ticket, life: &Life, will: &Will) {
+        let _ = (ticket, life, will);
+    }
+
+    /// The timers of machine number `machine`, where the limit is that of several.
+    #[inline(always)]
+    fn timers(&self, machine: u32) -> Option<&Timers> {
+        let _ = machine;
+        None
+    }
 
     /// Nothing is left of the connection of `ticket` at `at`; another one has its port already, if it was
     /// `taken_over`.
@@ -112,7 +126,8 @@ pub struct Taken<T> {
     pub bound: bool,
     /// The connection whose TIME-WAIT it took over: nothing is left of that.
     pub replaced: Option<ConnectionId>,
-    /// What the limit has to be told of; a connection that comes to none of these is never taken over.
+    /// What the limit has to be told of; a connection that comes to none of these is never taken over. With
+    /// [`Mark::Syn`] its SYN has not passed, and it is asked again whenever that is sent again.
     pub sees: Marks,
 }
 
@@ -152,6 +167,12 @@ impl Marks {
         Self(self.0 | (wanted as u8) << mark as u8)
     }
 
+    /// These without `mark`.
+    #[must_use]
+    pub const fn with_none_of(self, mark: Mark) -> Self {
+        Self(self.0 & !(1 << mark as u8))
+    }
+
     /// Is `mark` among them?
     #[must_use]
     pub const fn has(self, mark: Mark) -> bool {
@@ -166,6 +187,8 @@ pub enum Fate {
     Stays,
     /// Nothing is left of it: it is to be freed.
     Gone,
+    /// Its SYN has passed ([`Mark::Syn`]).
+    Passes,
 }
 
 /// Why an attempt was refused.
@@ -180,11 +203,13 @@ pub enum Refusal {
     /// The port was bound, but somebody has it towards the same destination: `connect()` gives
     /// EADDRNOTAVAIL.
     TupleTaken,
+    /// A gateway has no port for it: its SYN is dropped, and nobody is told.
+    Dropped,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NoPort, Self::BindInUse, Self::TupleTaken];
+    pub const ALL: [Self; 4] = [Self::NoPort, Self::BindInUse, Self::TupleTaken, Self::Dropped];
 
     /// The call and the error that Linux gives: `connect:EADDRNOTAVAIL`.
     #[must_use]
@@ -192,6 +217,7 @@ impl Refusal {
         match self {
             Self::NoPort | Self::TupleTaken => "connect:EADDRNOTAVAIL",
             Self::BindInUse => "bind:EADDRINUSE",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -5,6 +5,7 @@ mod bitmap;
 mod buckets;
 mod callers;
 mod exhaustion;
+mod gateway;
 mod keep_alive;
 mod left;
 mod life;
@@ -26,6 +27,7 @@ mod view;
 mod world;
 
 pub use attempt::{Attempt, Remote, Tuple};
+pub use gateway::{Gateway, MOST_GATEWAYS, NatKey};
 pub use keep_alive::{Counts, IdleCheck, KeepAlive, Notices, Overflow, ServerKeeps, Take};
 pub use life::{Life, Mark, Timers, Will};
 pub use limit::{

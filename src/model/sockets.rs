@@ -480,7 +480,7 @@ impl Limit for Sockets {
                 self.time_waits += u32::from(self.counts_waits());
             }
             Mark::Takeable => self.give_up_tuple(row, bit, at),
-            Mark::Over => {}
+            Mark::Syn | Mark::Over => {}
         }
         Fate::Stays
     }
@@ -597,6 +597,7 @@ mod tests {
                 ending: Ending::Server,
                 remote,
                 client: 0,
+                machine: 0,
             };
             let taken = sockets.take(&attempt, number as u32, &mut rng).unwrap();
             assert_eq!(sockets.time_waits(at), 0, "the new SYN ended the one before");

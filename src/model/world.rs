@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::gateway::Gateway;
 use super::keep_alive::{KeepAlive, ServerKeeps};
 use super::rates::Rates;
 use super::retries::Retries;
@@ -21,6 +22,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// What clients connect to; [`Target::destination`] is an index into this.
     pub destinations: Vec<Destination>,
+    /// What connections pass on their way; [`Host::gateway`] is an index into this.
+    pub gateways: Vec<Gateway>,
     /// What becomes of it while a run goes on, in the order of time.
     pub changes: Vec<Change>,
 }
@@ -71,6 +74,8 @@ pub struct Host {
     pub tcp: TcpSettings,
     /// What searching for a port costs, where that was measured; costs no simulated time.
     pub search_cost: Option<SearchCost>,
+    /// The gateway that its machines reach the world through, as an index into [`World::gateways`].
+    pub gateway: Option<usize>,
     /// The clients that run on each machine.
     pub clients: Vec<Client>,
 }
@@ -80,12 +85,35 @@ impl World {
     #[must_use]
     pub fn of(host: Host) -> Self {
         let destinations = vec![Destination::new("server")];
-        Self { hosts: vec![host], destinations, changes: Vec::new() }
+        Self { hosts: vec![host], destinations, gateways: Vec::new(), changes: Vec::new() }
     }
 
     /// This world and all that it becomes, in the order of time.
     pub fn stretches(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.changes.iter().map(|change| &change.world))
+    }
+
+    /// The gateways that connections of host number `host` pass, the nearest first.
+    #[must_use]
+    pub fn path(&self, host: usize) -> Vec<usize> {
+        let next = |&gateway: &usize| self.gateways[gateway].gateway;
+        // A path that came back to itself would have no end; it is cut after every gateway once.
+        std::iter::successors(self.hosts[host].gateway, next).take(self.gateways.len()).collect()
+    }
+
+    /// Hosts that share a gateway, those of one number of [`World::path`]'s end together; hosts that share none are
+    /// among none of them.
+    #[must_use]
+    pub fn islands(&self) -> Vec<Vec<usize>> {
+        let mut islands: Vec<(usize, Vec<usize>)> = Vec::new();
+        for host in 0..self.hosts.len() {
+            let Some(&last) = self.path(host).last() else { continue };
+            match islands.iter_mut().find(|island| island.0 == last) {
+                Some(island) => island.1.push(host),
+                None => islands.push((last, vec![host])),
+            }
+        }
+        islands.into_iter().map(|(_, hosts)| hosts).collect()
     }
 
     /// The most machines of a kind that there are at any time.
@@ -114,6 +142,7 @@ impl World {
         let mut room = Self {
             hosts: vec![self.hosts[host].clone()],
             destinations: self.destinations.clone(),
+            gateways: self.gateways.clone(),
             changes: Vec::new(),
         };
         let whole = &mut room.hosts[0];

@@ -120,6 +120,7 @@ impl Linux {
             reuse_key: self.reuse_key(),
             tcp: self.tcp(),
             search_cost: None,
+            gateway: None,
             clients: Vec::new(),
         }
     }

@@ -68,7 +68,7 @@ fn subject<'a>(scope: &Scope, outcome: &'a Outcome) -> Option<Subject<'a>> {
     match scope {
         Scope::Whole => Some(outcome.subject()),
         Scope::Client(name) => outcome.client(name).map(ClientFigures::subject),
-        Scope::Host(name) => outcome.limit(name).map(LimitFigures::subject),
+        Scope::Host(name) | Scope::Gateway(name) => outcome.limit(name).map(LimitFigures::subject),
     }
 }
 
@@ -94,6 +94,7 @@ pub fn scope_key(scope: &Scope) -> String {
         Scope::Whole => "whole".to_owned(),
         Scope::Client(name) => format!("client.{name}"),
         Scope::Host(name) => format!("host.{name}"),
+        Scope::Gateway(name) => format!("gateway.{name}"),
     }
 }
 

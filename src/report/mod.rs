@@ -10,6 +10,7 @@ pub mod changes;
 pub mod csv;
 pub mod expectations;
 pub mod file;
+mod gateways;
 #[cfg(feature = "inspect")]
 pub mod headroom;
 #[cfg(feature = "inspect")]

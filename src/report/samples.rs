@@ -36,6 +36,7 @@ pub(crate) fn overloaded() -> (Scenario, Outcome) {
             },
         }],
         limits: vec![LimitFigures {
+            is_gateway: false,
             requests: Vec::new(),
             server: None,
             stretches: Vec::new(),
@@ -107,6 +108,7 @@ fn scenario() -> Scenario {
                 ..Host::linux("crawler")
             }],
             destinations: vec![Destination::new("api")],
+            gateways: Vec::new(),
             changes: Vec::new(),
         },
         settings: RunSettings::of(SimDuration::from_secs(600)),
@@ -124,9 +126,12 @@ fn figures() -> Figures {
     Figures {
         attempts: 4_800_000,
         opened: 3_215_000,
-        refused: [1_585_000, 0, 0],
+        refused: [1_585_000, 0, 0, 0],
         unanswered: 0,
+        late: 0,
         blocked: 1_585_000,
+        timed_out_ratio: Estimate::default(),
+        late_ratio: Estimate::default(),
         blocking_ratio: Estimate { mean: 0.330_2, lo: 0.329_4, hi: 0.331 },
         first_blocked: Some(Moments {
             median: 41.0,

@@ -1,6 +1,6 @@
 //! The verdict: plain words that say whether the ports last; when not, for how long, why, and what rate holds.
 
-use super::changes;
+use super::{changes, gateways};
 use crate::model::{Arrivals, Binds, Client, Ending, Host, PortSet, Replications, World};
 use crate::numbers::{
     amount, count, percent, percent_with_interval, plural, rate, rate_at_most, slow_rate, span,
@@ -33,6 +33,8 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
         format!("Nothing was attempted in {}.", outcome.duration)
     } else if limit.figures.first_blocked.is_none() {
         holds(limit, outcome, several)
+    } else if let Some(text) = gateways::drops(scenario, outcome, limit) {
+        text
     } else if limit.figures.num_ephemeral == 0 {
         format!("{} has no usable port: every attempt is refused.", subject(scenario, limit))
     } else if let Some(text) = ports_are_taken(scenario, outcome, limit) {
@@ -44,7 +46,13 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     };
     let at_once = burst_over_a_pool(scenario, outcome, limit).unwrap_or_default();
     let servers: String = outcome.limits.iter().map(|one| fixed_port(one, several)).collect();
-    prefix + &text + &at_once + &requests(outcome, limit) + &changes::sentence(outcome) + &servers
+    prefix
+        + &text
+        + &gateways::yields(limit)
+        + &at_once
+        + &requests(outcome, limit)
+        + &changes::sentence(outcome)
+        + &servers
 }
 
 /// How likely the server that wants a port of its own finds it taken, for how long, and what keeps it free.
@@ -614,10 +622,10 @@ mod tests {
     #[test]
     fn an_error_other_than_that_of_a_plain_connect_is_named() {
         let (scenario, mut outcome) = samples::overloaded();
-        outcome.limits[0].figures.refused = [0, 1_585_000, 0];
+        outcome.limits[0].figures.refused = [0, 1_585_000, 0, 0];
         let told = sentence(&scenario, &outcome);
         assert!(told.contains("33 % of attempts are refused (bind: EADDRINUSE), in"), "{told}");
-        outcome.limits[0].figures.refused = [5, 1_584_995, 0];
+        outcome.limits[0].figures.refused = [5, 1_584_995, 0, 0];
         let told = sentence(&scenario, &outcome);
         assert!(told.contains("(connect: EADDRNOTAVAIL, bind: EADDRINUSE)"), "{told}");
     }

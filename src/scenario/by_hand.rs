@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use super::keys::{
-    BINDS, COUNTS, ENDINGS, IDLE_CHECKS, NOTICES, OVERFLOWS, PICKS, REUSE_KEYS, SELECTIONS,
-    SPACINGS, STARTS, TAKES,
+    ADDRESS_CHOICES, BINDS, COUNTS, ENDINGS, GATEWAY_KEYS, IDLE_CHECKS, NAT_SELECTIONS, NOTICES,
+    NatKeyWord, OVERFLOWS, PICKS, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS, TAKES,
 };
 use super::load::parse;
 use super::preset::Preset;
@@ -17,10 +17,11 @@ use super::text::problem::{Problem, Problems};
 use super::text::walk::Walk;
 use super::written::Text;
 use super::{Scenario, duration};
+use crate::model::nat::NatTimers;
 use crate::model::{
-    Arrivals, Binds, Change, Client, Destination, Distribution, FixedPort, Host, KeepAlive,
-    PortSet, Replications, Retries, RunSettings, Spacing, SquatterAddress, SynTimeout, TimerGrid,
-    TraceAttempt, TwReuse, World,
+    Arrivals, Binds, Change, Client, Destination, Distribution, FixedPort, Gateway, Host,
+    KeepAlive, NatKey, PortSet, Replications, Retries, RunSettings, Spacing, SquatterAddress,
+    SynTimeout, TimerGrid, TraceAttempt, TwReuse, World,
 };
 use crate::units::{SimDuration, SimTime};
 
@@ -92,6 +93,14 @@ fn read(world: &World, settings: &RunSettings) -> Result<Scenario, Problems> {
 fn beyond_text(world: &World) -> Vec<String> {
     let mut wrong: Vec<String> =
         world.changes.iter().filter_map(|change| wrong_change(world, change)).collect();
+    let known = world.gateways.len();
+    let mut served = |what: &str, name: &str, by: Option<usize>| {
+        if let Some(by) = by.filter(|&by| by >= known) {
+            wrong.push(format!("{what} `{name}` is served by gateway {by}, but there are {known}"));
+        }
+    };
+    world.hosts.iter().for_each(|host| served("host", &host.name, host.gateway));
+    world.gateways.iter().for_each(|one| served("gateway", &one.name, one.gateway));
     for client in world.hosts.iter().flat_map(|host| &host.clients) {
         let mut say = |what: String| wrong.push(format!("client `{}` {what}", client.name));
         let known = world.destinations.len();
@@ -185,6 +194,10 @@ fn written(world: &World, settings: &RunSettings) -> String {
         let most = count_or(keeps.requests_per_connection, "none");
         put(&mut text, format!("requests_per_connection = {most}"));
     }
+    for (number, gateway) in world.gateways.iter().enumerate() {
+        put(&mut text, format!("\n[gateway.{}]", quoted(&gateway.name)));
+        lines_of_gateway(&mut text, world, number, gateway);
+    }
     for host in &world.hosts {
         for client in &host.clients {
             put(&mut text, format!("\n[client.{}]", quoted(&client.name)));
@@ -198,6 +211,37 @@ fn written(world: &World, settings: &RunSettings) -> String {
 fn put(text: &mut String, line: String) {
     text.push_str(&line);
     text.push('\n');
+}
+
+fn lines_of_gateway(text: &mut String, world: &World, number: usize, gateway: &Gateway) {
+    let Gateway { nat, key, timers, .. } = gateway;
+    let hosts = world.hosts.iter().map(|host| (&host.name, host.gateway));
+    let others = world.gateways.iter().map(|other| (&other.name, other.gateway));
+    let served = hosts.chain(others).filter(|(_, by)| *by == Some(number));
+    let serves: Vec<String> = served.map(|(name, _)| quoted(name)).collect();
+    put(text, format!("serves = [{}]\naddresses = {}", serves.join(", "), nat.addresses));
+    if let Some(ports) = nat.ports {
+        put(text, format!("ports = \"{ports}\""));
+    }
+    put(text, format!("address_choice = {}", word(ADDRESS_CHOICES, &nat.choice)));
+    let key = match key {
+        NatKey::Endpoint => NatKeyWord::Endpoint,
+        NatKey::Destination => NatKeyWord::Destination,
+        NatKey::None => NatKeyWord::EndpointIndependent,
+    };
+    put(text, format!("key = {}", word(GATEWAY_KEYS, &key)));
+    put(text, format!("selection = {}", word(NAT_SELECTIONS, &nat.selection)));
+    put(text, format!("evicts_closing = {}", nat.evicts_closing));
+    let NatTimers { half_open, idle, half_closed, fin, reset } = timers;
+    let timers = [
+        ("half_open", half_open),
+        ("idle", idle),
+        ("half_closed", half_closed),
+        ("fin", fin),
+        ("reset", reset),
+    ];
+    let timers = timers.map(|(key, time)| format!("{key} = {}", span(*time)));
+    put(text, format!("timers = {{ {} }}", timers.join(", ")));
 }
 
 fn lines_of_host(text: &mut String, host: &Host) {

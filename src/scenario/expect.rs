@@ -23,6 +23,8 @@ pub enum Scope {
     Client(String),
     /// One host: `[expect.host.NAME]`.
     Host(String),
+    /// One gateway: `[expect.gateway.NAME]`.
+    Gateway(String),
 }
 
 /// The bounds of an expectation, in the figure's base unit (seconds, ports, a share of 1).

@@ -32,7 +32,10 @@ mod written;
 pub use expect::{Bound, Expectation, Scope};
 pub use load::{load, parse};
 pub use overrides::{NotAnOverride, Override};
-pub use preset::{Preset, PresetValue, pool_preset, pool_presets, preset, presets};
+pub use preset::{
+    Preset, PresetValue, gateway_preset, gateway_presets, pool_preset, pool_presets, preset,
+    presets,
+};
 #[cfg(feature = "report")]
 pub use schema::schema;
 pub use settable::settable;

@@ -94,7 +94,7 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
 #[must_use]
 pub fn pool_presets() -> &'static [Preset] {
     static POOLS: OnceLock<Vec<Preset>> = OnceLock::new();
-    POOLS.get_or_init(|| read_pools(include_str!("presets/pools.toml")))
+    POOLS.get_or_init(|| read_table(include_str!("presets/pools.toml")))
 }
 
 /// The one of them called `name`.
@@ -102,6 +102,20 @@ pub fn pool_presets() -> &'static [Preset] {
 pub fn pool_preset(name: &str) -> Option<&'static Preset> {
     let plain = name.trim().to_lowercase().replace(['_', ' ', '.'], "-");
     pool_presets().iter().find(|preset| preset.name == plain)
+}
+
+/// The presets of gateways.
+#[must_use]
+pub fn gateway_presets() -> &'static [Preset] {
+    static GATEWAYS: OnceLock<Vec<Preset>> = OnceLock::new();
+    GATEWAYS.get_or_init(|| read_table(include_str!("presets/gateways.toml")))
+}
+
+/// The one of them called `name`.
+#[must_use]
+pub fn gateway_preset(name: &str) -> Option<&'static Preset> {
+    let plain = name.trim().to_lowercase().replace(['_', ' '], "-");
+    gateway_presets().iter().find(|preset| preset.name == plain)
 }
 
 fn others() -> &'static [Preset] {
@@ -215,17 +229,18 @@ fn read(name: &str, text: &str) -> Preset {
 ///
 /// # Panics
 /// As [`read`].
-fn read_pools(text: &str) -> Vec<Preset> {
-    let tree = DeTable::parse(text).unwrap_or_else(|error| panic!("pools: {error}"));
+/// Several presets of one file, a table each.
+fn read_table(text: &str) -> Vec<Preset> {
+    let tree = DeTable::parse(text).unwrap_or_else(|error| panic!("presets: {error}"));
     let root = Table::from_toml(tree.get_ref(), 0, 0);
     let one = |entry: &Entry| {
         let name = &entry.key;
-        let table = entry.node.as_table().unwrap_or_else(|| panic!("pool {name}"));
+        let table = entry.node.as_table().unwrap_or_else(|| panic!("preset {name}"));
         let said = |key: &str| {
-            let entry = table.get(key).unwrap_or_else(|| panic!("pool {name}: {key}"));
+            let entry = table.get(key).unwrap_or_else(|| panic!("preset {name}: {key}"));
             (&entry.node, text[entry.node.at.range()].trim_matches('"').to_owned())
         };
-        let values = said("values").0.as_table().unwrap_or_else(|| panic!("pool {name}: values"));
+        let values = said("values").0.as_table().unwrap_or_else(|| panic!("preset {name}: values"));
         let told = |entry: &Entry| PresetValue {
             key: entry.key.clone(),
             value: text[entry.node.at.range()].to_owned(),

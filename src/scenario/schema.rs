@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Is, Key, Kinds, Place, System, Usual};
-use super::preset::{pool_presets, presets};
+use super::preset::{gateway_presets, pool_presets, presets};
 use super::text::quantity::time_units;
 use crate::stats::{Metric, Unit};
 
@@ -166,6 +166,12 @@ fn value(is: &Is) -> Value {
             let weights = json!({ "allOf": [to("weights")], "propertyNames": word(&words()) });
             json!({ "anyOf": [word(&words()), weights] })
         }
+        Is::NameList => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        Is::GatewayPreset => {
+            let names: Vec<&str> =
+                gateway_presets().iter().map(|preset| preset.name.as_str()).collect();
+            json!({ "enum": names })
+        }
         Is::Names => json!({ "anyOf": [{ "type": "string" }, to("weights")] }),
         Is::Preset => {
             let names: Vec<&str> = presets().iter().map(|preset| preset.name.as_str()).collect();
@@ -259,7 +265,7 @@ fn figures() -> Value {
     };
     let one: Map<String, Value> = Metric::expected().map(figure).collect();
     let mut whole = one.clone();
-    for scope in ["client", "host"] {
+    for scope in ["client", "host", "gateway"] {
         let named = object(one.clone(), Vec::new());
         whole.insert(scope.to_owned(), json!({ "type": "object", "additionalProperties": named }));
     }

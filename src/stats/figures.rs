@@ -101,6 +101,11 @@ pub static FIGURES: &[Figure] = &[
         .rare()
         .brief()
         .at([53, 12, 71]),
+    count("late", "after a SYN again", |f| f.late)
+        .about("opened, and answered at a SYN after the first, a second later at least")
+        .rare()
+        .brief()
+        .at([57, 27, 74]),
     mean("blocking_ratio", "refused", Unit::Share, |f| f.blocking_ratio)
         .about("blocked / attempts")
         .in_theory(loss)
@@ -110,6 +115,18 @@ pub static FIGURES: &[Figure] = &[
         .with_interval()
         .brief()
         .at([13, 15, 11]),
+    mean("timed_out_ratio", "timed out", Unit::Share, |f| f.timed_out_ratio)
+        .about("unanswered / attempts")
+        .expected(ITSELF)
+        .steady()
+        .summary(InSummary::WithInterval)
+        .at([58, 0, 0]),
+    mean("late_ratio", "after a SYN again", Unit::Share, |f| f.late_ratio)
+        .about("late / attempts")
+        .expected(ITSELF)
+        .steady()
+        .summary(InSummary::WithInterval)
+        .at([59, 0, 0]),
     formula("loss", "in theory", Unit::Share, loss)
         .about("`erlang_b`, or `engset`")
         .summary(InSummary::Not)

@@ -54,6 +54,8 @@ pub struct ClientFigures {
 pub struct LimitFigures {
     /// The host's name.
     pub name: String,
+    /// Is it a gateway? Then the name is that.
+    pub is_gateway: bool,
     /// Identical machines.
     pub machines: u32,
     /// Do they run Linux, whose errors have names?
@@ -170,8 +172,15 @@ pub struct Figures {
     /// Attempts that got a port and were given up unanswered (ETIMEDOUT), all replications together,
     /// steady; they count as opened.
     pub unanswered: u64,
+    /// Attempts that got a port and were answered at a SYN after the first, all replications together, steady;
+    /// they count as opened.
+    pub late: u64,
     /// `blocked / attempts`, one value a replication, steady; 0 where nothing was attempted.
     pub blocking_ratio: Estimate,
+    /// `unanswered / attempts`, likewise.
+    pub timed_out_ratio: Estimate,
+    /// `late / attempts`, likewise.
+    pub late_ratio: Estimate,
     /// When the first attempt was blocked, from the very start (warm-up included).
     pub first_blocked: Option<Moments>,
     /// When the last episode of blocking ended; replications that were never blocked, or still

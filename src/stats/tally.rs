@@ -38,6 +38,8 @@ pub struct ClientTally {
     pub refused: [u64; Refusal::ALL.len()],
     /// Attempts of the steady state that got a port and were never answered.
     pub unanswered: u64,
+    /// Those that were answered at a SYN after the first.
+    pub late: u64,
     /// Nanoseconds of the steady state times connections that are being set up.
     pub connecting: u128,
     /// Nanoseconds of the steady state times established connections.
@@ -238,6 +240,7 @@ impl ClientTally {
             *sum += more;
         }
         self.unanswered += other.unanswered;
+        self.late += other.late;
         self.connecting += other.connecting;
         self.established += other.established;
         self.closing += other.closing;
@@ -401,9 +404,9 @@ impl Bins {
         }
     }
 
-    /// One of the connections opened at the start was there already.
-    pub fn stand(&mut self) {
-        self.cells[0].standing += 1;
+    /// One of the connections that are opened at `at` nanoseconds is no attempt of that time.
+    pub fn stand(&mut self, at: u64) {
+        self.cells[self.window.place(at).0].standing += 1;
     }
 
     /// An attempt blocked at `at` nanoseconds.

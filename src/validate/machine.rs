@@ -217,6 +217,7 @@ impl Script {
             ending: Ending::Never,
             remote: Remote::AnswersHere,
             client: client as u16,
+            machine: 0,
         };
         self.machine
             .open(&attempt, SimDuration::ZERO, &mut Unobserved)

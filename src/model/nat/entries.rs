@@ -100,6 +100,11 @@ impl Entries {
         Some((row, bit))
     }
 
+    /// Is it there yet?
+    pub fn is_there(&self, id: EntryId) -> bool {
+        self.all[id.number as usize].generation == id.generation
+    }
+
     /// From `at` on an entry may be evicted.
     pub fn set_closing(&mut self, id: EntryId, at: SimTime) {
         let entry = &mut self.all[id.number as usize];

@@ -2,13 +2,14 @@
 //! timer of what became of the connection is over.
 //!
 //! What is unique is the reply: two entries never have the same port of the same address towards one destination, as
-//! the [`NatKey`] tells destinations apart (`net/netfilter/nf_nat_core.c:nf_nat_used_tuple`). So a port serves as many
+//! its key tells destinations apart (`net/netfilter/nf_nat_core.c:nf_nat_used_tuple`). So a port serves as many
 //! connections as there are such destinations, whoever asks.
 //!
 //! Nothing here knows when an entry is over: it is told, by [`Nat::free`].
 
 mod address;
 mod entries;
+mod entry_life;
 mod scan;
 mod timers;
 
@@ -17,9 +18,10 @@ use rand::rngs::Xoshiro256PlusPlus;
 pub use address::{NatAddresses, Pair};
 use entries::Entries;
 pub use entries::{EntryId, Inside};
+pub use entry_life::EntryLife;
 pub use scan::NatSelection;
 use scan::{Found, Rows};
-pub use timers::{EntryLife, NatTimers};
+pub use timers::NatTimers;
 
 use super::PortRange;
 use crate::units::SimTime;
@@ -82,8 +84,17 @@ pub struct Mapped {
     pub port: u16,
     /// Ports looked at.
     pub probes: u32,
-    /// Did it take the port from a closing entry?
-    pub evicted: bool,
+    /// What it replaces: what was left of a connection between the same ends, and the closing entry that it evicted.
+    pub gone: [Option<EntryId>; 2],
+}
+
+/// A SYN for which there is no port: nothing passes, and nobody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Ports looked at.
+    pub probes: u32,
+    /// What was left of a connection between the same ends is gone all the same.
+    pub own: Option<EntryId>,
 }
 
 /// The entries of one NAT, of one protocol.
@@ -97,10 +108,12 @@ pub struct Nat {
 }
 
 impl Nat {
-    /// One without entries, towards so many destinations as its key tells apart.
+    /// One without entries, towards so many destinations as its key tells apart; how long it has no port left towards
+    /// some counts from `from` on.
     #[must_use]
-    pub fn new(rules: NatRules, destinations: u32) -> Self {
-        let rows = Rows::new(rules.addresses * destinations, rules.ports, rules.evicts_closing);
+    pub fn new(rules: NatRules, destinations: u32, from: SimTime) -> Self {
+        let rows = rules.addresses * destinations;
+        let rows = Rows::new(rows, rules.ports, rules.evicts_closing, from);
         Self { rules, destinations, rows, entries: Entries::default() }
     }
 
@@ -126,28 +139,35 @@ impl Nat {
     /// [`Nat::set_life`] says when.
     ///
     /// # Errors
-    /// Ports looked at, where none was found: the SYN is dropped.
-    pub fn take(&mut self, syn: &Syn, rng: &mut Xoshiro256PlusPlus) -> Result<Mapped, u32> {
+    /// Where no port was found.
+    pub fn take(&mut self, syn: &Syn, rng: &mut Xoshiro256PlusPlus) -> Result<Mapped, Dropped> {
         // What is left of a connection between the same ends is replaced, whatever its state
         // (`nf_conntrack_proto_tcp.c:nf_conntrack_tcp_packet`, "reopened"; on CLOSE_WAIT the server's RST clears it
         // within 12 ms).
-        if let Some(own) = self.entries.find(syn.inside, syn.endpoint) {
-            self.free(own);
+        let own = self.entries.find(syn.inside, syn.endpoint);
+        if let Some(own) = own {
+            self.free(own, syn.at);
         }
-        let (address, found) = self.choose(syn, rng)?;
+        let (address, found) = self.choose(syn, rng).map_err(|probes| Dropped { probes, own })?;
         if let Some(evicted) = found.evicted {
-            self.free(evicted);
+            self.free(evicted, syn.at);
         }
         let row = self.row(address, syn.destination);
         let entry = self.entries.add(syn.inside, syn.endpoint, (row, found.bit), syn.sequence);
-        self.rows.take(row, found.bit, entry);
+        self.rows.take(row, found.bit, entry, syn.at);
         Ok(Mapped {
             entry,
             address,
             port: self.rows.port(found.bit),
             probes: found.probes,
-            evicted: found.evicted.is_some(),
+            gone: [own, found.evicted],
         })
+    }
+
+    /// Is an entry there yet?
+    #[must_use]
+    pub fn is_there(&self, entry: EntryId) -> bool {
+        self.entries.is_there(entry)
     }
 
     /// Says what becomes of an entry.
@@ -155,13 +175,20 @@ impl Nat {
         self.entries.set_closing(entry, life.closing);
     }
 
-    /// Nothing is left of an entry. Nothing happens where that is so already.
-    pub fn free(&mut self, entry: EntryId) {
-        let Some((row, bit)) = self.entries.remove(entry) else { return };
+    /// Nothing is left of an entry. Tells whether anything was until now.
+    pub fn free(&mut self, entry: EntryId, at: SimTime) -> bool {
+        let Some((row, bit)) = self.entries.remove(entry) else { return false };
         // An endpoint-independent mapping lasts as long as anybody uses it.
         if !entry_shares(&self.entries, self.rules.mapping, entry, (row, bit)) {
-            self.rows.free(row, bit);
+            self.rows.free(row, bit, at);
         }
+        true
+    }
+
+    /// Nanoseconds that it had no port left towards a destination until `end`, summed over addresses and destinations.
+    #[must_use]
+    pub fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.rows.exhausted_until(end)
     }
 
     const fn row(&self, address: u32, destination: u32) -> u32 {

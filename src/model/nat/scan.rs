@@ -6,7 +6,9 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::entries::EntryId;
 use crate::model::PortRange;
 use crate::model::bitmap::Bitmaps;
+use crate::model::exhaustion::Exhaustion;
 use crate::model::selection::below;
+use crate::units::SimTime;
 
 /// How a NAT looks for a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +73,15 @@ pub struct Rows {
     /// Where each row is kept, plus one; 0 is nowhere.
     places: Vec<u32>,
     free: Bitmaps,
+    /// How many are free in each.
+    left: Vec<u32>,
+    exhaustion: Exhaustion,
     /// The number of the entry that has each port, where one may be evicted.
     owners: Option<Vec<u32>>,
 }
 
 impl Rows {
-    pub fn new(rows: u32, ports: Option<PortRange>, keeps_owners: bool) -> Self {
+    pub fn new(rows: u32, ports: Option<PortRange>, keeps_owners: bool, from: SimTime) -> Self {
         let (lowest, bits) = match ports {
             Some(range) => (range.min_ephemeral(), range.num_ephemeral()),
             None => (0, 1 << 16),
@@ -87,6 +92,8 @@ impl Rows {
             classes: ports.is_none(),
             places: vec![0; rows as usize],
             free: Bitmaps::full(0, bits, &[]),
+            left: Vec::new(),
+            exhaustion: Exhaustion::new(rows as usize, from),
             owners: keeps_owners.then(Vec::new),
         }
     }
@@ -113,28 +120,44 @@ impl Rows {
     }
 
     /// `entry` has the port of `bit` in `row` from now on.
-    pub fn take(&mut self, row: u32, bit: u32, entry: EntryId) {
+    pub fn take(&mut self, row: u32, bit: u32, entry: EntryId, at: SimTime) {
         let place = match self.place(row) {
             Some(place) => place,
             None => {
                 let place = self.free.add_row();
                 self.places[row as usize] = place as u32 + 1;
+                self.left.push(self.bits);
                 if let Some(owners) = &mut self.owners {
                     owners.resize((place + 1) * self.bits as usize, 0);
                 }
                 place
             }
         };
-        self.free.clear(place, bit);
+        if self.free.is_set(place, bit) {
+            self.free.clear(place, bit);
+            self.left[place] -= 1;
+            if self.left[place] == 0 {
+                self.exhaustion.begin(row as usize, at);
+            }
+        }
         if let Some(owners) = &mut self.owners {
             owners[place * self.bits as usize + bit as usize] = entry.number();
         }
     }
 
     /// Nobody has the port of `bit` in `row` any more.
-    pub fn free(&mut self, row: u32, bit: u32) {
+    pub fn free(&mut self, row: u32, bit: u32, at: SimTime) {
         let place = self.place(row).expect("what is freed was taken");
+        if self.left[place] == 0 {
+            self.exhaustion.end(row as usize, at);
+        }
+        self.left[place] += 1;
         self.free.set(place, bit);
+    }
+
+    /// Nanoseconds that rows had no free port until `end`, summed over them.
+    pub fn exhausted_until(&self, end: SimTime) -> u128 {
+        self.exhaustion.until(end)
     }
 
     fn place(&self, row: u32) -> Option<usize> {

@@ -9,6 +9,7 @@
 #![cfg_attr(not(feature = "report"), allow(dead_code, reason = "what only the schema tells"))]
 
 mod client;
+mod gateway;
 mod host;
 mod kinds;
 mod pool;
@@ -23,8 +24,9 @@ use crate::units::SimDuration;
 
 pub(crate) use kinds::{ARRIVALS, Kind, Kinds, LAWS};
 pub(crate) use words::{
-    BINDS, COUNTS, ENDINGS, IDLE_CHECKS, NOTICES, OVERFLOWS, PICKS, POOL_CLOSES, REUSE_KEYS,
-    SELECTIONS, SPACINGS, STARTS, TAKES, ending,
+    ADDRESS_CHOICES, BINDS, COUNTS, ENDINGS, GATEWAY_KEYS, IDLE_CHECKS, NAT_SELECTIONS, NOTICES,
+    NatKeyWord, OVERFLOWS, PICKS, POOL_CLOSES, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS, TAKES,
+    ending,
 };
 
 /// One key.
@@ -54,6 +56,9 @@ pub(crate) enum Place {
     Host,
     Destination,
     Client,
+    Gateway,
+    /// `timers = { ... }` of a gateway.
+    NatTimers,
     /// `arrivals = { ... }`.
     Arrivals,
     /// `[[change]]`.
@@ -131,11 +136,15 @@ pub(crate) enum Is {
     Name,
     /// Such a name, or several with their weights.
     Names,
+    /// A list of such names.
+    NameList,
     Preset,
     /// How connections are kept: the name of a preset, or a table of keys.
     Pool,
     /// The name of such a preset.
     PoolPreset,
+    /// The name of what a gateway is.
+    GatewayPreset,
     /// Lines of a sysctl.conf.
     Sysctls,
     /// A table of the keys of this place.
@@ -194,6 +203,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .iter()
         .chain(host::KEYS)
         .chain(client::KEYS)
+        .chain(gateway::KEYS)
         .chain(pool::KEYS)
         .chain(retries::KEYS)
         .chain(kinds::KEYS)
@@ -225,14 +235,14 @@ pub(crate) fn sysctls() -> impl Iterator<Item = &'static str> {
 /// What people write that is not modelled yet: the names, what it is, and the nearest thing that is.
 const NOT_MODELLED: &[(&[&str], &str, &str)] = &[
     (
-        &["gateway", "nat", "proxy", "load_balancer", "snat"],
-        "gateways (NAT, proxies) are not modelled yet",
-        "take these tables out; the nearest thing is a [host] with the `addresses` and `ports` of the gateway, whose \
-         clients are those behind it",
+        &["proxy", "load_balancer"],
+        "proxies and load balancers are not modelled as such yet",
+        "take these tables out; a proxy is a [host] whose clients are what it forwards, and what takes ports further \
+         along the path is a [gateway]",
     ),
     (
         &["nf_conntrack_max", "conntrack_max"],
-        "connection tracking is not modelled yet",
+        "connection tracking is not modelled as a limit yet",
         "take it out: a full table refuses some that would find a port",
     ),
 ];
@@ -248,6 +258,7 @@ pub(crate) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let other = match name {
         "duration" | "ttl" => "lifetime",
         "rate" | "rps" => "arrivals",
+        "nat" | "snat" => "gateway",
         "range" | "port_range" => "ports",
         "keep_alive" | "keepalive" => "pool",
         "retry" => "retries",
@@ -308,6 +319,8 @@ impl Place {
             Self::Host => "in [host.NAME]",
             Self::Destination => "in [destination.NAME]",
             Self::Client => "in [client.NAME]",
+            Self::Gateway => "in [gateway.NAME]",
+            Self::NatTimers => "in a gateway's `timers = { ... }`",
             Self::Arrivals => "in a client's `arrivals = { ... }`",
             Self::Law => "in a `lifetime = { ... }` or `think = { ... }`",
             Self::Bounds => "in [expect]",

@@ -66,6 +66,12 @@ pub(super) const TOP: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "gateway",
+        is: Is::Family(Place::Gateway),
+        doc: "what connections pass on their way, and where each needs a port too",
+        ..KEY
+    },
+    Key {
         name: "change",
         is: Is::Tables(Place::Change),
         doc: "what becomes another in the middle of a run",

@@ -1,5 +1,6 @@
 //! The words that a value may be, and what each stands for.
 
+use crate::model::nat::{NatAddresses, NatSelection};
 use crate::model::{
     Binds, Counts, Ending, EndpointPick, IdleCheck, Notices, Overflow, ReuseKey, SelectionKind,
     Spacing, Start, Take,
@@ -32,6 +33,33 @@ pub(crate) const REUSE_KEYS: &Words<ReuseKey> = &[
 
 pub(crate) const PICKS: &Words<EndpointPick> =
     &[("random", EndpointPick::Random), ("in turn", EndpointPick::InTurn)];
+
+/// What `key` of a gateway may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NatKeyWord {
+    Endpoint,
+    Destination,
+    EndpointIndependent,
+}
+
+pub(crate) const GATEWAY_KEYS: &Words<NatKeyWord> = &[
+    ("destination-endpoint", NatKeyWord::Endpoint),
+    ("destination-address", NatKeyWord::Destination),
+    ("endpoint-independent", NatKeyWord::EndpointIndependent),
+];
+
+pub(crate) const NAT_SELECTIONS: &Words<NatSelection> = &[
+    ("netfilter", NatSelection::Netfilter),
+    ("netfilter-random", NatSelection::NetfilterRandom),
+    ("uniform", NatSelection::Uniform),
+];
+
+pub(crate) const ADDRESS_CHOICES: &Words<NatAddresses> = &[
+    ("by-pair", NatAddresses::ByPair),
+    ("by-client", NatAddresses::ByClient),
+    ("in-order", NatAddresses::InOrder),
+    ("any", NatAddresses::AnyFree),
+];
 
 pub(crate) const SPACINGS: &Words<Spacing> =
     &[("constant", Spacing::Constant), ("poisson", Spacing::Poisson)];

@@ -1,7 +1,8 @@
 //! Checks that need the whole world: can it be run, and would that ever end?
 
 use crate::model::{
-    Arrivals, Binds, Client, Distribution, Host, PoolPlan, RunSettings, SelectionKind, World,
+    Arrivals, Binds, Client, Distribution, Host, PoolPlan, RunSettings, SelectionKind, Target,
+    World,
 };
 use crate::scenario::text::problem::Problem;
 use crate::scenario::text::source::Span;
@@ -22,6 +23,7 @@ const MOST_CLIENTS: usize = 1 << 16;
 pub(crate) struct Tables<'a> {
     pub hosts: &'a [Entry],
     pub clients: &'a [Entry],
+    pub gateways: &'a [Entry],
     /// Where it says `start = "stationary"`, if it does.
     pub stationary: Option<Span>,
     /// Was anything wrong before, so that the reason has been told?
@@ -30,6 +32,7 @@ pub(crate) struct Tables<'a> {
 
 /// Reports what no single key is to blame for.
 pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: Tables<'_>) {
+    behind_gateways(walk, world, tables);
     at_one_time(walk, world, settings, tables);
     let later = Tables { stationary: None, ..tables };
     for change in &world.changes {
@@ -56,6 +59,107 @@ pub(crate) fn world(walk: &Walk, world: &World, settings: &RunSettings, tables: 
             walk.report(problem);
         }
     }
+}
+
+/// Ports in all, pool by pool, that machines behind one gateway may have: each is known by itself.
+const MOST_PORTS_BEHIND: u64 = 1 << 29;
+
+/// Reports what is not modelled of machines that share a gateway.
+fn behind_gateways(walk: &Walk, world: &World, tables: Tables<'_>) {
+    let Some(first) = tables.gateways.first() else { return };
+    let told = |at: Span, what: &str, label: &str, help: &str| {
+        let message = format!("{what} is not modelled behind a gateway yet");
+        walk.report(Problem::at(at, message).label(label.to_owned()).help(help.to_owned()));
+    };
+    let context = first.node.at;
+    if !world.changes.is_empty() {
+        told(
+            context,
+            "a world that changes",
+            "the gateway",
+            "take the [[change]] out, or the gateway",
+        );
+    }
+    if let Some(start) = tables.stationary {
+        let help = "write start = \"empty\", with a warm_up if the start should not count";
+        told(start, "a stationary start", "asked for here", help);
+    }
+    for host in world.hosts.iter().filter(|host| host.gateway.is_some()) {
+        if host.server.is_some() {
+            let at = place_of(tables.hosts, &host.name, Some("server"));
+            told(
+                at,
+                "a server that wants a port of its own",
+                "here",
+                "put it on a host of its own",
+            );
+        }
+        for client in &host.clients {
+            let at = |key| place_of(tables.clients, &client.name, Some(key));
+            if client.pool.is_some() {
+                told(
+                    at("pool"),
+                    "a pool of kept connections",
+                    "kept here",
+                    "say arrivals of connections and their lifetime instead",
+                );
+            } else if client.arrivals.has_workers() {
+                told(
+                    at("arrivals"),
+                    "a closed loop",
+                    "workers",
+                    "say an arrival rate instead: process = \"poisson\", rate = \"100 / s\"",
+                );
+            }
+            if client.retries.is_some() {
+                told(
+                    at("retries"),
+                    "what a program tries again",
+                    "here",
+                    "take it out: SYNs are sent again anyway",
+                );
+            }
+            let here = |target: &Target| world.destinations[target.destination].loopback;
+            if client.targets.iter().any(here) {
+                told(
+                    at("to"),
+                    "a destination on the same machine",
+                    "over loopback",
+                    "put this client on a host that no gateway serves",
+                );
+            }
+        }
+    }
+    for hosts in world.islands() {
+        let ports = |&host: &usize| {
+            let model = &world.hosts[host];
+            let pools = PoolPlan::places(model, endpoints(world, model))
+                / u128::from(model.ports.num_ephemeral());
+            (u128::from(model.count) * pools) << 16
+        };
+        let all: u128 = hosts.iter().map(ports).sum();
+        if all > u128::from(MOST_PORTS_BEHIND) {
+            let host = &world.hosts[hosts[0]];
+            let message = format!(
+                "the machines behind one gateway have {} pools of ports in all: too many",
+                crate::numbers::count((all >> 16) as u64)
+            );
+            let most = crate::numbers::count(MOST_PORTS_BEHIND >> 16);
+            let problem = Problem::at(place_of(tables.hosts, &host.name, Some("count")), message)
+                .label("too many")
+                .help(format!("fewer machines, addresses or endpoints: at most {most} pools"));
+            walk.report(problem);
+        }
+    }
+}
+
+/// Endpoints that the clients of a host connect to.
+fn endpoints(world: &World, host: &Host) -> u64 {
+    let used = |index: usize| {
+        host.clients.iter().flat_map(|client| &client.targets).any(|to| to.destination == index)
+    };
+    let all = world.destinations.iter().enumerate().filter(|(index, _)| used(*index));
+    all.map(|(_, destination)| u64::from(destination.endpoints)).sum()
 }
 
 /// Reports a stationary start of a machine whose ports are to change: then they are kept as sockets keep

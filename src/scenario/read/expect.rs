@@ -13,6 +13,7 @@ use crate::stats::{Metric, SubjectKind, Unit};
 pub(crate) struct Known<'a> {
     pub clients: &'a [&'a str],
     pub hosts: &'a [&'a str],
+    pub gateways: &'a [&'a str],
 }
 
 /// Reads `[expect]` and the tables below it; what is wrong is reported.
@@ -27,6 +28,7 @@ pub(crate) fn expectations(walk: &Walk, node: &Node, known: &Known<'_>) -> Vec<E
         match entry.key.as_str() {
             "client" => scoped(walk, entry, known.clients, Scope::Client, &mut found),
             "host" => scoped(walk, entry, known.hosts, Scope::Host, &mut found),
+            "gateway" => scoped(walk, entry, known.gateways, Scope::Gateway, &mut found),
             _ => found.extend(expectation(walk, entry, &Scope::Whole)),
         }
     }

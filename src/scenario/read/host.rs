@@ -120,6 +120,7 @@ fn read(fields: &Fields<'_>, name: &str, preset: &Preset) -> Option<Host> {
         reuse_key: reuse_key?,
         tcp: tcp?,
         search_cost: search_cost?,
+        gateway: None,
         clients: Vec::new(),
     })
 }

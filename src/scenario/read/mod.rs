@@ -12,6 +12,7 @@ mod destination;
 mod distribution;
 mod expect;
 mod fields;
+mod gateway;
 pub(super) mod host;
 mod parts;
 mod pool;

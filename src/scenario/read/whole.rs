@@ -6,6 +6,7 @@ use super::client::{self, Around, ReadClient};
 use super::destination;
 use super::expect::{self, Known};
 use super::fields::Fields;
+use super::gateway::{self, Paths};
 use super::host::{self, ReadHost};
 use super::run;
 use crate::model::{Change, Destination, Host, RunSettings, World};
@@ -50,7 +51,7 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     // As it is at the start; what only a change brings in is not known yet.
     let first = parts.as_ref().and_then(|parts| parts.assemble(&parts.used));
     run.settle(walk, first.as_ref());
-    let expectations = expectations(walk, root, tables.hosts, tables.clients);
+    let expectations = expectations(walk, root, &tables);
     let sound = walk.count() == 0;
     let later = if sound { changes::later(walk, root, run.settings.duration) } else { Vec::new() };
     let world = match (parts, &later[..]) {
@@ -63,8 +64,8 @@ pub(crate) fn whole(walk: &Walk, root: &Table) -> Whole {
     };
     if let Some(world) = &world {
         let told = !sound || walk.count() > 0;
-        let Families { hosts, clients, .. } = tables;
-        let tables = checks::Tables { hosts, clients, stationary: run.stationary, told };
+        let Families { hosts, clients, gateways, .. } = tables;
+        let tables = checks::Tables { hosts, clients, gateways, stationary: run.stationary, told };
         checks::world(walk, world, &run.settings, tables);
     }
     let settings = run.settings;
@@ -101,6 +102,7 @@ struct Families<'a> {
     hosts: &'a [Entry],
     destinations: &'a [Entry],
     clients: &'a [Entry],
+    gateways: &'a [Entry],
 }
 
 impl<'a> Families<'a> {
@@ -109,6 +111,7 @@ impl<'a> Families<'a> {
             hosts: family(walk, root, "host"),
             destinations: family(walk, root, "destination"),
             clients: family(walk, root, "client"),
+            gateways: family(walk, root, "gateway"),
         }
     }
 }
@@ -118,6 +121,7 @@ struct Parts {
     hosts: Vec<Option<ReadHost>>,
     destinations: Vec<Option<Destination>>,
     clients: Vec<ReadClient>,
+    paths: Paths,
     used: Used,
 }
 
@@ -190,7 +194,7 @@ fn check_name(walk: &Walk, entry: &Entry, what: &str) {
 }
 
 fn read_parts(walk: &Walk, stationary: Option<Span>, tables: &Families<'_>) -> Option<Parts> {
-    let &Families { hosts, destinations, clients } = tables;
+    let &Families { hosts, destinations, clients, gateways } = tables;
     let mut made_hosts: Vec<Option<ReadHost>> =
         hosts.iter().map(|entry| host::host(walk, entry)).collect();
     let mut made_destinations: Vec<Option<Destination>> =
@@ -205,6 +209,7 @@ fn read_parts(walk: &Walk, stationary: Option<Span>, tables: &Families<'_>) -> O
         destination_names.push("destination");
         made_destinations.push(destination::implicit(walk, "destination"));
     }
+    let paths = gateway::paths(walk, gateways, &host_names);
     let around = Around {
         hosts: &host_names,
         made_hosts: &made_hosts,
@@ -228,7 +233,8 @@ fn read_parts(walk: &Walk, stationary: Option<Span>, tables: &Families<'_>) -> O
         client.host.into_iter().for_each(|index| used.hosts[index] = true);
         client.named.iter().for_each(|&index| used.destinations[index] = true);
     }
-    Some(Parts { hosts: made_hosts, destinations: made_destinations, clients: read, used })
+    let paths = paths?;
+    Some(Parts { hosts: made_hosts, destinations: made_destinations, clients: read, paths, used })
 }
 
 fn names(entries: &[Entry]) -> Vec<&str> {
@@ -276,6 +282,9 @@ impl Parts {
                 Some(number)
             })
             .collect();
+        for (host, gateway) in hosts.iter_mut().zip(&self.paths.of_hosts) {
+            host.gateway = *gateway;
+        }
         for read in &self.clients {
             let mut client = read.client.clone()?;
             for target in &mut client.targets {
@@ -285,7 +294,8 @@ impl Parts {
         }
         let (hosts, destinations) =
             (keep(hosts, &used.hosts), keep(destinations, &used.destinations));
-        Some(World { hosts, destinations, changes: Vec::new() })
+        let gateways = self.paths.gateways.clone();
+        Some(World { hosts, destinations, gateways, changes: Vec::new() })
     }
 }
 
@@ -293,9 +303,10 @@ fn keep<T>(items: Vec<T>, kept: &[bool]) -> Vec<T> {
     items.into_iter().zip(kept).filter_map(|(item, &kept)| kept.then_some(item)).collect()
 }
 
-fn expectations(walk: &Walk, root: &Table, hosts: &[Entry], clients: &[Entry]) -> Vec<Expectation> {
+fn expectations(walk: &Walk, root: &Table, tables: &Families<'_>) -> Vec<Expectation> {
+    let &Families { hosts, clients, gateways, .. } = tables;
     let Some(entry) = root.get("expect") else { return Vec::new() };
     let host_names = if hosts.is_empty() { vec!["host"] } else { names(hosts) };
-    let known = Known { clients: &names(clients), hosts: &host_names };
+    let known = Known { clients: &names(clients), hosts: &host_names, gateways: &names(gateways) };
     expect::expectations(walk, &entry.node, &known)
 }

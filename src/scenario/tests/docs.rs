@@ -25,7 +25,7 @@ fn values(is: &Is) -> String {
         }
         Is::SomeTimeOr(word) => format!("time, `\"{word}\"`"),
         Is::Pool => "name of a preset, or a table: see below".to_owned(),
-        Is::PoolPreset => "name of a preset".to_owned(),
+        Is::PoolPreset | Is::GatewayPreset => "name of a preset".to_owned(),
         Is::Number { most, .. } => format!("number up to {most}"),
         Is::Share(_) => "share".to_owned(),
         Is::Time | Is::SomeTime => "time".to_owned(),
@@ -50,6 +50,7 @@ fn values(is: &Is) -> String {
         Is::Shares(of) => words(&of()),
         Is::Name => "name".to_owned(),
         Is::Names => "name, or shares of several".to_owned(),
+        Is::NameList => "list of names".to_owned(),
         Is::Preset => "name of a preset".to_owned(),
         Is::Sysctls => "text".to_owned(),
         Is::Tables(_) => "list of tables".to_owned(),
@@ -126,6 +127,8 @@ fn asked(name: &str) -> String {
         }
         "server" => table(keys::of(Place::Server)),
         "destination" => table(keys::of(Place::Destination)),
+        "gateway" => table(keys::of(Place::Gateway)),
+        "gateway-timers" => table(keys::of(Place::NatTimers)),
         "client" => table(keys::of(Place::Client)),
         "retries" => table(keys::of(Place::Retries)),
         "pool" => table(keys::of(Place::Pool)),
@@ -153,7 +156,7 @@ fn the_tables_of_keys_are_those_of_the_reader() {
         count += 1;
     }
     made.push_str(rest);
-    assert_eq!(count, 15);
+    assert_eq!(count, 17);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(FILE, made).expect("docs/scenario.md can be written");
     } else {

@@ -1,0 +1,98 @@
+//! What is said of gateways: which one drops SYNs, what becomes of the connections, and what holds its ports.
+
+use crate::numbers::{count, percent, plural, span_with_interval};
+use crate::scenario::Scenario;
+use crate::stats::{LimitFigures, Outcome};
+
+/// What share of what a gateway holds is worth telling.
+const MOST_OF_IT: f64 = 0.5;
+
+/// `Gateway node drops its first SYN after 56 s (55-59): ...`; `None` where `limit` is no gateway that drops any.
+pub(super) fn drops(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    limit: &LimitFigures,
+) -> Option<String> {
+    let first = limit.figures.first_blocked.filter(|_| limit.is_gateway)?;
+    let moment = span_with_interval(first.median, first.lo, first.hi);
+    let rare = match first.share_of_replications {
+        share if share < 1.0 => format!(" in {} of the replications", percent(share)),
+        _ => String::new(),
+    };
+    let mut told = format!(
+        "Gateway {} drops its first SYN after {moment}{rare}: {} of connections find none of its {} free at first",
+        limit.name,
+        percent(limit.figures.blocking_ratio.mean),
+        ports(scenario, limit),
+    );
+    let behind = behind(scenario, outcome, limit);
+    let sum = |of: fn(&LimitFigures) -> u64| behind.iter().map(|host| of(host)).sum::<u64>() as f64;
+    let all = sum(|host| host.figures.attempts).max(1.0);
+    let (late, never) =
+        (sum(|host| host.figures.late) / all, sum(|host| host.figures.unanswered) / all);
+    told += &format!(
+        "; {} get through when it is sent again, a second later or more, and {} time out (ETIMEDOUT).",
+        percent(late),
+        percent(never)
+    );
+    Some(told + &holders(limit))
+}
+
+/// Of a gateway that drops nothing though all its ports are taken.
+pub(super) fn yields(limit: &LimitFigures) -> String {
+    let full = limit.is_gateway
+        && limit.figures.first_blocked.is_none()
+        && limit.figures.peak_in_use >= limit.timeline.capacity;
+    if !full {
+        return String::new();
+    }
+    " No SYN is dropped: a closed connection gives its port up to one that needs it.".to_owned()
+}
+
+/// What holds most of its ports.
+fn holders(limit: &LimitFigures) -> String {
+    let figures = &limit.figures;
+    let in_use = figures.mean_in_use.mean.max(f64::MIN_POSITIVE);
+    let states = [
+        ("Connections that are closed, and wait for its time-out, hold", figures.mean_time_wait),
+        ("Open connections hold", figures.mean_established),
+        ("Half-closed connections hold", figures.mean_closing),
+        ("SYNs that nobody answers hold", figures.mean_connecting),
+    ];
+    let most = states.into_iter().max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
+    match most {
+        Some((what, mean)) if mean.mean / in_use > MOST_OF_IT => {
+            format!(" {what} {} of its ports.", percent(mean.mean / in_use))
+        }
+        _ => String::new(),
+    }
+}
+
+/// `5,000 ports on 1 address`.
+fn ports(scenario: &Scenario, limit: &LimitFigures) -> String {
+    let ports = plural(limit.figures.num_ephemeral, "port", "ports");
+    let addresses = scenario.world.gateways.iter().find(|gateway| gateway.name == limit.name);
+    match addresses.map(|gateway| u64::from(gateway.nat.addresses)) {
+        Some(addresses) if addresses > 1 => {
+            format!("{ports} on each of {} addresses", count(addresses))
+        }
+        _ => ports,
+    }
+}
+
+/// The hosts whose connections pass a gateway.
+fn behind<'a>(
+    scenario: &Scenario,
+    outcome: &'a Outcome,
+    limit: &LimitFigures,
+) -> Vec<&'a LimitFigures> {
+    let world = &scenario.world;
+    let passes = |host: &usize| {
+        world.path(*host).iter().any(|&gateway| world.gateways[gateway].name == limit.name)
+    };
+    let hosts = (0..world.hosts.len()).filter(passes);
+    let figures = |host: usize| {
+        outcome.limits.iter().find(|one| !one.is_gateway && one.name == world.hosts[host].name)
+    };
+    hosts.filter_map(figures).collect()
+}
