@@ -27,7 +27,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 /// Worlds that a case with lots in it is run in.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 400;
 
 fn cases(experiment: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/nat/cases.json");
