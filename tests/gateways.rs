@@ -3,13 +3,13 @@
 
 use portsim::model::nat::{Mapping, NatAddresses, NatRules, NatSelection, NatTimers};
 use portsim::model::{
-    Client, Destination, Distribution, Ending, Gateway, Host, NatKey, PortRange, Replications,
-    RunSettings, Start, World,
+    Arrivals, Client, Destination, Distribution, Ending, Gateway, Host, NatKey, PortRange,
+    Replications, RunSettings, Start, TraceAttempt, World,
 };
 use portsim::replicate::{Unwatched, replicate};
-use portsim::stats::Outcome;
+use portsim::stats::{Outcome, TimelineRow};
 use portsim::theory::erlang_b;
-use portsim::units::SimDuration;
+use portsim::units::{SimDuration, SimTime};
 use proptest::prelude::*;
 
 fn settings(secs: u64, replications: u32) -> RunSettings {
@@ -110,6 +110,42 @@ proptest! {
         for gateway in &other.limits[2..] {
             prop_assert_eq!(gateway.figures.opened, other.whole.opened);
             prop_assert_eq!(gateway.figures.blocked, 0);
+        }
+    }
+}
+
+/// Two gateways, one behind the other; the outer one has a single port, which the first connection has for 3.5 s. The
+/// second one, of 1 s, gets it at its SYN of 4 s and stays for 200 s: so long it has its port at the inner one too,
+/// whether its entry there from the first SYN is still there (120 s) or not (2 s).
+#[test]
+fn an_entry_lives_with_its_connection_though_its_first_syn_came_no_further() {
+    for half_open in [120, 2] {
+        let attempt = |at: u64, lives_ms: u64| TraceAttempt {
+            at: SimTime::START + SimDuration::from_secs(at),
+            lifetime: Some(SimDuration::from_millis(lives_ms)),
+            to: None,
+            source: None,
+            ending: Some(Ending::Reset),
+        };
+        let attempts = vec![attempt(0, 3_500), attempt(1, 200_000)];
+        let client = Client::new("c", Arrivals::Trace(attempts.into()), SimDuration::ZERO);
+        let mut world =
+            world(vec![Host { clients: vec![client], gateway: Some(0), ..Host::linux("h") }], 1);
+        let timers = NatTimers { reset: SimDuration::ZERO, ..NatTimers::CONNTRACK };
+        let inner = NatTimers { half_open: SimDuration::from_secs(half_open), ..timers };
+        let inner = Gateway { name: "inner".into(), gateway: Some(1), ..nat(1_000, inner) };
+        world.gateways = vec![inner, nat(1, timers)];
+        let outcome = run(&world, &settings(300, 1));
+        let [host, inner, outer] = &outcome.limits[..] else { panic!("three limits") };
+        assert_eq!((host.figures.late, host.figures.unanswered), (1, 0));
+        assert_eq!((outer.figures.attempts, outer.figures.blocked), (2, 1));
+        assert_eq!((inner.figures.attempts, inner.figures.blocked), (2, 0), "{half_open} s");
+        for limit in [host, inner, outer] {
+            let held = |row: &&TimelineRow| row.established.mean > 0.99;
+            let secs = limit.timeline.rows.iter().filter(held).count() as f64
+                * limit.timeline.bin.as_secs_f64();
+            // 3.5 s and 200 s, less the parts of bins at their ends.
+            assert!((200.0..=203.5).contains(&secs), "{} {half_open} s: {secs}", limit.name);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::pressure::{STATES, area_between, outline};
 use super::style::{
     BLOCKED, GREY, INK, MEDIUM, PAPER, PLOT_LEFT, PLOT_RIGHT, RIM, SMALL, line, sheer,
 };
-use super::verdict::{capital, facts, kinds};
+use super::verdict::{capital, facts, kinds, refused};
 use crate::numbers::{count, percent, span};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
@@ -135,7 +135,7 @@ fn finding_of(outcome: &Outcome, limit: &LimitFigures) -> String {
     match (figures.first_blocked, &limit.server) {
         (Some(first), _) => {
             let share = percent(figures.blocking_ratio.mean);
-            let became = if limit.is_gateway { "dropped" } else { "refused" };
+            let [_, became] = refused(limit);
             format!("dry after {}, {share} {became}", span(first.median))
         }
         (None, Some(server)) => {
@@ -195,9 +195,16 @@ fn keys(outcome: &Outcome) -> Vec<LegendKey> {
     let mut keys: Vec<LegendKey> = states
         .map(|(name, colour, _)| LegendKey { text: name.to_owned(), sign: Sign::Area(colour) })
         .collect();
-    if outcome.limits.iter().any(|limit| limit.figures.first_blocked.is_some()) {
+    let mut words: Vec<&str> = Vec::new();
+    for limit in outcome.limits.iter().filter(|limit| limit.figures.first_blocked.is_some()) {
+        let [_, became] = refused(limit);
+        if !words.contains(&became) {
+            words.push(became);
+        }
+    }
+    if !words.is_empty() {
         let sign = Sign::Band(sheer(BLOCKED, 0.45, 0.0), line(BLOCKED, 1.4));
-        keys.push(LegendKey { text: "refused".to_owned(), sign });
+        keys.push(LegendKey { text: words.join(" or "), sign });
     }
     keys
 }

@@ -51,9 +51,9 @@ pub(super) fn kinds(outcome: &Outcome) -> &'static str {
     if outcome.limits.iter().any(|limit| limit.is_gateway) { "limits" } else { "hosts" }
 }
 
-/// What becomes of attempts that find no port.
-pub(super) const fn refused(limit: &LimitFigures) -> &'static str {
-    if limit.is_gateway { "of first SYNs dropped" } else { "of attempts refused" }
+/// What becomes of attempts that find no port: what of them, and what.
+pub(super) const fn refused(limit: &LimitFigures) -> [&'static str; 2] {
+    if limit.is_gateway { ["first SYNs", "dropped"] } else { ["attempts", "refused"] }
 }
 
 /// Does it run dry, when, how badly; or how far from it does it stay.
@@ -80,7 +80,8 @@ pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> Strin
     match figures.blocking_ratio.mean {
         refused if refused > 0.0 => {
             let when = if outcome.warm_up.is_zero() { "" } else { " after the warm-up" };
-            format!("{finding}; {} {}{when}", percent(refused), self::refused(limit))
+            let [what, became] = self::refused(limit);
+            format!("{finding}; {} of {what} {became}{when}", percent(refused))
         }
         _ => format!("{finding}, never once warm"),
     }

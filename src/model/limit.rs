@@ -131,6 +131,15 @@ pub struct Taken<T> {
     pub sees: Marks,
 }
 
+impl<T> Taken<T> {
+    /// The same place, given back with another ticket.
+    #[must_use]
+    pub fn with_ticket<U>(self, ticket: U) -> Taken<U> {
+        let Self { pool, bit, probes, bound, replaced, sees, .. } = self;
+        Taken { ticket, pool, bit, probes, bound, replaced, sees }
+    }
+}
+
 /// An attempt that a limit refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {

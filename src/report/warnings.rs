@@ -75,7 +75,7 @@ fn asks_for_steady_state(checked: &[Checked]) -> bool {
 /// that says `start = "stationary"`.
 fn can_start_stationary(scenario: &Scenario) -> bool {
     let world = &scenario.world;
-    world.hosts.iter().all(|host| starts_steady(world, host))
+    world.gateways.is_empty() && world.hosts.iter().all(|host| starts_steady(world, host))
 }
 
 /// Seconds in which the ports in use still rise from nothing, where the figures include them: one

@@ -100,8 +100,17 @@ impl<'a> Island<'a> {
             let streams = Streams::new(self.settings.seed, self.replication, &model.name, 0);
             tolls.push(Toll::new(self, model, streams.of_machine(Purpose::Gateway), window, tally));
         }
-        let members: Vec<Member> =
-            self.machines.iter().map(|&job| Member::new(self, job)).collect();
+        // Addresses are numbered through, those of machines first.
+        let mut addresses = 0;
+        let mut number = |count: u32| {
+            let first = addresses;
+            addresses += count;
+            first
+        };
+        let member = |&job: &Job<'a>| Member::new(self, job, number(job.host().addresses));
+        let members: Vec<Member> = self.machines.iter().map(member).collect();
+        let of_gateway = |&gateway: &usize| number(self.world.gateways[gateway].nat.addresses);
+        let addresses: Vec<u32> = self.gateways.iter().map(of_gateway).collect();
         let mut of_machines: Vec<HostTally> = self
             .machines
             .iter()
@@ -124,12 +133,7 @@ impl<'a> Island<'a> {
         let rng = self.machines[0].streams().of_machine(Purpose::Selection);
         let hold = self.machines[0].host().time_wait.min(self.settings.duration);
         let queue = Calendar::new(1 << 16, hold);
-        let addresses: Vec<u32> = self
-            .gateways
-            .iter()
-            .map(|&gateway| self.world.gateways[gateway].nat.addresses)
-            .collect();
-        let path = Path::new(members, tolls, &addresses);
+        let path = Path::new(members, tolls, addresses);
         let machine = Machine::new(path, timers, rng, queue).that_may_change();
         let mut told = (Each { statistics, now: 0 }, observer);
         let mut run = Run::new(machine, Crowd::new(&self.machines));

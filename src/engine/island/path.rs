@@ -46,7 +46,8 @@ enum OwnTicket {
 }
 
 impl Member {
-    pub fn new(island: &Island<'_>, job: Job<'_>) -> Self {
+    /// The machine of `job`, whose first source address has the number `address` on the island.
+    pub fn new(island: &Island<'_>, job: Job<'_>, address: u32) -> Self {
         let (host, plan): (_, PoolPlan) = (job.host(), job.plan());
         let mut rng = job.streams().of_machine(Purpose::Selection);
         let (timers, from) = (job.timers(), SimTime::START + job.settings.warm_up);
@@ -64,10 +65,6 @@ impl Member {
         let on_island = |gateway: &usize| {
             island.gateways.binary_search(gateway).expect("it is one of the island's")
         };
-        let before = island
-            .machines
-            .iter()
-            .take_while(|other| (other.host, other.machine) != (job.host, job.machine));
         let mut secrets = job.streams().of_machine(Purpose::Gateway);
         Self {
             own,
@@ -75,7 +72,7 @@ impl Member {
             rng,
             host: island.hosts.iter().position(|&host| host == job.host).expect("it is one") as u16,
             route: job.world.path(job.host).iter().map(on_island).collect(),
-            address: before.map(|job| job.host().addresses).sum(),
+            address,
             endpoints,
             secret: secrets.next_u64(),
         }
@@ -104,17 +101,15 @@ impl Member {
 struct Passage {
     machine: u32,
     own: OwnTicket,
-    /// The port that it has on its machine.
-    port: u16,
-    /// The first SYN.
-    since: SimTime,
     endpoint: (u32, u32),
     sequence: u32,
-    /// How many gateways it has passed.
+    /// How many gateways it has passed, and how many it has asked.
     passed: u8,
-    /// Its entry at each of those, and whence it comes to the next: the number of the address, and the port.
+    asked: u8,
+    /// Its entry at each gateway that it has passed.
     entries: [Option<EntryId>; MOST_GATEWAYS],
-    inside: (u32, u16),
+    /// Whence it comes to each: the number of the address, and the port.
+    insides: [(u32, u16); MOST_GATEWAYS],
 }
 
 /// The limits of an island.
@@ -131,21 +126,9 @@ impl<'a> Path<'a> {
     /// Bits of a pool: a bit is the number of a port.
     pub const BITS: u32 = 1 << 16;
 
-    /// The limits of `members`, whose gateways have so many addresses each.
-    pub(super) fn new(members: Vec<Member>, tolls: Vec<Toll<'a>>, sizes: &[u32]) -> Self {
-        let behind = members.last().map_or(0, |last| last.address + (1 << 16));
-        let addresses = sizes.iter().scan(behind, |next, &size| {
-            let first = *next;
-            *next += size;
-            Some(first)
-        });
-        Self {
-            addresses: addresses.collect(),
-            members,
-            tolls,
-            passages: Vec::new(),
-            vacant: Vec::new(),
-        }
+    /// The limits of `members`; the first address of each gateway has that number of `addresses` on the island.
+    pub(super) fn new(members: Vec<Member>, tolls: Vec<Toll<'a>>, addresses: Vec<u32>) -> Self {
+        Self { addresses, members, tolls, passages: Vec::new(), vacant: Vec::new() }
     }
 
     /// Nanoseconds that the ports of each machine were exhausted until `end`.
@@ -166,11 +149,16 @@ impl<'a> Path<'a> {
     fn pass(&mut self, number: u32, at: SimTime) -> bool {
         let passage = &mut self.passages[number as usize];
         let member = &self.members[passage.machine as usize];
-        let first = passage.since == at;
         let (endpoint, destination) = passage.endpoint;
+        // Where an entry's time is over meanwhile, the SYN needs a new one, and all behind it with it.
+        let mut route = member.route.iter().zip(passage.entries);
+        let mut stays = |(&gateway, entry): (&usize, Option<EntryId>)| {
+            entry.is_some_and(|entry| self.tolls[gateway].keeps(entry, at))
+        };
+        passage.passed = route.position(|step| !stays(step)).unwrap_or(member.route.len()) as u8;
         while let Some(&gateway) = member.route.get(usize::from(passage.passed)) {
-            let toll = &mut self.tolls[gateway];
-            let (address, port) = passage.inside;
+            let (step, toll) = (usize::from(passage.passed), &mut self.tolls[gateway]);
+            let (address, port) = passage.insides[step];
             let syn = Syn {
                 at,
                 inside: Inside { address, port },
@@ -180,12 +168,17 @@ impl<'a> Path<'a> {
                 pair: Pair { client: 0x0a01_0101 + address, destination: 0x0a02_0101 + endpoint },
                 sequence: passage.sequence,
             };
+            let first = passage.asked == passage.passed;
+            passage.asked = passage.asked.max(passage.passed + 1);
             let Some((entry, address, port)) = toll.pass(&syn, member.host, first) else {
+                passage.entries[step] = None;
                 return false;
             };
-            passage.entries[usize::from(passage.passed)] = Some(entry);
+            passage.entries[step] = Some(entry);
             passage.passed += 1;
-            passage.inside = (self.addresses[gateway] + address, port);
+            if let Some(next) = passage.insides.get_mut(step + 1) {
+                *next = (self.addresses[gateway] + address, port);
+            }
         }
         true
     }
@@ -205,17 +198,14 @@ impl Limit for Path<'_> {
         let (own, port, taken) = match &mut member.own {
             Own::Independent(own) => {
                 let taken = own.take(attempt, connection, &mut member.rng)?;
-                let Taken { ticket, pool, bit, probes, bound, replaced, sees } = taken;
                 // Its ports are free for all as soon as anybody may have them.
-                let sees = sees.with(Mark::Takeable, true);
-                let rest = Taken { ticket: 0, pool, bit, probes, bound, replaced, sees };
-                (OwnTicket::Independent(ticket), own.port(bit), rest)
+                let sees = taken.sees.with(Mark::Takeable, true);
+                let place = Taken { sees, ..taken.with_ticket(0) };
+                (OwnTicket::Independent(taken.ticket), own.port(taken.bit), place)
             }
             Own::Shared(own) => {
                 let taken = own.take(attempt, connection, &mut member.rng)?;
-                let Taken { ticket, pool, bit, probes, bound, replaced, sees } = taken;
-                let rest = Taken { ticket: 0, pool, bit, probes, bound, replaced, sees };
-                (OwnTicket::Shared(ticket), own.port(bit), rest)
+                (OwnTicket::Shared(taken.ticket), own.port(taken.bit), taken.with_ticket(0))
             }
         };
         let (at, source) = (attempt.at, attempt.tuple.source);
@@ -226,13 +216,12 @@ impl Limit for Path<'_> {
         let passage = Passage {
             machine: attempt.machine,
             own,
-            port,
-            since: at,
             endpoint,
             sequence: (mix(member.secret ^ ends) as u32).wrapping_add(clock),
             passed: 0,
+            asked: 0,
             entries: [None; MOST_GATEWAYS],
-            inside: (member.address + source, port),
+            insides: [(member.address + source, port); MOST_GATEWAYS],
         };
         let number = match self.vacant.pop() {
             Some(number) => {
@@ -280,16 +269,8 @@ impl Limit for Path<'_> {
         self.vacant.push(ticket);
     }
 
-    fn holder(&self, ticket: u32) -> Holder {
-        let passage = &self.passages[ticket as usize];
-        let (holder, port) = match (&self.members[passage.machine as usize].own, passage.own) {
-            (Own::Independent(own), OwnTicket::Independent(ticket)) => {
-                (own.holder(ticket), passage.port)
-            }
-            (Own::Shared(own), OwnTicket::Shared(ticket)) => (own.holder(ticket), passage.port),
-            _ => unreachable!("a machine's tickets are of its own kind"),
-        };
-        Holder { bit: port, ..holder }
+    fn holder(&self, _: u32) -> Holder {
+        unreachable!("every connection of an island is followed")
     }
 
     fn port(&self, bit: u32) -> u16 {

@@ -40,6 +40,8 @@ struct Record {
     /// What was told of it, if anything was.
     told: Option<Life>,
     pending: bool,
+    /// When it is over; far future while that is not known.
+    over: SimTime,
 }
 
 impl<'a> Toll<'a> {
@@ -88,10 +90,18 @@ impl<'a> Toll<'a> {
     /// Lets happen what is due until `now`.
     pub fn advance(&mut self, now: SimTime) {
         while let Some((due, entry)) = self.over.pop_due(now) {
-            if self.nat.free(entry, due) {
+            // It may live longer than was thought when this was written down.
+            let known = &self.records[entry.number() as usize];
+            if (known.entry, known.over) == (entry, due) && self.nat.free(entry, due) {
                 self.gone(entry, due);
             }
         }
+    }
+
+    /// Is `entry` there at `now`?
+    pub fn keeps(&mut self, entry: EntryId, now: SimTime) -> bool {
+        self.advance(now);
+        self.nat.is_there(entry)
     }
 
     /// Lets a SYN of a machine of `host` pass, if there is a port for it: the first of an attempt, or one sent
@@ -130,6 +140,7 @@ impl<'a> Toll<'a> {
             at_once: first,
             told: None,
             pending: false,
+            over: SimTime::FAR_FUTURE,
         };
         self.records.resize(self.records.len().max(number + 1), record);
         self.records[number] = record;
@@ -144,6 +155,7 @@ impl<'a> Toll<'a> {
         }
         let of_entry = self.timers.life(record.since, life, will);
         self.nat.set_life(entry, &of_entry);
+        record.over = of_entry.over;
         if of_entry.over < SimTime::FAR_FUTURE {
             self.over.push(of_entry.over, entry);
         }

@@ -19,18 +19,6 @@ pub enum NatSelection {
     NetfilterRandom,
     /// Any of those that are free, each with the same probability.
     Uniform,
-    /// The connection's own port where it is free, else so many in a row from a random one on (Cilium).
-    Cilium {
-        /// Ports that are looked at, the first one included.
-        tries: u32,
-    },
-}
-
-impl NatSelection {
-    /// Is a connection's own port tried first?
-    const fn keeps_own(self) -> bool {
-        matches!(self, Self::Netfilter | Self::Cilium { .. })
-    }
 }
 
 /// A port that was found.
@@ -182,7 +170,7 @@ impl Rows {
         let own = u32::from(own).wrapping_sub(u32::from(self.lowest));
         let inside =
             own < self.bits && (self.classes || own.wrapping_sub(span.first) < span.length);
-        if selection.keeps_own() && inside && self.is_free(row, own) {
+        if selection == NatSelection::Netfilter && inside && self.is_free(row, own) {
             return Ok(Found { bit: own, probes: 1, evicted: None });
         }
         match selection {
@@ -190,7 +178,6 @@ impl Rows {
                 self.netfilter(row, span, yields, rng)
             }
             NatSelection::Uniform => self.uniform(row, span, rng),
-            NatSelection::Cilium { tries } => self.in_a_row(row, span, tries, rng),
         }
     }
 
@@ -257,31 +244,6 @@ impl Rows {
             at = (at + run) & 0xffff;
         }
         None
-    }
-
-    /// So many in a row from a random one on, the highest followed by the lowest.
-    fn in_a_row(
-        &self,
-        row: u32,
-        span: Span,
-        tries: u32,
-        rng: &mut Xoshiro256PlusPlus,
-    ) -> Result<Found, u32> {
-        let looks = tries.min(span.length);
-        let start = below(span.length, rng.next_u64() as u32);
-        let before_end = looks.min(span.length - start);
-        for (from, length, before) in [(start, before_end, 0), (0, looks - before_end, before_end)]
-        {
-            let first = span.first + from;
-            let found = match self.place(row) {
-                None => Some(first),
-                Some(place) => self.free.first_in(place, first, first + length),
-            };
-            if let Some(bit) = found {
-                return Ok(Found { bit, probes: before + bit - first + 1, evicted: None });
-            }
-        }
-        Err(looks)
     }
 
     /// Any that is free.
