@@ -69,7 +69,16 @@ impl Limit for LongestFree {
         }
         let ticket = Holder { pool, bit: port - self.lowest, client: attempt.client };
         let bit = u32::from(ticket.bit);
-        Ok(Taken { ticket, pool, bit, probes, bound: false, replaced: None, sees: Marks::NONE })
+        Ok(Taken {
+            ticket,
+            pool,
+            bit,
+            probes,
+            bound: false,
+            replaced: None,
+            sees: Marks::NONE,
+            reset: None,
+        })
     }
 
     fn reach(&mut self, _: Holder, _: Mark, _: SimTime) -> Fate {

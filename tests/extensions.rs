@@ -244,7 +244,7 @@ impl Limit for Lowest {
         self.held.push(port);
         let (bit, bound, replaced, sees) = (u32::from(port), false, None, Marks::NONE);
         let ticket = Holder { pool, bit: port, client: attempt.client };
-        Ok(Taken { ticket, pool, bit, probes, bound, replaced, sees })
+        Ok(Taken { ticket, pool, bit, probes, bound, replaced, sees, reset: None })
     }
 
     fn reach(&mut self, _: Holder, _: Mark, _: SimTime) -> Fate {

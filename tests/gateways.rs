@@ -1,7 +1,9 @@
 //! Laws of gateways: one that is never full changes nothing, machines behind one compete for its ports and for nothing
 //! else, and Erlang's formula holds for what its ports carry.
 
-use portsim::model::nat::{Mapping, NatAddresses, NatRules, NatSelection, NatTimers};
+use portsim::model::nat::{
+    Mapping, NatAddresses, NatExhausted, NatRules, NatSelection, NatShare, NatTimers,
+};
 use portsim::model::{
     Arrivals, Client, Destination, Distribution, Ending, Gateway, Host, NatKey, PortRange,
     Replications, RunSettings, Start, TraceAttempt, World,
@@ -33,6 +35,11 @@ fn nat(ports: u16, timers: NatTimers) -> Gateway {
             selection: NatSelection::Uniform,
             mapping: Mapping::EachItsOwn,
             evicts_closing: false,
+            share: None,
+            most_each: None,
+            most_entries: None,
+            evicts_unanswered: true,
+            exhausted: NatExhausted::Drop,
         },
         key: NatKey::Endpoint,
         timers,
@@ -155,6 +162,17 @@ fn an_entry_lives_with_its_connection_though_its_first_syn_came_no_further() {
 #[test]
 fn a_shared_pool_blocks_as_erlang_says() {
     let timers = NatTimers { reset: SimDuration::from_secs(5), ..NatTimers::CONNTRACK };
+    let ratio = offered(nat(300, timers)).limits[1].figures.blocking_ratio;
+    let formula = erlang_b(300, 60.0 * 5.2);
+    println!("simulated {} ({}-{}), Erlang B {formula}", ratio.mean, ratio.lo, ratio.hi);
+    assert!((ratio.mean / formula - 1.0).abs() < 0.02, "{ratio:?} is not {formula}");
+    // And one that is 2 % larger would be told from it.
+    let wrong = erlang_b(306, 60.0 * 5.2);
+    assert!(ratio.lo > wrong, "{ratio:?} holds {wrong} too");
+}
+
+/// Three machines of 20 attempts a second, lifetimes of 200 ms on average, that give up before a SYN is sent again.
+fn offered(gateway: Gateway) -> Outcome {
     let client = Client {
         closes: vec![(Ending::Reset, 1.0)],
         ..Client::poisson(
@@ -166,14 +184,66 @@ fn a_shared_pool_blocks_as_erlang_says() {
     let mut host = Host { count: 3, clients: vec![client], gateway: Some(0), ..Host::linux("h") };
     host.tcp.syn = portsim::model::SynTimeout::After(SimDuration::from_millis(500));
     let mut world = world(vec![host], 1);
-    world.gateways = vec![nat(300, timers)];
+    world.gateways = vec![gateway];
     let settings = RunSettings { warm_up: SimDuration::from_secs(60), ..settings(3_060, 10) };
-    let outcome = run(&world, &settings);
-    let ratio = outcome.limits[1].figures.blocking_ratio;
-    let formula = erlang_b(300, 60.0 * 5.2);
-    println!("simulated {} ({}-{}), Erlang B {formula}", ratio.mean, ratio.lo, ratio.hi);
-    assert!((ratio.mean / formula - 1.0).abs() < 0.02, "{ratio:?} is not {formula}");
-    // And one that is 2 % larger would be told from it.
-    let wrong = erlang_b(306, 60.0 * 5.2);
-    assert!(ratio.lo > wrong, "{ratio:?} holds {wrong} too");
+    run(&world, &settings)
+}
+
+/// The same 300 ports as a share of 100 for each machine are three systems of 100 places at 104 erlangs; so is a
+/// most of 100 connections for each. A table of 300 entries is one of 300, and so is a pool that answers with a reset.
+#[test]
+fn shares_and_tables_block_as_erlang_says() {
+    let timers = NatTimers { reset: SimDuration::from_secs(5), ..NatTimers::CONNTRACK };
+    let with = |change: fn(&mut NatRules), ports: u16| {
+        let mut gateway = nat(ports, timers);
+        change(&mut gateway.nat);
+        offered(gateway).limits
+    };
+    type Kind = (&'static str, fn(&mut NatRules), u16, u32);
+    let kinds: [Kind; 4] = [
+        ("a share", |nat| nat.share = Some(SHARE), 300, 100),
+        ("a most for each", |nat| nat.most_each = Some(100), 60_000, 100),
+        ("a table", |nat| nat.most_entries = Some(300), 60_000, 300),
+        ("a reset", |nat| nat.exhausted = NatExhausted::Reset, 300, 300),
+    ];
+    for (what, change, ports, places) in kinds {
+        let limits = with(change, ports);
+        let ratio = limits[1].figures.blocking_ratio;
+        let formula = erlang_b(places.into(), f64::from(places) * 60.0 * 5.2 / 300.0);
+        println!("{what}: {} ({}-{}), Erlang B {formula}", ratio.mean, ratio.lo, ratio.hi);
+        assert!((ratio.mean / formula - 1.0).abs() < 0.02, "{what}: {ratio:?} is not {formula}");
+        let of_host = limits[0].figures.blocking_ratio.mean;
+        let expected = if what == "a reset" { ratio.mean } else { 0.0 };
+        assert!((of_host - expected).abs() < 1e-12, "{what}: the machines see {of_host}");
+    }
+}
+
+const SHARE: NatShare =
+    NatShare { base: 100, block: 100, most: 100, doubles: false, idle: SimDuration::ZERO };
+
+/// Where the oldest has to go nobody is refused, and of 312 that would be there 300 are: those that are cut off are
+/// the share that 5.2 s is too long for.
+#[test]
+fn the_oldest_connection_makes_room() {
+    let timers = NatTimers { reset: SimDuration::from_secs(5), ..NatTimers::CONNTRACK };
+    let mut gateway = nat(300, timers);
+    gateway.nat.exhausted = NatExhausted::EvictOldest;
+    let limits = offered(gateway).limits;
+    let figures = &limits[1].figures;
+    assert_eq!(figures.blocked, 0);
+    assert_eq!(figures.peak_in_use, 300);
+    // The oldest was opened 5 s ago: at 200 ms on average hardly any is open still.
+    assert_eq!(figures.cut_off, 0);
+    // As many that last for ever: from the 301st on each takes the place of one that is open.
+    let mut gateway = nat(300, NatTimers { reset: SimDuration::ZERO, ..timers });
+    gateway.nat.exhausted = NatExhausted::EvictOldest;
+    let client = Client {
+        closes: vec![(Ending::Never, 1.0)],
+        ..Client::poisson("c", 20.0, Distribution::Constant(SimDuration::from_secs(1)))
+    };
+    let mut world =
+        world(vec![Host { clients: vec![client], gateway: Some(0), ..Host::linux("h") }], 1);
+    world.gateways = vec![gateway];
+    let figures = &run(&world, &settings(100, 1)).limits[1].figures;
+    assert_eq!(figures.cut_off, figures.attempts - 300);
 }

@@ -12,8 +12,8 @@ use std::path::Path;
 use portsim::engine::island::Island;
 use portsim::engine::{Observer, Opening, Settling};
 use portsim::model::nat::{
-    Dropped, EntryId, Inside, Mapped, Mapping, Nat, NatAddresses, NatRules, NatSelection,
-    NatTimers, Pair, Syn,
+    Dropped, EntryId, Inside, Mapped, Mapping, Nat, NatAddresses, NatExhausted, NatRules,
+    NatSelection, NatTimers, Pair, Syn,
 };
 use portsim::model::{
     Arrivals, Client, Destination, Ending, Gateway, Host, NatKey, PortRange, Refused, Remote,
@@ -76,6 +76,11 @@ impl Router {
             },
             mapping: if random { Mapping::EachItsOwn } else { Mapping::SameWhereFree },
             evicts_closing: true,
+            share: None,
+            most_each: None,
+            most_entries: None,
+            evicts_unanswered: true,
+            exhausted: NatExhausted::Drop,
         };
         let set = &params["timeouts"];
         let timeout =
@@ -83,7 +88,7 @@ impl Router {
         let usual = NatTimers::CONNTRACK;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         Self {
-            nat: Nat::new(rules, number(&params["k"]) as u32, SimTime::START),
+            nat: Nat::new(rules, number(&params["k"]) as u32, &[], SimTime::START),
             timers: NatTimers {
                 half_open: timeout("syn_sent", usual.half_open),
                 idle: timeout("established", usual.idle),
@@ -136,7 +141,7 @@ impl Router {
         let second_fin = SimDuration::ZERO;
         let will = Will { lifetime, second_fin, ending, remote: Remote::Answers, bound: false };
         let life = self.timers.life(opened, &self.hosts.life(opened, &will), &will);
-        self.nat.set_life(entry, &life);
+        self.nat.set_life(entry, &life, true);
         self.over.push(Reverse((life.over, entry)));
         life.over
     }

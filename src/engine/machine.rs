@@ -189,6 +189,16 @@ impl<L: Limit> Machine<L> {
                 return Err(refused);
             }
         };
+        if let Some(refused) = taken.reset {
+            // A TIME-WAIT that it had taken over is gone all the same.
+            if let Some(old) = taken.replaced {
+                self.end(old, true, observer);
+            }
+            self.limit.free(taken.ticket, false, self.now);
+            observer.of_machine(attempt.machine);
+            observer.refused(attempt.at, attempt.client, &refused);
+            return Err(refused);
+        }
         let &Attempt { lifetime, ending, remote, .. } = attempt;
         let will = Will { lifetime, second_fin, ending, remote, bound: taken.bound };
         let life = if taken.sees.has(Mark::Syn) {
@@ -306,7 +316,7 @@ impl<L: Limit> Machine<L> {
         observer: &mut impl Observer,
     ) {
         let &Attempt { at, client, machine, .. } = attempt;
-        let &Taken { ticket, pool, bit, probes, replaced, sees, bound } = taken;
+        let &Taken { ticket, pool, bit, probes, replaced, sees, bound, .. } = taken;
         let (port, place) = (self.limit.port(bit), pool.0 * self.limit.bits() + bit);
         // Nobody answers a SYN that does not pass.
         let passes = !sees.has(Mark::Syn);
@@ -450,6 +460,10 @@ impl<L: Limit> Machine<L> {
         let timers = *self.timers_of(entry.machine);
         let fate = self.limit.reach(entry.ticket, Mark::Syn, now);
         let entry = &mut self.connections[connection as usize];
+        if fate == Fate::Gone {
+            entry.life = Life::abandoned(now);
+            return self.end(connection, false, observer);
+        }
         let (next, due) = if fate == Fate::Passes {
             let wills =
                 self.wills.as_ref().expect("where a SYN may be dropped, everyone is followed");

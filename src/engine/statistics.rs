@@ -122,6 +122,12 @@ impl<'a> Statistics<'a> {
         self.stretch = Some((number + 1, now));
     }
 
+    /// A gateway forgets an open connection of `client`.
+    pub fn cut_off(&mut self, at: SimTime, client: u16) {
+        let steady = u64::from(self.window.is_steady(at));
+        self.tally.clients[usize::from(client)].cut_off += steady;
+    }
+
     /// Closes the books at the end of the run and leaves their memory; `exhausted` are the nanoseconds that
     /// pools had no port left, summed over the pools.
     pub fn close(mut self, exhausted: u128) -> LastTaken {

@@ -129,14 +129,16 @@ pub struct Taken<T> {
     /// What the limit has to be told of; a connection that comes to none of these is never taken over. With
     /// [`Mark::Syn`] its SYN has not passed, and it is asked again whenever that is sent again.
     pub sees: Marks,
+    /// Its SYN was answered with a reset: the place is to be given back at once, and the attempt has failed.
+    pub reset: Option<Refused>,
 }
 
 impl<T> Taken<T> {
     /// The same place, given back with another ticket.
     #[must_use]
     pub fn with_ticket<U>(self, ticket: U) -> Taken<U> {
-        let Self { pool, bit, probes, bound, replaced, sees, .. } = self;
-        Taken { ticket, pool, bit, probes, bound, replaced, sees }
+        let Self { pool, bit, probes, bound, replaced, sees, reset, .. } = self;
+        Taken { ticket, pool, bit, probes, bound, replaced, sees, reset }
     }
 }
 
@@ -214,11 +216,14 @@ pub enum Refusal {
     TupleTaken,
     /// A gateway has no port for it: its SYN is dropped, and nobody is told.
     Dropped,
+    /// A gateway has no port for it and says so: `connect()` fails.
+    Reset,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::NoPort, Self::BindInUse, Self::TupleTaken, Self::Dropped];
+    pub const ALL: [Self; 5] =
+        [Self::NoPort, Self::BindInUse, Self::TupleTaken, Self::Dropped, Self::Reset];
 
     /// The call and the error that Linux gives: `connect:EADDRNOTAVAIL`.
     #[must_use]
@@ -227,6 +232,8 @@ impl Refusal {
             Self::NoPort | Self::TupleTaken => "connect:EADDRNOTAVAIL",
             Self::BindInUse => "bind:EADDRINUSE",
             Self::Dropped => "dropped",
+            // A reset; after ICMP host unreachable it is EHOSTUNREACH (`net/ipv4/tcp_ipv4.c:tcp_v4_err`).
+            Self::Reset => "connect:ECONNREFUSED",
         }
     }
 }

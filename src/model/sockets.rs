@@ -458,6 +458,7 @@ impl Limit for Sockets {
                 .with(Mark::FirstFin, counted && server_waits)
                 .with(Mark::Bucket, counted || self.meets_owners)
                 .with(Mark::Takeable, true),
+            reset: None,
         })
     }
 

@@ -151,7 +151,16 @@ impl Limit for PortSpace {
             self.exhaustion.begin(row, attempt.at);
         }
         let ticket = Holder { pool, bit: bit as u16, client: attempt.client };
-        Ok(Taken { ticket, pool, bit, probes, bound, replaced: None, sees: Marks::NONE })
+        Ok(Taken {
+            ticket,
+            pool,
+            bit,
+            probes,
+            bound,
+            replaced: None,
+            sees: Marks::NONE,
+            reset: None,
+        })
     }
 
     fn reach(&mut self, _: Holder, _: Mark, _: SimTime) -> Fate {

@@ -106,12 +106,12 @@ mod tests {
         assert!(lines[2].starts_with("crawler,client,fetcher,20,"));
         assert!(lines[2].contains(",,,,,,,,,,,"), "no probes, no theory: {}", lines[2]);
         assert!(
-            lines[2].ends_with(",1585000,0,0,0,0,60.5,0,0,0,0,,,,,,,8.2,,,,,,,,,,,,,,,,,,,,,"),
+            lines[2].ends_with(",1585000,0,0,0,0,60.5,0,0,0,0,,,,,,,8.2,,,,,,,,,,,,,,,,,,,,,,0"),
             "no search: {}",
             lines[2]
         );
         for line in lines {
-            assert_eq!(line.split(',').count(), 79);
+            assert_eq!(line.split(',').count(), 80);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is said of gateways: which one drops SYNs, what becomes of the connections, and what holds its ports.
 
+use crate::model::Gateway;
+use crate::model::nat::NatExhausted;
 use crate::numbers::{count, percent, plural, span_with_interval};
 use crate::scenario::Scenario;
 use crate::stats::{LimitFigures, Outcome};
@@ -14,18 +16,26 @@ pub(super) fn drops(
     limit: &LimitFigures,
 ) -> Option<String> {
     let first = limit.figures.first_blocked.filter(|_| limit.is_gateway)?;
+    let gateway = scenario.world.gateways.iter().find(|gateway| gateway.name == limit.name)?;
+    let resets = gateway.nat.exhausted == NatExhausted::Reset;
     let moment = span_with_interval(first.median, first.lo, first.hi);
     let rare = match first.share_of_replications {
         share if share < 1.0 => format!(" in {} of the replications", percent(share)),
         _ => String::new(),
     };
     let mut told = format!(
-        "Gateway {} drops its first SYN after {moment}{rare}: {} of connections find none of its {} free at first",
+        "Gateway {} {} its first SYN after {moment}{rare}: {} of connections find {}",
         limit.name,
+        if resets { "refuses" } else { "drops" },
         percent(limit.figures.blocking_ratio.mean),
-        ports(scenario, limit),
+        missing(gateway, limit),
     );
+    if resets {
+        told += ", and `connect()` fails at once.";
+        return Some(told + &holders(limit));
+    }
     let behind = behind(scenario, outcome, limit);
+    told += " at first";
     let sum = |of: fn(&LimitFigures) -> u64| behind.iter().map(|host| of(host)).sum::<u64>() as f64;
     let all = sum(|host| host.figures.attempts).max(1.0);
     let (late, never) =
@@ -68,15 +78,27 @@ fn holders(limit: &LimitFigures) -> String {
     }
 }
 
-/// `5,000 ports on 1 address`.
-fn ports(scenario: &Scenario, limit: &LimitFigures) -> String {
+/// `none of its 5,000 ports free`, or what else there is no more of.
+fn missing(gateway: &Gateway, limit: &LimitFigures) -> String {
+    let nat = &gateway.nat;
+    if let Some(share) = nat.share {
+        return format!(
+            "none of the {} of their client's share free",
+            plural(u64::from(share.most), "port", "ports")
+        );
+    }
+    if let Some(most) = nat.most_each {
+        return format!("no port free, or {} of their client there", count(u64::from(most)));
+    }
+    if let Some(most) = nat.most_entries {
+        return format!("no port free, or its table of {} full", count(u64::from(most)));
+    }
     let ports = plural(limit.figures.num_ephemeral, "port", "ports");
-    let addresses = scenario.world.gateways.iter().find(|gateway| gateway.name == limit.name);
-    match addresses.map(|gateway| u64::from(gateway.nat.addresses)) {
-        Some(addresses) if addresses > 1 => {
-            format!("{ports} on each of {} addresses", count(addresses))
+    match nat.addresses {
+        1 => format!("none of its {ports} free"),
+        several => {
+            format!("none of its {ports} on each of {} addresses free", count(u64::from(several)))
         }
-        _ => ports,
     }
 }
 

@@ -126,9 +126,10 @@ fn figures() -> Figures {
     Figures {
         attempts: 4_800_000,
         opened: 3_215_000,
-        refused: [1_585_000, 0, 0, 0],
+        refused: [1_585_000, 0, 0, 0, 0],
         unanswered: 0,
         late: 0,
+        cut_off: 0,
         blocked: 1_585_000,
         timed_out_ratio: Estimate::default(),
         late_ratio: Estimate::default(),

@@ -318,7 +318,7 @@ mod tests {
                 .iter()
                 .all(|label| !label.starts_with("refused:"))
         );
-        outcome.limits[0].figures.refused = [1_000, 500, 85, 0];
+        outcome.limits[0].figures.refused = [1_000, 500, 85, 0, 0];
         let sheet = Sheet::new(&outcome, Detail::All);
         let limit = "crawler (host)";
         assert_eq!(cell(&sheet, limit, "refused: connect EADDRNOTAVAIL, all runs"), "1,085");
@@ -400,7 +400,7 @@ mod tests {
         let mut outcome = two_hosts();
         samples::give_search_cost(&mut outcome);
         outcome.limits[0].search = None;
-        outcome.limits[1].figures.refused = [0, 3, 0, 0];
+        outcome.limits[1].figures.refused = [0, 3, 0, 0, 0];
         (outcome.whole.unanswered, outcome.whole.mean_connecting.mean) = (9, 4.5);
         outcome.limits[1].figures.mean_connecting.mean = 4.5;
         let sheet = Sheet::new(&outcome, Detail::All);

@@ -622,10 +622,10 @@ mod tests {
     #[test]
     fn an_error_other_than_that_of_a_plain_connect_is_named() {
         let (scenario, mut outcome) = samples::overloaded();
-        outcome.limits[0].figures.refused = [0, 1_585_000, 0, 0];
+        outcome.limits[0].figures.refused = [0, 1_585_000, 0, 0, 0];
         let told = sentence(&scenario, &outcome);
         assert!(told.contains("33 % of attempts are refused (bind: EADDRINUSE), in"), "{told}");
-        outcome.limits[0].figures.refused = [5, 1_584_995, 0, 0];
+        outcome.limits[0].figures.refused = [5, 1_584_995, 0, 0, 0];
         let told = sentence(&scenario, &outcome);
         assert!(told.contains("(connect: EADDRNOTAVAIL, bind: EADDRINUSE)"), "{told}");
     }

@@ -7,8 +7,9 @@
 use std::fmt::Write as _;
 
 use super::keys::{
-    ADDRESS_CHOICES, BINDS, COUNTS, ENDINGS, GATEWAY_KEYS, IDLE_CHECKS, NAT_SELECTIONS, NOTICES,
-    NatKeyWord, OVERFLOWS, PICKS, REUSE_KEYS, SELECTIONS, SPACINGS, STARTS, TAKES,
+    ADDRESS_CHOICES, BINDS, COUNTS, ENDINGS, GATEWAY_KEYS, IDLE_CHECKS, NAT_EXHAUSTED,
+    NAT_SELECTIONS, NOTICES, NatKeyWord, OVERFLOWS, PICKS, REUSE_KEYS, SELECTIONS, SHARE_GROWTHS,
+    SPACINGS, STARTS, TAKES,
 };
 use super::load::parse;
 use super::preset::Preset;
@@ -17,7 +18,7 @@ use super::text::problem::{Problem, Problems};
 use super::text::walk::Walk;
 use super::written::Text;
 use super::{Scenario, duration};
-use crate::model::nat::NatTimers;
+use crate::model::nat::{NatShare, NatTimers};
 use crate::model::{
     Arrivals, Binds, Change, Client, Destination, Distribution, FixedPort, Gateway, Host,
     KeepAlive, NatKey, PortSet, Replications, Retries, RunSettings, Spacing, SquatterAddress,
@@ -232,6 +233,15 @@ fn lines_of_gateway(text: &mut String, world: &World, number: usize, gateway: &G
     put(text, format!("key = {}", word(GATEWAY_KEYS, &key)));
     put(text, format!("selection = {}", word(NAT_SELECTIONS, &nat.selection)));
     put(text, format!("evicts_closing = {}", nat.evicts_closing));
+    put(text, format!("evicts_unanswered = {}", nat.evicts_unanswered));
+    put(text, format!("on_exhaustion = {}", word(NAT_EXHAUSTED, &nat.exhausted)));
+    put(text, format!("most_each = {}", count_or(nat.most_each, "unlimited")));
+    put(text, format!("most_entries = {}", count_or(nat.most_entries, "unlimited")));
+    if let Some(NatShare { base, block, most, doubles, idle }) = nat.share {
+        put(text, format!("share = {base}\nshare_most = {most}\nshare_block = {block}"));
+        let grows = word(SHARE_GROWTHS, &doubles);
+        put(text, format!("share_grows = {grows}\nshare_idle = {}", span(idle)));
+    }
     let NatTimers { half_open, idle, half_closed, fin, reset } = timers;
     let timers = [
         ("half_open", half_open),

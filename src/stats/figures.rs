@@ -106,6 +106,11 @@ pub static FIGURES: &[Figure] = &[
         .rare()
         .brief()
         .at([57, 27, 74]),
+    count("cut_off", "cut off", |f| f.cut_off)
+        .about("open connections that a gateway forgot, for others to have their place")
+        .rare()
+        .brief()
+        .at([75, 28, 75]),
     mean("blocking_ratio", "refused", Unit::Share, |f| f.blocking_ratio)
         .about("blocked / attempts")
         .in_theory(loss)

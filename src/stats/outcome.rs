@@ -175,6 +175,8 @@ pub struct Figures {
     /// Attempts that got a port and were answered at a SYN after the first, all replications together, steady;
     /// they count as opened.
     pub late: u64,
+    /// Of a gateway: open connections whose entry it evicted for another, all replications together, steady.
+    pub cut_off: u64,
     /// `blocked / attempts`, one value a replication, steady; 0 where nothing was attempted.
     pub blocking_ratio: Estimate,
     /// `unanswered / attempts`, likewise.

@@ -17,7 +17,7 @@ pub(super) fn of(is_linux: bool, figures: &Figures) -> impl Iterator<Item = (&'s
 const fn name(is_linux: bool, refusal: Refusal) -> &'static str {
     match refusal {
         _ if is_linux => refusal.on_linux(),
-        Refusal::NoPort | Refusal::TupleTaken => "connect",
+        Refusal::NoPort | Refusal::TupleTaken | Refusal::Reset => "connect",
         Refusal::BindInUse => "bind",
         Refusal::Dropped => "dropped",
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn refusals(refused: [u64; 4], is_linux: bool) -> Refusals {
+    fn refusals(refused: [u64; 5], is_linux: bool) -> Refusals {
         let (_, mut outcome) = samples::overloaded();
         outcome.limits[0].is_linux = is_linux;
         outcome.limits[0].figures.refused = refused;
@@ -56,15 +56,15 @@ mod tests {
 
     #[test]
     fn linux_has_the_errors_of_the_kernel_and_others_only_the_call() {
-        let linux = refusals([5, 3, 2, 0], true);
+        let linux = refusals([5, 3, 2, 0, 0], true);
         assert_eq!(linux, [("connect:EADDRNOTAVAIL", 7), ("bind:EADDRINUSE", 3)]);
-        assert_eq!(refusals([5, 3, 0, 0], false), [("connect", 5), ("bind", 3)]);
+        assert_eq!(refusals([5, 3, 0, 0, 0], false), [("connect", 5), ("bind", 3)]);
     }
 
     #[test]
     fn what_did_not_happen_has_no_name() {
-        assert_eq!(refusals([0, 0, 0, 0], true), []);
-        assert_eq!(refusals([0, 4, 0, 0], true), [("bind:EADDRINUSE", 4)]);
+        assert_eq!(refusals([0, 0, 0, 0, 0], true), []);
+        assert_eq!(refusals([0, 4, 0, 0, 0], true), [("bind:EADDRINUSE", 4)]);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct ClientTally {
     pub unanswered: u64,
     /// Those that were answered at a SYN after the first.
     pub late: u64,
+    /// Open connections that a gateway forgot in the steady state, for others to have their place.
+    pub cut_off: u64,
     /// Nanoseconds of the steady state times connections that are being set up.
     pub connecting: u128,
     /// Nanoseconds of the steady state times established connections.
@@ -241,6 +243,7 @@ impl ClientTally {
         }
         self.unanswered += other.unanswered;
         self.late += other.late;
+        self.cut_off += other.cut_off;
         self.connecting += other.connecting;
         self.established += other.established;
         self.closing += other.closing;

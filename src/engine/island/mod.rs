@@ -95,11 +95,6 @@ impl<'a> Island<'a> {
         let mut tolls = Vec::new();
         let mut of_gateways: Vec<HostTally> =
             self.gateways.iter().map(|_| HostTally::new(self.hosts.len(), window)).collect();
-        for (&gateway, tally) in self.gateways.iter().zip(&mut of_gateways) {
-            let model = &self.world.gateways[gateway];
-            let streams = Streams::new(self.settings.seed, self.replication, &model.name, 0);
-            tolls.push(Toll::new(self, model, streams.of_machine(Purpose::Gateway), window, tally));
-        }
         // Addresses are numbered through, those of machines first.
         let mut addresses = 0;
         let mut number = |count: u32| {
@@ -111,6 +106,25 @@ impl<'a> Island<'a> {
         let members: Vec<Member> = self.machines.iter().map(member).collect();
         let of_gateway = |&gateway: &usize| number(self.world.gateways[gateway].nat.addresses);
         let addresses: Vec<u32> = self.gateways.iter().map(of_gateway).collect();
+        for (&gateway, tally) in self.gateways.iter().zip(&mut of_gateways) {
+            let model = &self.world.gateways[gateway];
+            let streams = Streams::new(self.settings.seed, self.replication, &model.name, 0);
+            let rng = streams.of_machine(Purpose::Gateway);
+            // Whom it serves, in the order of their addresses.
+            let machines = self.machines.iter().zip(&members);
+            let machines = machines
+                .filter(|(job, _)| job.host().gateway == Some(gateway))
+                .map(|(job, member)| (member.address(), job.host().addresses));
+            let others = self.gateways.iter().zip(&addresses);
+            let others = others.map(|(&at, &first)| (&self.world.gateways[at], first));
+            let others = others
+                .filter(|(other, _)| other.gateway == Some(gateway))
+                .map(|(other, first)| (first, other.nat.addresses));
+            let ranges = machines.chain(others);
+            let insides: Vec<u32> =
+                ranges.flat_map(|(first, count)| first..first + count).collect();
+            tolls.push(Toll::new(self, model, &insides, rng, window, tally));
+        }
         let mut of_machines: Vec<HostTally> = self
             .machines
             .iter()

@@ -11,7 +11,7 @@ use crate::engine::random::Purpose;
 use crate::model::nat::{EntryId, Inside, Pair, Syn};
 use crate::model::{
     Attempt, ConnectionId, Fate, Followed, Holder, Life, Limit, MOST_GATEWAYS, Mark, PoolPlan,
-    PortSpace, Refused, Sockets, Taken, Timers, Will, mix,
+    PortSpace, Refusal, Refused, Sockets, Taken, Timers, Will, mix,
 };
 use crate::units::SimTime;
 
@@ -76,6 +76,11 @@ impl Member {
             endpoints,
             secret: secrets.next_u64(),
         }
+    }
+
+    /// The number of its first source address among all addresses of the island.
+    pub const fn address(&self) -> u32 {
+        self.address
     }
 
     /// The numbers in the world of an endpoint and of its destination.
@@ -145,8 +150,11 @@ impl<'a> Path<'a> {
         self.tolls.drain(..).for_each(|toll| toll.close(end));
     }
 
-    /// Lets the SYN of a connection pass the gateways that it has not passed. Tells whether it passes all.
-    fn pass(&mut self, number: u32, at: SimTime) -> bool {
+    /// Lets the SYN of a connection pass the gateways that it has not passed.
+    ///
+    /// # Errors
+    /// What one of them says against it.
+    fn pass(&mut self, number: u32, at: SimTime) -> Result<(), Refused> {
         let passage = &mut self.passages[number as usize];
         let member = &self.members[passage.machine as usize];
         let (endpoint, destination) = passage.endpoint;
@@ -170,17 +178,22 @@ impl<'a> Path<'a> {
             };
             let first = passage.asked == passage.passed;
             passage.asked = passage.asked.max(passage.passed + 1);
-            let Some((entry, address, port)) = toll.pass(&syn, member.host, first) else {
-                passage.entries[step] = None;
-                return false;
+            let (entry, address, port) = match toll.pass(&syn, member.host, first) {
+                Ok(mapped) => mapped,
+                Err(refused) => {
+                    passage.entries[step] = None;
+                    return Err(refused);
+                }
             };
             passage.entries[step] = Some(entry);
             passage.passed += 1;
+            let outside = address.map(|address| self.addresses[gateway] + address);
+            let address = outside.unwrap_or(passage.insides[step].0);
             if let Some(next) = passage.insides.get_mut(step + 1) {
-                *next = (self.addresses[gateway] + address, port);
+                *next = (address, port);
             }
         }
-        true
+        Ok(())
     }
 }
 
@@ -234,13 +247,18 @@ impl Limit for Path<'_> {
             }
         };
         let passes = self.pass(number, at);
-        let sees = taken.sees.with(Mark::Syn, !passes);
-        Ok(Taken { ticket: number, bit: u32::from(port), sees, ..taken })
+        let sees = taken.sees.with(Mark::Syn, passes.is_err());
+        let reset = passes.err().filter(|refused| refused.refusal == Refusal::Reset);
+        Ok(Taken { ticket: number, bit: u32::from(port), sees, reset, ..taken })
     }
 
     fn reach(&mut self, ticket: u32, mark: Mark, at: SimTime) -> Fate {
         if mark == Mark::Syn {
-            return if self.pass(ticket, at) { Fate::Passes } else { Fate::Stays };
+            return match self.pass(ticket, at) {
+                Ok(()) => Fate::Passes,
+                Err(refused) if refused.refusal == Refusal::Reset => Fate::Gone,
+                Err(_) => Fate::Stays,
+            };
         }
         let passage = &self.passages[ticket as usize];
         match (&mut self.members[passage.machine as usize].own, passage.own) {

@@ -7,7 +7,7 @@ use crate::engine::Calendar;
 use crate::engine::observe::{Observer, Opening, Release, Settling};
 use crate::engine::statistics::{Size, Statistics};
 use crate::engine::uncounted::LastTaken;
-use crate::model::nat::{EntryId, EntryLife, Nat, NatTimers, Syn};
+use crate::model::nat::{EntryId, EntryLife, Nat, NatExhausted, NatSelection, NatTimers, Syn};
 use crate::model::{Gateway, Life, NatKey, PoolId, Refusal, Refused, Will};
 use crate::stats::{HostTally, Window};
 use crate::units::SimTime;
@@ -39,6 +39,9 @@ struct Record {
     at_once: bool,
     /// What was told of it, if anything was.
     told: Option<Life>,
+    /// What becomes of it if nothing comes between. Where an open connection may be cut off its end is not told before
+    /// it is there.
+    life: Life,
     pending: bool,
     /// When it is over; far future while that is not known.
     over: SimTime,
@@ -48,6 +51,7 @@ impl<'a> Toll<'a> {
     pub fn new(
         island: &Island<'_>,
         gateway: &Gateway,
+        insides: &[u32],
         rng: Xoshiro256PlusPlus,
         window: Window,
         tally: &'a mut HostTally,
@@ -68,7 +72,7 @@ impl<'a> Toll<'a> {
         };
         let from = SimTime::START + island.settings.warm_up;
         Self {
-            nat: Nat::new(gateway.nat, destinations, from),
+            nat: Nat::new(gateway.nat, destinations, insides, from),
             key: gateway.key,
             timers: gateway.timers,
             rng,
@@ -105,8 +109,16 @@ impl<'a> Toll<'a> {
     }
 
     /// Lets a SYN of a machine of `host` pass, if there is a port for it: the first of an attempt, or one sent
-    /// again. Tells the entry, the number of the gateway's address, and the port.
-    pub fn pass(&mut self, syn: &Syn, host: u16, first: bool) -> Option<(EntryId, u32, u16)> {
+    /// again. Tells the entry, the number of the gateway's address if it has one of these, and the port.
+    ///
+    /// # Errors
+    /// Where there is none; then it is dropped, or answered with a reset.
+    pub fn pass(
+        &mut self,
+        syn: &Syn,
+        host: u16,
+        first: bool,
+    ) -> Result<(EntryId, Option<u32>, u16), Refused> {
         self.advance(syn.at);
         let mapped = match self.nat.take(syn, &mut self.rng) {
             Ok(mapped) => mapped,
@@ -114,20 +126,26 @@ impl<'a> Toll<'a> {
                 if let Some(own) = dropped.own {
                     self.gone(own, syn.at);
                 }
+                if let Some(evicted) = dropped.evicted {
+                    self.evicted(evicted, syn.at);
+                }
+                let refusal = match self.nat.rules().exhausted {
+                    NatExhausted::Reset => Refusal::Reset,
+                    NatExhausted::Drop | NatExhausted::EvictOldest => Refusal::Dropped,
+                };
+                let refused = Refused { refusal, pool: PoolId(0), probes: dropped.probes };
                 if first {
-                    let refused = Refused {
-                        refusal: Refusal::Dropped,
-                        pool: PoolId(0),
-                        probes: dropped.probes,
-                    };
                     self.statistics.refused(syn.at, host, &refused);
                     self.statistics.batch_made();
                 }
-                return None;
+                return Err(refused);
             }
         };
-        for gone in mapped.gone.into_iter().flatten() {
-            self.gone(gone, syn.at);
+        if let Some(own) = mapped.own {
+            self.gone(own, syn.at);
+        }
+        for evicted in mapped.evicted.into_iter().flatten() {
+            self.evicted(evicted, syn.at);
         }
         let number = mapped.entry.number() as usize;
         let record = Record {
@@ -139,12 +157,14 @@ impl<'a> Toll<'a> {
             probes: mapped.probes,
             at_once: first,
             told: None,
+            life: Life::abandoned(SimTime::FAR_FUTURE),
             pending: false,
             over: SimTime::FAR_FUTURE,
         };
         self.records.resize(self.records.len().max(number + 1), record);
         self.records[number] = record;
-        Some((mapped.entry, mapped.address, mapped.port))
+        let keeps_ends = self.nat.rules().selection == NatSelection::OwnPort;
+        Ok((mapped.entry, (!keeps_ends).then_some(mapped.address), mapped.port))
     }
 
     /// Says what becomes of the connection of an entry, as its client's end of it lives and it `will` do.
@@ -154,13 +174,19 @@ impl<'a> Toll<'a> {
             return;
         }
         let of_entry = self.timers.life(record.since, life, will);
-        self.nat.set_life(entry, &of_entry);
+        self.nat.set_life(entry, &of_entry, will.remote.answers());
         record.over = of_entry.over;
         if of_entry.over < SimTime::FAR_FUTURE {
             self.over.push(of_entry.over, entry);
         }
         let answered = will.remote.answers();
-        let seen = seen(life, &of_entry, answered);
+        let mut seen = seen(life, &of_entry, answered);
+        record.life = seen;
+        let cuts_off = self.nat.rules().exhausted == NatExhausted::EvictOldest;
+        if cuts_off && answered {
+            let answered = seen.answered;
+            seen = Life { answered, ..Life::abandoned(SimTime::FAR_FUTURE) };
+        }
         let before = record.told.replace(seen);
         match before {
             None => {
@@ -186,16 +212,26 @@ impl<'a> Toll<'a> {
                 let (client, opened) = (record.host, record.since);
                 self.statistics.settles(&Settling { client, opened, answered, life: seen });
             }
-            Some(before) if before.first_fin == SimTime::FAR_FUTURE => {
+            Some(before) if before.first_fin == SimTime::FAR_FUTURE && !cuts_off => {
                 self.statistics.closed(record.host, &seen);
             }
             Some(_) => {}
         }
     }
 
+    /// An entry had to go for another: a connection that is open is cut off.
+    fn evicted(&mut self, entry: EntryId, at: SimTime) {
+        let Record { host, told, life, pending, .. } = self.records[entry.number() as usize];
+        if told.is_some() && !pending && life.first_fin > at {
+            self.statistics.cut_off(at, host);
+        }
+        self.gone(entry, at);
+    }
+
     /// Nothing is left of an entry.
     fn gone(&mut self, entry: EntryId, at: SimTime) {
-        let Record { since, host, port, told, pending, .. } = self.records[entry.number() as usize];
+        let record = self.records[entry.number() as usize];
+        let Record { since, host, port, told, pending, .. } = record;
         let Some(mut life) = told else { return };
         if pending {
             life = Life::abandoned(at);
@@ -206,7 +242,9 @@ impl<'a> Toll<'a> {
                 life,
             });
         } else if life.first_fin == SimTime::FAR_FUTURE {
+            let (first, second) = (record.life.first_fin.min(at), record.life.second_fin.min(at));
             life = Life { answered: life.answered, ..Life::abandoned(at) };
+            (life.first_fin, life.second_fin) = (first, second);
             self.statistics.closed(host, &life);
         }
         let (connection, client, pool) = (entry.number(), host, PoolId(0));
@@ -222,7 +260,12 @@ impl<'a> Toll<'a> {
             if !self.nat.is_there(entry) {
                 continue;
             }
-            let Some(life) = told else { continue };
+            let Some(mut life) = told else { continue };
+            let known = self.records[index].life;
+            if !pending && life.first_fin > known.first_fin {
+                life = known;
+                self.statistics.closed(host, &life);
+            }
             let (connection, client, pool) = (entry.number(), host, PoolId(0));
             if pending {
                 let life = Life::abandoned(SimTime::FAR_FUTURE);

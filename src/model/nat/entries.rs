@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::model::selection::mix;
+use rand::Rng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use crate::model::selection::{below, mix};
 use crate::units::SimTime;
 
 /// An entry of a NAT; its number is given again when nothing is left of it, with another generation.
@@ -25,6 +28,10 @@ pub struct Inside {
 /// No entry.
 const NONE: u32 = u32::MAX;
 
+/// Buckets of the table in which an entry is looked for that may be dropped when it is full; with as many buckets as
+/// entries, each has one (NF_CT_EVICTION_RANGE, and `nf_conntrack_init_start`: nf_conntrack_max).
+const EVICTION_RANGE: u32 = 8;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     generation: u32,
@@ -38,15 +45,29 @@ struct Entry {
     closing: SimTime,
     /// The entry of the same inside end before it.
     older: u32,
+    /// Has anybody answered?
+    is_answered: bool,
+    /// Those made before and after it, of all.
+    before: u32,
+    after: u32,
 }
 
 /// All entries of a NAT.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Entries {
     all: Vec<Entry>,
     vacant: Vec<u32>,
+    /// Those that were made first and last.
+    ends: [u32; 2],
     /// The newest entry of each inside end.
     newest: HashMap<u64, u32, BuildHasherDefault<Mixer>>,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        let (all, vacant) = (Vec::new(), Vec::new());
+        Self { all, vacant, ends: [NONE; 2], newest: HashMap::default() }
+    }
 }
 
 impl Entries {
@@ -67,7 +88,26 @@ impl Entries {
         let older = self.newest.insert(key(inside), number).unwrap_or(NONE);
         let generation = self.all.get(number as usize).map_or(0, |before| before.generation);
         let closing = SimTime::FAR_FUTURE;
-        let new = Entry { generation, inside, endpoint, row, bit, sequence, closing, older };
+        let [_, before] = self.ends;
+        let (is_answered, after) = (false, NONE);
+        let new = Entry {
+            generation,
+            inside,
+            endpoint,
+            row,
+            bit,
+            sequence,
+            closing,
+            older,
+            is_answered,
+            before,
+            after,
+        };
+        match self.all.get_mut(before as usize) {
+            Some(last) => last.after = number,
+            None => self.ends[0] = number,
+        }
+        self.ends[1] = number;
         match self.all.get_mut(number as usize) {
             Some(entry) => *entry = new,
             None => self.all.push(new),
@@ -82,7 +122,15 @@ impl Entries {
             return None;
         }
         entry.generation += 1;
-        let Entry { inside, row, bit, older, .. } = *entry;
+        let Entry { inside, row, bit, older, before, after, .. } = *entry;
+        match self.all.get_mut(before as usize) {
+            Some(one) => one.after = after,
+            None => self.ends[0] = after,
+        }
+        match self.all.get_mut(after as usize) {
+            Some(one) => one.before = before,
+            None => self.ends[1] = before,
+        }
         let key = key(inside);
         let newest = self.newest[&key];
         if newest != id.number {
@@ -105,12 +153,46 @@ impl Entries {
         self.all[id.number as usize].generation == id.generation
     }
 
-    /// From `at` on an entry may be evicted.
-    pub fn set_closing(&mut self, id: EntryId, at: SimTime) {
+    /// From `at` on an entry may be evicted for its port; and was it answered?
+    pub fn set_closing(&mut self, id: EntryId, at: SimTime, is_answered: bool) {
         let entry = &mut self.all[id.number as usize];
         if entry.generation == id.generation {
-            entry.closing = at;
+            (entry.closing, entry.is_answered) = (at, is_answered);
         }
+    }
+
+    /// The entry that was made first of those that `is_it` says yes of: of its inside end, and of its row.
+    pub fn oldest(&self, is_it: impl Fn(Inside, u32) -> bool) -> Option<EntryId> {
+        let entry = |number: u32| (number != NONE).then(|| (number, &self.all[number as usize]));
+        std::iter::successors(entry(self.ends[0]), |&(_, one)| entry(one.after))
+            .find(|(_, one)| is_it(one.inside, one.row))
+            .map(|(number, one)| EntryId { number, generation: one.generation })
+    }
+
+    /// The first of those in a few places of the table that nobody answered.
+    pub fn unanswered(&self, rng: &mut Xoshiro256PlusPlus) -> Option<EntryId> {
+        // A number that is vacant is a place of the table with nothing in it.
+        let places = self.all.len() as u32;
+        let mut looks = (0..EVICTION_RANGE).map(|_| below(places, rng.next_u64() as u32));
+        let is_it =
+            |&number: &u32| !self.all[number as usize].is_answered && self.is_listed(number);
+        let number = looks.find(is_it)?;
+        Some(EntryId { number, generation: self.all[number as usize].generation })
+    }
+
+    /// Is the entry of a number there?
+    fn is_listed(&self, number: u32) -> bool {
+        let one = &self.all[number as usize];
+        match self.all.get(one.before as usize) {
+            Some(before) => before.after == number,
+            None => self.ends[0] == number,
+        }
+    }
+
+    /// Where the port of an entry is.
+    pub fn place(&self, id: EntryId) -> (u32, u32) {
+        let one = &self.all[id.number as usize];
+        (one.row, one.bit)
     }
 
     /// May a SYN with `sequence` have the port of entry number `owner` at `now`

@@ -11,7 +11,10 @@ mod address;
 mod entries;
 mod entry_life;
 mod scan;
+mod shares;
 mod timers;
+
+use std::collections::HashMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 
@@ -21,6 +24,8 @@ pub use entries::{EntryId, Inside};
 pub use entry_life::EntryLife;
 pub use scan::NatSelection;
 use scan::{Found, Rows};
+pub use shares::NatShare;
+use shares::{Part, Shares};
 pub use timers::NatTimers;
 
 use super::PortRange;
@@ -42,6 +47,28 @@ pub struct NatRules {
     pub mapping: Mapping,
     /// May a closing entry be evicted by a SYN whose sequence number is ahead of it (Linux from 6.5 on)?
     pub evicts_closing: bool,
+    /// What of its ports each address behind it may have; `None`: all of them together have all.
+    pub share: Option<NatShare>,
+    /// Connections that an address behind it has at most at one time.
+    pub most_each: Option<u32>,
+    /// Entries that there are at most, of all addresses together.
+    pub most_entries: Option<u32>,
+    /// Does a full table drop an entry that nobody answered, where it meets one
+    /// (`net/netfilter/nf_conntrack_core.c:early_drop`)?
+    pub evicts_unanswered: bool,
+    /// What becomes of a SYN for which there is no place.
+    pub exhausted: NatExhausted,
+}
+
+/// What a NAT does with a SYN for which it has no port or no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NatExhausted {
+    /// It drops it, and tells nobody.
+    Drop,
+    /// It answers with a reset, or an ICMP error, on which `connect()` fails.
+    Reset,
+    /// It takes the place of the connection that was opened first.
+    EvictOldest,
 }
 
 /// Which connections of one inside end, a client's address and port, have the same port of the NAT.
@@ -84,18 +111,25 @@ pub struct Mapped {
     pub port: u16,
     /// Ports looked at.
     pub probes: u32,
-    /// What it replaces: what was left of a connection between the same ends, and the closing entry that it evicted.
-    pub gone: [Option<EntryId>; 2],
+    /// What was left of a connection between the same ends is gone.
+    pub own: Option<EntryId>,
+    /// The entries that it evicted: for a place in the table, and for its port.
+    pub evicted: [Option<EntryId>; 2],
 }
 
-/// A SYN for which there is no port: nothing passes, and nobody is told.
+/// A SYN for which there is no place: nothing passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// Ports looked at.
     pub probes: u32,
-    /// What was left of a connection between the same ends is gone all the same.
+    /// What was left of a connection between the same ends is gone all the same,
     pub own: Option<EntryId>,
+    /// and so is the entry whose place in the table it had.
+    pub evicted: Option<EntryId>,
 }
+
+/// Where the port of an entry is that has none of the NAT's.
+const NOWHERE: u32 = u32::MAX;
 
 /// The entries of one NAT, of one protocol.
 #[derive(Clone, Debug)]
@@ -105,16 +139,22 @@ pub struct Nat {
     destinations: u32,
     rows: Rows,
     entries: Entries,
+    shares: Option<Shares>,
+    /// How many entries each address behind it has, where that is limited.
+    each: HashMap<u32, u32>,
 }
 
 impl Nat {
-    /// One without entries, towards so many destinations as its key tells apart; how long it has no port left towards
-    /// some counts from `from` on.
+    /// One without entries, towards so many destinations as its key tells apart, with the addresses `insides` behind
+    /// it; how long it has no port left towards some counts from `from` on.
     #[must_use]
-    pub fn new(rules: NatRules, destinations: u32, from: SimTime) -> Self {
+    pub fn new(rules: NatRules, destinations: u32, insides: &[u32], from: SimTime) -> Self {
         let rows = rules.addresses * destinations;
         let rows = Rows::new(rows, rules.ports, rules.evicts_closing, from);
-        Self { rules, destinations, rows, entries: Entries::default() }
+        let shares =
+            rules.share.map(|share| Shares::new(share, rules.addresses, rows.bits(), insides));
+        let (entries, each) = (Entries::default(), HashMap::new());
+        Self { rules, destinations, rows, entries, shares, each }
     }
 
     /// How it gives out ports.
@@ -148,20 +188,52 @@ impl Nat {
         if let Some(own) = own {
             self.free(own, syn.at);
         }
-        let (address, found) = self.choose(syn, rng).map_err(|probes| Dropped { probes, own })?;
-        if let Some(evicted) = found.evicted {
-            self.free(evicted, syn.at);
+        let mut evicted = [None; 2];
+        let is_full = |most: Option<u32>, has: usize| most.is_some_and(|most| has as u32 >= most);
+        let of_each = self.each.get(&syn.inside.address).copied().unwrap_or(0);
+        if is_full(self.rules.most_each, of_each as usize) {
+            let own_address = |inside: Inside, _| inside.address == syn.inside.address;
+            evicted[0] = self.make_room(syn, own_address);
+            if evicted[0].is_none() {
+                return Err(Dropped { probes: 0, own, evicted: None });
+            }
         }
-        let row = self.row(address, syn.destination);
+        if is_full(self.rules.most_entries, self.len()) {
+            evicted[0] = self.drop_early(syn.at, rng).or_else(|| self.make_room(syn, |_, _| true));
+            if evicted[0].is_none() {
+                return Err(Dropped { probes: 0, own, evicted: None });
+            }
+        }
+        let (row, found, port) = if self.rules.selection == NatSelection::OwnPort {
+            let own = Found { bit: u32::from(syn.inside.port), probes: 0, evicted: None };
+            (NOWHERE, own, syn.inside.port)
+        } else {
+            let (address, found) = match self.choose(syn, rng) {
+                Ok(found) => found,
+                Err(probes) => self.evict_for(syn, probes).ok_or(Dropped {
+                    probes,
+                    own,
+                    evicted: evicted[0],
+                })?,
+            };
+            (self.row(address, syn.destination), found, self.rows.port(found.bit))
+        };
+        if let Some(old) = found.evicted {
+            self.free(old, syn.at);
+            evicted[1] = Some(old);
+        }
         let entry = self.entries.add(syn.inside, syn.endpoint, (row, found.bit), syn.sequence);
-        self.rows.take(row, found.bit, entry, syn.at);
-        Ok(Mapped {
-            entry,
-            address,
-            port: self.rows.port(found.bit),
-            probes: found.probes,
-            gone: [own, found.evicted],
-        })
+        if row != NOWHERE {
+            self.rows.take(row, found.bit, entry, syn.at);
+            if let Some(shares) = &mut self.shares {
+                shares.take(row / self.destinations, found.bit);
+            }
+        }
+        if self.rules.most_each.is_some() {
+            *self.each.entry(syn.inside.address).or_default() += 1;
+        }
+        let address = if row == NOWHERE { 0 } else { row / self.destinations };
+        Ok(Mapped { entry, address, port, probes: found.probes, own, evicted })
     }
 
     /// Is an entry there yet?
@@ -170,14 +242,24 @@ impl Nat {
         self.entries.is_there(entry)
     }
 
-    /// Says what becomes of an entry.
-    pub fn set_life(&mut self, entry: EntryId, life: &EntryLife) {
-        self.entries.set_closing(entry, life.closing);
+    /// Says what becomes of an entry, and whether its connection was answered.
+    pub fn set_life(&mut self, entry: EntryId, life: &EntryLife, is_answered: bool) {
+        self.entries.set_closing(entry, life.closing, is_answered);
     }
 
     /// Nothing is left of an entry. Tells whether anything was until now.
     pub fn free(&mut self, entry: EntryId, at: SimTime) -> bool {
         let Some((row, bit)) = self.entries.remove(entry) else { return false };
+        if self.rules.most_each.is_some() {
+            let inside = self.entries.inside_of(entry).address;
+            *self.each.get_mut(&inside).expect("its entry was counted") -= 1;
+        }
+        if row == NOWHERE {
+            return true;
+        }
+        if let Some(shares) = &mut self.shares {
+            shares.free(row / self.destinations, bit, at);
+        }
         // An endpoint-independent mapping lasts as long as anybody uses it.
         if !entry_shares(&self.entries, self.rules.mapping, entry, (row, bit)) {
             self.rows.free(row, bit, at);
@@ -189,6 +271,40 @@ impl Nat {
     #[must_use]
     pub fn exhausted_until(&self, end: SimTime) -> u128 {
         self.rows.exhausted_until(end)
+    }
+
+    /// Where a full table looks for an entry that nobody answered, and drops it (`early_drop`).
+    fn drop_early(&mut self, at: SimTime, rng: &mut Xoshiro256PlusPlus) -> Option<EntryId> {
+        if !self.rules.evicts_unanswered {
+            return None;
+        }
+        let found = self.entries.unanswered(rng)?;
+        self.free(found, at);
+        Some(found)
+    }
+
+    /// Evicts the oldest entry of those that `is_it` says yes of, where that is what a full NAT does.
+    fn make_room(&mut self, syn: &Syn, is_it: impl Fn(Inside, u32) -> bool) -> Option<EntryId> {
+        if self.rules.exhausted != NatExhausted::EvictOldest {
+            return None;
+        }
+        let oldest = self.entries.oldest(is_it)?;
+        self.free(oldest, syn.at);
+        Some(oldest)
+    }
+
+    /// The port of the oldest entry towards the destination of `syn`, where a full NAT gives it away: of those of the
+    /// same address where each has a share.
+    fn evict_for(&self, syn: &Syn, probes: u32) -> Option<(u32, Found)> {
+        if self.rules.exhausted != NatExhausted::EvictOldest {
+            return None;
+        }
+        let oldest = self.entries.oldest(|inside, row| {
+            row % self.destinations == syn.destination
+                && (self.shares.is_none() || inside.address == syn.inside.address)
+        })?;
+        let (row, bit) = self.entries.place(oldest);
+        Some((row / self.destinations, Found { bit, probes, evicted: Some(oldest) }))
     }
 
     const fn row(&self, address: u32, destination: u32) -> u32 {
@@ -208,8 +324,30 @@ impl Nat {
             }
         }
         let NatRules { selection, choice, addresses, .. } = self.rules;
-        let part = self.rows.part(syn.inside.port);
         let mut probes = 0;
+        if let Some(shares) = &mut self.shares {
+            let mut looked = 0;
+            loop {
+                for &Part { address, span } in &shares.of(syn.inside.address)[looked..] {
+                    let row = address * self.destinations + syn.destination;
+                    let entries = &self.entries;
+                    let yields = |owner| entries.yields(owner, syn.at, syn.sequence);
+                    match self.rows.search(selection, row, span, syn.inside.port, yields, rng) {
+                        Ok(found) => {
+                            return Ok((address, Found { probes: probes + found.probes, ..found }));
+                        }
+                        Err(more) => probes += more,
+                    }
+                }
+                looked = shares.of(syn.inside.address).len();
+                if !shares.grow(syn.inside.address, syn.at) {
+                    return Err(probes);
+                }
+                // A block of its own may have come back to it.
+                looked = looked.min(shares.of(syn.inside.address).len().saturating_sub(1));
+            }
+        }
+        let part = self.rows.part(syn.inside.port);
         for address in choice.order(syn.pair, addresses, rng) {
             let row = self.row(address, syn.destination);
             let entries = &self.entries;

@@ -19,6 +19,8 @@ pub enum NatSelection {
     NetfilterRandom,
     /// Any of those that are free, each with the same probability.
     Uniform,
+    /// None: connections keep their own, and only have an entry here.
+    OwnPort,
 }
 
 /// A port that was found.
@@ -48,6 +50,21 @@ const DRAWS: u32 = 32;
 pub struct Span {
     first: u32,
     length: u32,
+}
+
+impl Span {
+    pub const fn new(first: u32, length: u32) -> Self {
+        Self { first, length }
+    }
+
+    pub const fn length(self) -> u32 {
+        self.length
+    }
+
+    #[cfg(test)]
+    pub const fn first(self) -> u32 {
+        self.first
+    }
 }
 
 /// Rows of ports, one for each address and destination that is told apart; made when they are first asked for.
@@ -95,6 +112,11 @@ impl Rows {
             1024.. => (1_024, 65_535),
         };
         Span { first, length: last - first + 1 }
+    }
+
+    /// Ports of a row.
+    pub const fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// The number of the port of `bit`.
@@ -178,6 +200,7 @@ impl Rows {
                 self.netfilter(row, span, yields, rng)
             }
             NatSelection::Uniform => self.uniform(row, span, rng),
+            NatSelection::OwnPort => unreachable!("where ports are kept none is looked for"),
         }
     }
 

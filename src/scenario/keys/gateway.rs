@@ -1,6 +1,8 @@
 //! The keys of `[gateway.NAME]`: what connections pass on their way.
 
-use super::words::{ADDRESS_CHOICES, GATEWAY_KEYS, NAT_SELECTIONS, names};
+use super::words::{
+    ADDRESS_CHOICES, GATEWAY_KEYS, NAT_EXHAUSTED, NAT_SELECTIONS, SHARE_GROWTHS, names,
+};
 use super::{Is, KEY, Key, Place, Usual};
 
 const GATEWAY: Key = Key { at: Place::Gateway, ..KEY };
@@ -61,7 +63,8 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "selection",
         is: Is::Word(|| names(NAT_SELECTIONS)),
-        doc: "how a port is chosen: as netfilter does, its scan alone (`random`, `fully-random`), or any that is free",
+        doc: "how a port is chosen: as netfilter does, its scan alone (`random`, `fully-random`), any that is free, or \
+              none: connections keep their own and only have an entry",
         source: "net/netfilter/nf_nat_core.c:nf_nat_l4proto_unique_tuple",
         example: "\"netfilter-random\"",
         ..PRESET
@@ -73,6 +76,83 @@ pub(super) const KEYS: &[Key] = &[
         source: "net/netfilter/nf_nat_core.c:nf_nat_used_tuple_harder, since 6.5",
         example: "false",
         ..PRESET
+    },
+    Key {
+        name: "share",
+        is: Is::WholeOr(0..=65_536, "all"),
+        usual: Usual::Value("\"all\""),
+        doc: "ports that each client address has for itself from the start; all of them have all otherwise",
+        source: "RFC 7422",
+        example: "1_024",
+        ..GATEWAY
+    },
+    Key {
+        name: "share_most",
+        is: Is::Whole(1..=65_536),
+        usual: Usual::Is("`share`: it does not grow"),
+        doc: "ports that it has at most, with blocks that it gets when none of its own is free",
+        example: "4_096",
+        ..GATEWAY
+    },
+    Key {
+        name: "share_block",
+        is: Is::Whole(1..=65_536),
+        usual: Usual::Is("`share`"),
+        doc: "ports of a block",
+        source: "RFC 7422; RFC 7768",
+        example: "100",
+        ..GATEWAY
+    },
+    Key {
+        name: "share_grows",
+        is: Is::Word(|| names(SHARE_GROWTHS)),
+        usual: Usual::Value("\"by-block\""),
+        doc: "by one block, or by as many as it has",
+        example: "\"doubling\"",
+        ..GATEWAY
+    },
+    Key {
+        name: "share_idle",
+        is: Is::Time,
+        usual: Usual::Value("\"0 s\""),
+        doc: "so long after its last connection another client can have a block",
+        example: "\"60 s\"",
+        ..GATEWAY
+    },
+    Key {
+        name: "most_each",
+        is: Is::WholeOr(1..=100_000_000, "unlimited"),
+        usual: Usual::Value("\"unlimited\""),
+        doc: "connections that one client address has at most at one time",
+        source: "RFC 6888, REQ-4",
+        example: "2_000",
+        ..GATEWAY
+    },
+    Key {
+        name: "most_entries",
+        is: Is::WholeOr(1..=100_000_000, "unlimited"),
+        usual: Usual::Value("\"unlimited\""),
+        doc: "connections that it knows at most at one time, of all clients: the size of its table",
+        source: "net.netfilter.nf_conntrack_max",
+        example: "262_144",
+        ..GATEWAY
+    },
+    Key {
+        name: "evicts_unanswered",
+        is: Is::Flag,
+        doc: "may a full table drop a connection that nobody has answered?",
+        source: "net/netfilter/nf_conntrack_core.c:early_drop",
+        example: "true",
+        ..PRESET
+    },
+    Key {
+        name: "on_exhaustion",
+        is: Is::Word(|| names(NAT_EXHAUSTED)),
+        usual: Usual::Value("\"drop\""),
+        doc: "what becomes of a SYN for which there is no place: it is dropped and sent again, `connect()` fails, or \
+              it takes the place of the connection that was opened first",
+        example: "\"reset\"",
+        ..GATEWAY
     },
     Key {
         name: "timers",

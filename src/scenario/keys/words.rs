@@ -1,6 +1,6 @@
 //! The words that a value may be, and what each stands for.
 
-use crate::model::nat::{NatAddresses, NatSelection};
+use crate::model::nat::{NatAddresses, NatExhausted, NatSelection};
 use crate::model::{
     Binds, Counts, Ending, EndpointPick, IdleCheck, Notices, Overflow, ReuseKey, SelectionKind,
     Spacing, Start, Take,
@@ -52,7 +52,17 @@ pub(crate) const NAT_SELECTIONS: &Words<NatSelection> = &[
     ("netfilter", NatSelection::Netfilter),
     ("netfilter-random", NatSelection::NetfilterRandom),
     ("uniform", NatSelection::Uniform),
+    ("none", NatSelection::OwnPort),
 ];
+
+pub(crate) const NAT_EXHAUSTED: &Words<NatExhausted> = &[
+    ("drop", NatExhausted::Drop),
+    ("reset", NatExhausted::Reset),
+    ("evict-oldest", NatExhausted::EvictOldest),
+];
+
+/// How a share of a gateway's ports grows: does it double?
+pub(crate) const SHARE_GROWTHS: &Words<bool> = &[("by-block", false), ("doubling", true)];
 
 pub(crate) const ADDRESS_CHOICES: &Words<NatAddresses> = &[
     ("by-pair", NatAddresses::ByPair),

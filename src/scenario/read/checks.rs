@@ -84,6 +84,34 @@ fn behind_gateways(walk: &Walk, world: &World, tables: Tables<'_>) {
         let help = "write start = \"empty\", with a warm_up if the start should not count";
         told(start, "a stationary start", "asked for here", help);
     }
+    for (number, gateway) in world.gateways.iter().enumerate() {
+        let Some(base) = gateway.nat.share.map(|share| share.base).filter(|&base| base > 0) else {
+            continue;
+        };
+        let is_served = |by: Option<usize>| by == Some(number);
+        let hosts = world.hosts.iter().filter(|host| is_served(host.gateway));
+        let others = world.gateways.iter().filter(|other| is_served(other.gateway));
+        let clients: u64 = hosts
+            .map(|host| u64::from(host.count) * u64::from(host.addresses))
+            .chain(others.map(|other| u64::from(other.nat.addresses)))
+            .sum();
+        let each = u64::from(gateway.nat.ports.map_or(1 << 16, |ports| ports.num_ephemeral()));
+        let fit = each / u64::from(base);
+        if clients > fit * u64::from(gateway.nat.addresses) {
+            let name = shown(&gateway.name);
+            let message = format!(
+                "gateway `{name}` has no share of {base} ports for each of {clients} client addresses"
+            );
+            let help = match clients.checked_div(fit) {
+                Some(_) => {
+                    format!("write addresses = {}, or a smaller share", clients.div_ceil(fit))
+                }
+                None => format!("an address has {each} ports: write a smaller share"),
+            };
+            let at = place_of(tables.gateways, &gateway.name, Some("share"));
+            walk.report(Problem::at(at, message).label("too much").help(help));
+        }
+    }
     for host in world.hosts.iter().filter(|host| host.gateway.is_some()) {
         if host.server.is_some() {
             let at = place_of(tables.hosts, &host.name, Some("server"));

@@ -2,10 +2,11 @@
 
 use super::fields::Fields;
 use super::ports::range;
-use crate::model::nat::{Mapping, NatRules, NatSelection, NatTimers};
+use crate::model::nat::{Mapping, NatRules, NatSelection, NatShare, NatTimers};
 use crate::model::{Gateway, MOST_GATEWAYS, NatKey};
 use crate::scenario::keys::{
-    self, ADDRESS_CHOICES, GATEWAY_KEYS, NAT_SELECTIONS, NatKeyWord, Place,
+    self, ADDRESS_CHOICES, GATEWAY_KEYS, NAT_EXHAUSTED, NAT_SELECTIONS, NatKeyWord, Place,
+    SHARE_GROWTHS,
 };
 use crate::scenario::preset::{Preset, gateway_preset, gateway_presets};
 use crate::scenario::text::problem::Problem;
@@ -81,6 +82,11 @@ fn read(fields: &Fields<'_>, name: &str, preset: &'static Preset) -> Option<Gate
     let key = fields.word("key", GATEWAY_KEYS);
     let selection = fields.word("selection", NAT_SELECTIONS);
     let evicts_closing = fields.flag("evicts_closing");
+    let evicts_unanswered = fields.flag("evicts_unanswered");
+    let exhausted = fields.word("on_exhaustion", NAT_EXHAUSTED);
+    let share = share(fields);
+    let most_each = fields.small_or_none("most_each");
+    let most_entries = fields.small_or_none("most_entries");
     let timers = timers(fields, preset);
     let (key, selection) = (key?, selection?);
     let mapping = match (key, selection) {
@@ -95,8 +101,55 @@ fn read(fields: &Fields<'_>, name: &str, preset: &'static Preset) -> Option<Gate
     };
     let (addresses, choice) = (addresses?, choice?);
     let evicts_closing = evicts_closing?;
-    let nat = NatRules { addresses, choice, ports: ports?, selection, mapping, evicts_closing };
+    let nat = NatRules {
+        addresses,
+        choice,
+        ports: ports?,
+        selection,
+        mapping,
+        evicts_closing,
+        share: share?,
+        most_each: most_each?,
+        most_entries: most_entries?,
+        evicts_unanswered: evicts_unanswered?,
+        exhausted: exhausted?,
+    };
     Some(Gateway { name: name.to_owned(), nat, key, timers: timers?, gateway: None })
+}
+
+/// What of the ports each client address may have; `None` in it where all have all.
+fn share(fields: &Fields<'_>) -> Option<Option<NatShare>> {
+    let base = fields.small_or_none("share");
+    let small = |key: &str| fields.find(key).map(|_| fields.small(key));
+    let (most, block) = (small("share_most"), small("share_block"));
+    let doubles = fields.word("share_grows", SHARE_GROWTHS);
+    let idle = fields.time("share_idle");
+    let told = |key: &str, message: String, help: &str| {
+        let at = fields.find(key).expect("it is said").at;
+        fields.walk.report(Problem::at(at, message).label("here").help(help.to_owned()));
+        None
+    };
+    let Some(base) = base? else {
+        let of_share = ["share_most", "share_block", "share_grows", "share_idle"];
+        return match of_share.into_iter().find(|key| fields.find(key).is_some()) {
+            Some(key) => {
+                let help = "write share = 1_024, or share = 0 where clients get blocks alone";
+                told(key, format!("{key} says nothing without share"), help)
+            }
+            None => Some(None),
+        };
+    };
+    let most = most.map_or(Some(base), |most| most)?;
+    let block = block.map_or(Some(base), |block| block)?;
+    if most < base {
+        let help = "share_most is at least as much as share";
+        return told("share_most", "a share is more than it is at most".to_owned(), help);
+    }
+    if block == 0 || most == 0 {
+        let help = "where clients get blocks alone, write share_block = 512, share_most = 2_048";
+        return told("share", "a share of nothing".to_owned(), help);
+    }
+    Some(Some(NatShare { base, block, most, doubles: doubles?, idle: idle? }))
 }
 
 fn timers(fields: &Fields<'_>, preset: &'static Preset) -> Option<NatTimers> {
