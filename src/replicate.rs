@@ -11,10 +11,10 @@ use rayon::prelude::*;
 
 use crate::engine::island::{Island, OfOne};
 use crate::engine::{EndpointNumbers, Job, Observer, PortMapper, Workspace, run};
-use crate::model::nat::NatRules;
+use crate::model::nat::{NatRules, NatSelection};
 use crate::model::{
-    Client, Gateway, Host, NatKey, PoolPlan, Replications, RunSettings, Squatter, SquatterAddress,
-    World, most_connections, reachable_ports,
+    Client, Host, NatKey, PoolPlan, Replications, RunSettings, Squatter, SquatterAddress, World,
+    most_connections, reachable_ports,
 };
 use crate::stats::{
     ClientFigures, Estimate, Ground, HostTally, LimitFigures, LogLinear, Outcome, PortMap,
@@ -199,7 +199,7 @@ impl<'a> Runner<'a> {
         let grounds: Vec<Ground> =
             (0..world.hosts.len()).map(|index| ground(world, index)).collect();
         let of_gateways: Vec<Ground> =
-            world.gateways.iter().map(|gateway| gateway_ground(world, gateway)).collect();
+            world.gateways.iter().enumerate().map(|(at, _)| gateway_ground(world, at)).collect();
         let sums = Mutex::new(Sums::new(window, &grounds, &of_gateways));
         Self { world, settings, watch, window, grounds, of_gateways, sums }
     }
@@ -466,17 +466,29 @@ fn client_ground(world: &World, host: usize, client: usize) -> Ground {
     })
 }
 
-/// What one gateway can carry: every port of every address towards everything that it tells apart.
-fn gateway_ground(world: &World, gateway: &Gateway) -> Ground {
-    let NatRules { addresses, ports, .. } = gateway.nat;
-    let ports = ports.map_or(u64::from(u16::MAX) - 1_023, |range| u64::from(range.num_ephemeral()));
+/// What a gateway can carry: every port of every address towards everything that it tells apart, as far as shares and
+/// the size of its table let it.
+fn gateway_ground(world: &World, number: usize) -> Ground {
+    let gateway = &world.gateways[number];
+    let NatRules { addresses, selection, share, most_each, most_entries, .. } = gateway.nat;
+    let ports = u64::from(gateway.nat.num_ephemeral());
     let destinations: u64 = match gateway.key {
         NatKey::Endpoint => world.destinations.iter().map(|one| u64::from(one.endpoints)).sum(),
         NatKey::Destination => world.destinations.len() as u64,
         NatKey::None => 1,
     };
-    let pools = u64::from(addresses) * destinations;
-    Ground { num_ephemeral: ports, capacity: ports * pools, pools, asks: [false; 2] }
+    let (pools, clients) = (u64::from(addresses) * destinations, world.addresses_behind(number));
+    let of_ports = match selection {
+        NatSelection::OwnPort => u64::MAX,
+        _ => ports * pools,
+    };
+    let of_shares = share.map_or(u64::MAX, |share| u64::from(share.most) * destinations * clients);
+    let of_each = most_each.map_or(u64::MAX, |most| u64::from(most) * clients);
+    let of_table = most_entries.map_or(u64::MAX, u64::from);
+    let all = [of_ports, of_shares, of_each, of_table].into_iter().min().unwrap_or(of_ports);
+    // A table without an end is as large as the ports that come to it.
+    let capacity = if all == u64::MAX { 0xffff * clients * destinations } else { all };
+    Ground { num_ephemeral: ports, capacity, pools, asks: [false; 2] }
 }
 
 /// The most of what `of` says of a world that changes.

@@ -247,3 +247,33 @@ fn the_oldest_connection_makes_room() {
     let figures = &run(&world, &settings(100, 1)).limits[1].figures;
     assert_eq!(figures.cut_off, figures.attempts - 300);
 }
+
+/// Where nothing is ever full, how it would make room changes nothing.
+#[test]
+fn a_gateway_that_would_evict_counts_as_one_that_would_drop() {
+    let figures = |exhausted| {
+        let mut gateway = nat(5_000, NatTimers::CONNTRACK);
+        gateway.nat.exhausted = exhausted;
+        format!("{:?}", offered(gateway).limits)
+    };
+    assert!(figures(NatExhausted::EvictOldest) == figures(NatExhausted::Drop));
+}
+
+/// A table that is full of SYNs that nobody answered has room for one more wherever it may drop one of them.
+#[test]
+fn a_full_table_drops_what_nobody_answered() {
+    let blocked = |evicts_unanswered| {
+        let mut gateway = nat(60_000, NatTimers::CONNTRACK);
+        (gateway.nat.most_entries, gateway.nat.evicts_unanswered) = (Some(300), evicts_unanswered);
+        let client = Client::poisson("c", 20.0, Distribution::Constant(SimDuration::from_secs(1)));
+        let host = Host { clients: vec![client], gateway: Some(0), ..Host::linux("h") };
+        let mut world = world(vec![host], 1);
+        world.destinations[0].answers = false;
+        world.gateways = vec![gateway];
+        let figures = run(&world, &settings(100, 1)).limits[1].figures.clone();
+        assert_eq!(figures.peak_in_use, 300);
+        figures.blocked
+    };
+    assert_eq!(blocked(true), 0);
+    assert!(blocked(false) > 1_000, "300 fit into the two minutes that each of them stays");
+}

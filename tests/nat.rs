@@ -247,7 +247,7 @@ fn hold(case: &Value, seed: u64) -> Held {
                 Ok(mapped) => {
                     held.per_pair[pair] += 1;
                     held.own += u64::from(mapped.port == port);
-                    held.addresses[pair].insert(u64::from(mapped.address));
+                    held.addresses[pair].insert(u64::from(mapped.address.expect("one of its own")));
                     let before = ports.insert((client, port), mapped.port);
                     held.shared_too += u64::from(before == Some(mapped.port));
                 }

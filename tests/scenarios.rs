@@ -11,7 +11,7 @@ use portsim::report::Verdict;
 use portsim::report::expectations::{check, scope_key};
 use portsim::scenario::{Scenario, load};
 
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "api-outage",
     "bind-first",
     "bursts",
@@ -31,6 +31,7 @@ const NAMES: [&str; 28] = [
     "replay",
     "reserved",
     "saw-tooth",
+    "scale-out-halves-everyone",
     "selection",
     "silent",
     "sixteen-k",

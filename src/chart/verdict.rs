@@ -60,7 +60,12 @@ pub(super) const fn refused(limit: &LimitFigures) -> [&'static str; 2] {
 pub(super) fn pressure_finding(outcome: &Outcome, limit: &LimitFigures) -> String {
     let figures = &limit.figures;
     let Some(first) = figures.first_blocked else {
-        return holds(outcome, limit);
+        return match figures.cut_off {
+            0 => holds(outcome, limit),
+            cut_off => {
+                format!("cuts off {}", plural(cut_off, "open connection", "open connections"))
+            }
+        };
     };
     let share = first.share_of_replications;
     let mut finding = if share < 1.0 {

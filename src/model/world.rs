@@ -93,6 +93,25 @@ impl World {
         std::iter::once(self).chain(self.changes.iter().map(|change| &change.world))
     }
 
+    /// The hosts and the gateways that a gateway serves, as indices.
+    #[must_use]
+    pub fn served_by(&self, gateway: usize) -> (Vec<usize>, Vec<usize>) {
+        let is_served = |by: Option<usize>| by == Some(gateway);
+        let hosts = (0..self.hosts.len()).filter(|&host| is_served(self.hosts[host].gateway));
+        let others = (0..self.gateways.len()).filter(|&at| is_served(self.gateways[at].gateway));
+        (hosts.collect(), others.collect())
+    }
+
+    /// Addresses that connections come from to a gateway.
+    #[must_use]
+    pub fn addresses_behind(&self, gateway: usize) -> u64 {
+        let (hosts, others) = self.served_by(gateway);
+        let hosts = hosts.iter().map(|&host| &self.hosts[host]);
+        let of_hosts = hosts.map(|host| u64::from(host.count) * u64::from(host.addresses));
+        let others = others.iter().map(|&other| u64::from(self.gateways[other].nat.addresses));
+        of_hosts.chain(others).sum()
+    }
+
     /// The gateways that connections of host number `host` pass, the nearest first.
     #[must_use]
     pub fn path(&self, host: usize) -> Vec<usize> {

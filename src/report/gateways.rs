@@ -4,7 +4,7 @@ use crate::model::Gateway;
 use crate::model::nat::NatExhausted;
 use crate::numbers::{count, percent, plural, span_with_interval};
 use crate::scenario::Scenario;
-use crate::stats::{LimitFigures, Outcome};
+use crate::stats::{Figures, LimitFigures, Outcome};
 
 /// What share of what a gateway holds is worth telling.
 const MOST_OF_IT: f64 = 0.5;
@@ -48,10 +48,26 @@ pub(super) fn drops(
     Some(told + &holders(limit))
 }
 
+/// Of a gateway that forgets open connections for others to have their place.
+pub(super) fn cuts_off(limit: &LimitFigures) -> Option<String> {
+    let Figures { cut_off, attempts, peak_in_use, .. } = limit.figures;
+    (cut_off > 0).then(|| {
+        format!(
+            "Gateway {} cuts off {} of connections ({}) while they are open: it has no place for more than {}, and \
+             gives that of the oldest to the new one. Nobody is refused; the client finds out when it next sends.",
+            limit.name,
+            percent(cut_off as f64 / attempts.max(1) as f64),
+            count(cut_off),
+            count(peak_in_use),
+        )
+    })
+}
+
 /// Of a gateway that drops nothing though all its ports are taken.
 pub(super) fn yields(limit: &LimitFigures) -> String {
     let full = limit.is_gateway
         && limit.figures.first_blocked.is_none()
+        && limit.figures.cut_off == 0
         && limit.figures.peak_in_use >= limit.timeline.capacity;
     if !full {
         return String::new();
@@ -82,16 +98,18 @@ fn holders(limit: &LimitFigures) -> String {
 fn missing(gateway: &Gateway, limit: &LimitFigures) -> String {
     let nat = &gateway.nat;
     if let Some(share) = nat.share {
-        return format!(
-            "none of the {} of their client's share free",
-            plural(u64::from(share.most), "port", "ports")
-        );
+        let most = plural(u64::from(share.most), "port", "ports");
+        return match share.most == share.base {
+            true => format!("none of the {most} of their client free"),
+            false => format!("none of their client's ports free, which are {most} at most"),
+        };
     }
     if let Some(most) = nat.most_each {
-        return format!("no port free, or {} of their client there", count(u64::from(most)));
+        let most = plural(u64::from(most), "connection", "connections");
+        return format!("{most} of their client there, or no port free");
     }
     if let Some(most) = nat.most_entries {
-        return format!("no port free, or its table of {} full", count(u64::from(most)));
+        return format!("its table of {} full, or no port free", count(u64::from(most)));
     }
     let ports = plural(limit.figures.num_ephemeral, "port", "ports");
     match nat.addresses {

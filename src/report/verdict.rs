@@ -32,7 +32,8 @@ pub fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     let text = if limit.figures.attempts == 0 && limit.figures.first_blocked.is_none() {
         format!("Nothing was attempted in {}.", outcome.duration)
     } else if limit.figures.first_blocked.is_none() {
-        holds(limit, outcome, several)
+        let cut_off = outcome.limits.iter().find_map(gateways::cuts_off);
+        cut_off.unwrap_or_else(|| holds(limit, outcome, several))
     } else if let Some(text) = gateways::drops(scenario, outcome, limit) {
         text
     } else if limit.figures.num_ephemeral == 0 {

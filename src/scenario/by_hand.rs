@@ -216,10 +216,10 @@ fn put(text: &mut String, line: String) {
 
 fn lines_of_gateway(text: &mut String, world: &World, number: usize, gateway: &Gateway) {
     let Gateway { nat, key, timers, .. } = gateway;
-    let hosts = world.hosts.iter().map(|host| (&host.name, host.gateway));
-    let others = world.gateways.iter().map(|other| (&other.name, other.gateway));
-    let served = hosts.chain(others).filter(|(_, by)| *by == Some(number));
-    let serves: Vec<String> = served.map(|(name, _)| quoted(name)).collect();
+    let (hosts, others) = world.served_by(number);
+    let hosts = hosts.iter().map(|&host| &world.hosts[host].name);
+    let others = others.iter().map(|&other| &world.gateways[other].name);
+    let serves: Vec<String> = hosts.chain(others).map(|name| quoted(name)).collect();
     put(text, format!("serves = [{}]\naddresses = {}", serves.join(", "), nat.addresses));
     if let Some(ports) = nat.ports {
         put(text, format!("ports = \"{ports}\""));

@@ -17,9 +17,10 @@ pub(super) fn of(is_linux: bool, figures: &Figures) -> impl Iterator<Item = (&'s
 const fn name(is_linux: bool, refusal: Refusal) -> &'static str {
     match refusal {
         _ if is_linux => refusal.on_linux(),
-        Refusal::NoPort | Refusal::TupleTaken | Refusal::Reset => "connect",
+        Refusal::NoPort | Refusal::TupleTaken => "connect",
         Refusal::BindInUse => "bind",
         Refusal::Dropped => "dropped",
+        Refusal::Reset => "reset",
     }
 }
 
@@ -39,7 +40,8 @@ pub(super) fn added(counts: impl Iterator<Item = (&'static str, u64)>) -> Refusa
 /// Is there more to tell than that `connect()` found no port?
 #[must_use]
 pub fn is_unusual(refusals: &[(&'static str, u64)]) -> bool {
-    refusals.len() > 1 || refusals.iter().any(|(name, _)| !name.starts_with("connect"))
+    let usual = ["connect", Refusal::NoPort.on_linux()];
+    refusals.len() > 1 || refusals.iter().any(|(name, _)| !usual.contains(name))
 }
 
 #[cfg(all(test, feature = "report"))]

@@ -110,19 +110,15 @@ impl<'a> Island<'a> {
             let model = &self.world.gateways[gateway];
             let streams = Streams::new(self.settings.seed, self.replication, &model.name, 0);
             let rng = streams.of_machine(Purpose::Gateway);
-            // Whom it serves, in the order of their addresses.
+            let (_, others) = self.world.served_by(gateway);
             let machines = self.machines.iter().zip(&members);
-            let machines = machines
-                .filter(|(job, _)| job.host().gateway == Some(gateway))
-                .map(|(job, member)| (member.address(), job.host().addresses));
-            let others = self.gateways.iter().zip(&addresses);
-            let others = others.map(|(&at, &first)| (&self.world.gateways[at], first));
-            let others = others
-                .filter(|(other, _)| other.gateway == Some(gateway))
-                .map(|(other, first)| (first, other.nat.addresses));
-            let ranges = machines.chain(others);
-            let insides: Vec<u32> =
-                ranges.flat_map(|(first, count)| first..first + count).collect();
+            let machines = machines.filter(|(job, _)| job.host().gateway == Some(gateway));
+            let of_machines = machines.map(|(job, one)| (one.address(), job.host().addresses));
+            let others = self.gateways.iter().zip(&addresses).filter(|at| others.contains(at.0));
+            let of_others =
+                others.map(|(&at, &first)| (first, self.world.gateways[at].nat.addresses));
+            let all = of_machines.chain(of_others);
+            let insides: Vec<u32> = all.flat_map(|(first, count)| first..first + count).collect();
             tolls.push(Toll::new(self, model, &insides, rng, window, tally));
         }
         let mut of_machines: Vec<HostTally> = self

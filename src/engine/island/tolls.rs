@@ -7,7 +7,7 @@ use crate::engine::Calendar;
 use crate::engine::observe::{Observer, Opening, Release, Settling};
 use crate::engine::statistics::{Size, Statistics};
 use crate::engine::uncounted::LastTaken;
-use crate::model::nat::{EntryId, EntryLife, Nat, NatExhausted, NatSelection, NatTimers, Syn};
+use crate::model::nat::{EntryId, EntryLife, Nat, NatExhausted, NatTimers, Syn};
 use crate::model::{Gateway, Life, NatKey, PoolId, Refusal, Refused, Will};
 use crate::stats::{HostTally, Window};
 use crate::units::SimTime;
@@ -153,7 +153,7 @@ impl<'a> Toll<'a> {
             since: syn.at,
             host,
             port: mapped.port,
-            place: mapped.address << 16 | u32::from(mapped.port),
+            place: mapped.address.unwrap_or(0) << 16 | u32::from(mapped.port),
             probes: mapped.probes,
             at_once: first,
             told: None,
@@ -163,14 +163,13 @@ impl<'a> Toll<'a> {
         };
         self.records.resize(self.records.len().max(number + 1), record);
         self.records[number] = record;
-        let keeps_ends = self.nat.rules().selection == NatSelection::OwnPort;
-        Ok((mapped.entry, (!keeps_ends).then_some(mapped.address), mapped.port))
+        Ok((mapped.entry, mapped.address, mapped.port))
     }
 
     /// Says what becomes of the connection of an entry, as its client's end of it lives and it `will` do.
     pub fn lives(&mut self, entry: EntryId, life: &Life, will: &Will) {
         let record = &mut self.records[entry.number() as usize];
-        if record.entry != entry {
+        if record.entry != entry || !self.nat.is_there(entry) {
             return;
         }
         let of_entry = self.timers.life(record.since, life, will);

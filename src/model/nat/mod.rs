@@ -60,6 +60,14 @@ pub struct NatRules {
     pub exhausted: NatExhausted,
 }
 
+impl NatRules {
+    /// Ports of each address, for connections from a port of 1,024 or above.
+    #[must_use]
+    pub fn num_ephemeral(&self) -> u32 {
+        self.ports.map_or(u32::from(u16::MAX) - 1_023, PortRange::num_ephemeral)
+    }
+}
+
 /// What a NAT does with a SYN for which it has no port or no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NatExhausted {
@@ -105,8 +113,8 @@ pub struct Syn {
 pub struct Mapped {
     /// To tell what becomes of it.
     pub entry: EntryId,
-    /// The number of the NAT's address.
-    pub address: u32,
+    /// The number of the NAT's address, where the connection does not keep its own.
+    pub address: Option<u32>,
     /// The port.
     pub port: u16,
     /// Ports looked at.
@@ -188,51 +196,45 @@ impl Nat {
         if let Some(own) = own {
             self.free(own, syn.at);
         }
+        let NatRules { most_each, most_entries, selection, .. } = self.rules;
         let mut evicted = [None; 2];
-        let is_full = |most: Option<u32>, has: usize| most.is_some_and(|most| has as u32 >= most);
         let of_each = self.each.get(&syn.inside.address).copied().unwrap_or(0);
-        if is_full(self.rules.most_each, of_each as usize) {
-            let own_address = |inside: Inside, _| inside.address == syn.inside.address;
-            evicted[0] = self.make_room(syn, own_address);
-            if evicted[0].is_none() {
-                return Err(Dropped { probes: 0, own, evicted: None });
-            }
+        let mut is_full = false;
+        if most_each.is_some_and(|most| of_each >= most) {
+            evicted[0] = self.make_room(syn, |inside, _| inside.address == syn.inside.address);
+            is_full = evicted[0].is_none();
         }
-        if is_full(self.rules.most_entries, self.len()) {
+        if !is_full && most_entries.is_some_and(|most| self.len() >= most as usize) {
             evicted[0] = self.drop_early(syn.at, rng).or_else(|| self.make_room(syn, |_, _| true));
-            if evicted[0].is_none() {
-                return Err(Dropped { probes: 0, own, evicted: None });
-            }
+            is_full = evicted[0].is_none();
         }
-        let (row, found, port) = if self.rules.selection == NatSelection::OwnPort {
-            let own = Found { bit: u32::from(syn.inside.port), probes: 0, evicted: None };
-            (NOWHERE, own, syn.inside.port)
+        if is_full {
+            return Err(Dropped { probes: 0, own, evicted: None });
+        }
+        let (address, found) = if selection == NatSelection::OwnPort {
+            (None, Found { bit: u32::from(syn.inside.port), probes: 0, evicted: None })
         } else {
-            let (address, found) = match self.choose(syn, rng) {
-                Ok(found) => found,
-                Err(probes) => self.evict_for(syn, probes).ok_or(Dropped {
-                    probes,
-                    own,
-                    evicted: evicted[0],
-                })?,
-            };
-            (self.row(address, syn.destination), found, self.rows.port(found.bit))
+            let found = self.choose(syn, rng).or_else(|probes| self.evict_for(syn, probes));
+            let dropped = |probes| Dropped { probes, own, evicted: evicted[0] };
+            let (address, found) = found.map_err(dropped)?;
+            (Some(address), found)
         };
         if let Some(old) = found.evicted {
             self.free(old, syn.at);
             evicted[1] = Some(old);
         }
+        let row = address.map_or(NOWHERE, |address| self.row(address, syn.destination));
         let entry = self.entries.add(syn.inside, syn.endpoint, (row, found.bit), syn.sequence);
-        if row != NOWHERE {
+        if let Some(address) = address {
             self.rows.take(row, found.bit, entry, syn.at);
             if let Some(shares) = &mut self.shares {
-                shares.take(row / self.destinations, found.bit);
+                shares.take(address, found.bit);
             }
         }
-        if self.rules.most_each.is_some() {
+        if most_each.is_some() {
             *self.each.entry(syn.inside.address).or_default() += 1;
         }
-        let address = if row == NOWHERE { 0 } else { row / self.destinations };
+        let port = address.map_or(syn.inside.port, |_| self.rows.port(found.bit));
         Ok(Mapped { entry, address, port, probes: found.probes, own, evicted })
     }
 
@@ -295,16 +297,20 @@ impl Nat {
 
     /// The port of the oldest entry towards the destination of `syn`, where a full NAT gives it away: of those of the
     /// same address where each has a share.
-    fn evict_for(&self, syn: &Syn, probes: u32) -> Option<(u32, Found)> {
+    ///
+    /// # Errors
+    /// Ports looked at in vain, where it is kept.
+    fn evict_for(&self, syn: &Syn, probes: u32) -> Result<(u32, Found), u32> {
         if self.rules.exhausted != NatExhausted::EvictOldest {
-            return None;
+            return Err(probes);
         }
         let oldest = self.entries.oldest(|inside, row| {
             row % self.destinations == syn.destination
                 && (self.shares.is_none() || inside.address == syn.inside.address)
-        })?;
+        });
+        let oldest = oldest.ok_or(probes)?;
         let (row, bit) = self.entries.place(oldest);
-        Some((row / self.destinations, Found { bit, probes, evicted: Some(oldest) }))
+        Ok((row / self.destinations, Found { bit, probes, evicted: Some(oldest) }))
     }
 
     const fn row(&self, address: u32, destination: u32) -> u32 {
@@ -323,44 +329,57 @@ impl Nat {
                 return Ok((address, Found { bit, probes: 1, evicted: None }));
             }
         }
-        let NatRules { selection, choice, addresses, .. } = self.rules;
+        let NatRules { choice, addresses, .. } = self.rules;
         let mut probes = 0;
-        if let Some(shares) = &mut self.shares {
-            let mut looked = 0;
-            loop {
-                for &Part { address, span } in &shares.of(syn.inside.address)[looked..] {
-                    let row = address * self.destinations + syn.destination;
-                    let entries = &self.entries;
-                    let yields = |owner| entries.yields(owner, syn.at, syn.sequence);
-                    match self.rows.search(selection, row, span, syn.inside.port, yields, rng) {
-                        Ok(found) => {
-                            return Ok((address, Found { probes: probes + found.probes, ..found }));
-                        }
-                        Err(more) => probes += more,
-                    }
-                }
-                looked = shares.of(syn.inside.address).len();
-                if !shares.grow(syn.inside.address, syn.at) {
-                    return Err(probes);
-                }
-                // A block of its own may have come back to it.
-                looked = looked.min(shares.of(syn.inside.address).len().saturating_sub(1));
-            }
+        if self.shares.is_some() {
+            return self.choose_of_share(syn, rng);
         }
-        let part = self.rows.part(syn.inside.port);
+        let span = self.rows.part(syn.inside.port);
         for address in choice.order(syn.pair, addresses, rng) {
-            let row = self.row(address, syn.destination);
-            let entries = &self.entries;
-            let yields = |owner| entries.yields(owner, syn.at, syn.sequence);
-            match self.rows.search(selection, row, part, syn.inside.port, yields, rng) {
-                Ok(found) => {
-                    let probes = probes + found.probes;
-                    return Ok((address, Found { probes, ..found }));
-                }
+            match self.look(syn, Part { address, span }, rng) {
+                Ok(found) => return Ok((address, found.after(probes))),
                 Err(more) => probes += more,
             }
         }
         Err(probes)
+    }
+
+    /// The same among the ports that the address of `syn` has for itself, and those that it gets now.
+    fn choose_of_share(
+        &mut self,
+        syn: &Syn,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<(u32, Found), u32> {
+        let (inside, mut looked, mut probes) = (syn.inside.address, 0, 0);
+        loop {
+            let shares = self.shares.as_mut().expect("asked where each has a share");
+            let Some(&part) = shares.of(inside).get(looked) else {
+                if shares.grow(inside, syn.at) {
+                    continue;
+                }
+                return Err(probes);
+            };
+            looked += 1;
+            match self.look(syn, part, rng) {
+                Ok(found) => return Ok((part.address, found.after(probes))),
+                Err(more) => probes += more,
+            }
+        }
+    }
+
+    /// Looks for a port for `syn` in a part of them.
+    ///
+    /// # Errors
+    /// Ports looked at in vain.
+    fn look(
+        &self,
+        syn: &Syn,
+        Part { address, span }: Part,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Found, u32> {
+        let row = self.row(address, syn.destination);
+        let yields = |owner| self.entries.yields(owner, syn.at, syn.sequence);
+        self.rows.search(self.rules.selection, row, span, syn.inside.port, yields, rng)
     }
 }
 

@@ -34,6 +34,13 @@ pub struct Found {
     pub evicted: Option<EntryId>,
 }
 
+impl Found {
+    /// The same after so many more were looked at in vain.
+    pub fn after(self, probes: u32) -> Self {
+        Self { probes: self.probes + probes, ..self }
+    }
+}
+
 /// Looks of the first round of netfilter's scan, and of the last one (`nf_nat_core.c:nf_nat_l4proto_unique_tuple`:
 /// NF_NAT_MAX_ATTEMPTS, and attempts below 16 are the last).
 const MOST_LOOKS: u32 = 128;

@@ -21,7 +21,7 @@ pub struct NatShare {
 }
 
 /// Ports of one of the NAT's addresses that one address behind it has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     pub address: u32,
     pub span: Span,
@@ -140,10 +140,8 @@ impl Shares {
             if used > 0 || idle_since != since {
                 continue;
             }
-            let owner = owner.expect("a block in use had an owner");
-            let parts = self.of.get_mut(&owner).expect("an owner has parts");
-            let is_it = |one: &Part| (one.address, one.span) == (part.address, part.span);
-            parts.retain(|one| !is_it(one));
+            let owner = owner.expect("a block that was in use has an owner");
+            self.of.get_mut(&owner).expect("an owner has parts").retain(|one| *one != part);
             return Some(number);
         }
         None

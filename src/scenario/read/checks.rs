@@ -88,14 +88,8 @@ fn behind_gateways(walk: &Walk, world: &World, tables: Tables<'_>) {
         let Some(base) = gateway.nat.share.map(|share| share.base).filter(|&base| base > 0) else {
             continue;
         };
-        let is_served = |by: Option<usize>| by == Some(number);
-        let hosts = world.hosts.iter().filter(|host| is_served(host.gateway));
-        let others = world.gateways.iter().filter(|other| is_served(other.gateway));
-        let clients: u64 = hosts
-            .map(|host| u64::from(host.count) * u64::from(host.addresses))
-            .chain(others.map(|other| u64::from(other.nat.addresses)))
-            .sum();
-        let each = u64::from(gateway.nat.ports.map_or(1 << 16, |ports| ports.num_ephemeral()));
+        let clients = world.addresses_behind(number);
+        let each = u64::from(gateway.nat.num_ephemeral());
         let fit = each / u64::from(base);
         if clients > fit * u64::from(gateway.nat.addresses) {
             let name = shown(&gateway.name);

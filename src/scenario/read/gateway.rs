@@ -89,6 +89,15 @@ fn read(fields: &Fields<'_>, name: &str, preset: &'static Preset) -> Option<Gate
     let most_entries = fields.small_or_none("most_entries");
     let timers = timers(fields, preset);
     let (key, selection) = (key?, selection?);
+    if selection == NatSelection::OwnPort {
+        let of_ports = ["addresses", "address_choice", "ports", "key", "share"];
+        if let Some(entry) = of_ports.into_iter().find_map(|key| fields.entry(key)) {
+            let message = format!("{} says nothing where ports are not changed", entry.key);
+            let help = "take it out, or selection = \"none\"";
+            fields.walk.report(Problem::at(entry.node.at, message).label("here").help(help));
+            return None;
+        }
+    }
     let mapping = match (key, selection) {
         (NatKeyWord::EndpointIndependent, _) => Mapping::Same,
         (_, NatSelection::Netfilter) => Mapping::SameWhereFree,
